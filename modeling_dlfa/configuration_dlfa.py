@@ -1,0 +1,134 @@
+"""Configuration of DLFA: a pretrained encoder, and how one of its lower layers is fused with its last one."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from transformers import AutoConfig, PreTrainedConfig
+from transformers.activations import ACT2FN
+
+
+# What a saved `config.json` tells the Auto classes. `save_pretrained` alone would name only the class being saved.
+AUTO_MAP = {
+    "AutoConfig": "configuration_dlfa.DLFAConfig",
+    "AutoModel": "modeling_dlfa.DLFAModel",
+    "AutoModelForSequenceClassification": "modeling_dlfa.DLFAForSequenceClassification",
+    "AutoModelForTokenClassification": "modeling_dlfa.DLFAForTokenClassification",
+}
+
+FUSION_NAMES = ("aif", "sum", "concat", "scalar_mix", "layer", "none")
+
+CHOICES = {
+    "fusion": FUSION_NAMES,
+    "aif_output": ("gate", "scale"),
+    "aif_norm": ("layer", "batch", "none"),
+    "aif_activation": tuple(ACT2FN),
+    "pooling": ("cls", "mean"),
+}
+
+
+class DLFAConfig(PreTrainedConfig):
+    """Configuration of `DLFAModel` and its heads.
+
+    x is the encoder's last layer and y = `hidden_states[fusion_layer]`; both have shape (B, T, E).
+    "Paper" is Chen et al. 2022, arXiv 2205.08497; "MS-CAM" is Dai et al. 2021, arXiv 2009.14082, the published module
+    with the structure that the paper describes in words.
+
+    Args:
+        encoder_config: the encoder's configuration, or its dictionary. Default: a BERT-base configuration.
+        fusion: how x and y become one representation.
+            `"aif"`: attentional information fusion (paper); `"sum"`: x + y; `"concat"`: a linear map of [x; y];
+            `"scalar_mix"`: two softmax-normalised scalars and a scale (as ELMo); `"layer"`: y alone;
+            `"none"`: x alone, exactly the plain encoder (the baseline).
+        fusion_layer: k, with 0 <= k < number of encoder layers L; 0 is the embedding output. The best k differs by
+            task (paper). Default: two thirds of the depth, 8 of 12 (our choice). Always `None` for `fusion="none"`.
+        aif_reduction: r, the bottleneck of the AIF branches is E / r channels wide (4 in MS-CAM).
+        aif_output: `"gate"`: z = w * x + (1 - w) * y (AFF, without its factor 2); `"scale"`: z = w * (x + y), the
+            weights multiplied onto the input (the paper's wording). Default `"gate"` (our choice).
+        aif_norm: norm inside the branches: `"layer"` (our choice), `"batch"` (MS-CAM; statistics over real tokens
+            only) or `"none"`.
+        aif_activation: activation inside the branches (`"relu"` in MS-CAM).
+        identity_init: start a new fusion at z ~ x, so that a short fine-tuning does not first have to repair a
+            disturbed pretrained representation (our choice). Concerns `"aif"` with the gate output, `"concat"` and
+            `"scalar_mix"`. `False`: the encoder's ordinary random initialisation.
+        gate_bias: with `identity_init`, the logit of the last layer's weight: 4.0 starts `"aif"` and `"scalar_mix"`
+            at z = 0.98 x + 0.02 y (our choice).
+        pooling: how a sequence becomes one vector: its first token (`"cls"`, as XTREME) or the mean over its real
+            tokens (`"mean"`).
+        classifier_dropout: dropout in the heads. Default: the encoder's `classifier_dropout`, else its hidden dropout.
+        kwargs: every other `PreTrainedConfig` argument (`num_labels`, `id2label`, `problem_type`, ...).
+
+    Raises:
+        ValueError: an unknown choice, a fusion layer outside the encoder, a width that `aif_reduction` does not
+            divide, or a misspelt argument.
+    """
+
+    model_type = "dlfa"
+    sub_configs = {"encoder_config": AutoConfig}  # pyright: ignore[reportAssignmentType]
+    # Kept out of what the Trainer gathers over a whole evaluation.
+    keys_to_ignore_at_inference = ["hidden_states", "attentions"]
+
+    encoder_config: Any = None  # once constructed: a PreTrainedConfig
+    fusion: str = "aif"
+    fusion_layer: int | None = None
+    aif_reduction: int = 4
+    aif_output: str = "gate"
+    aif_norm: str = "layer"
+    aif_activation: str = "relu"
+    identity_init: bool = True
+    gate_bias: float = 4.0
+    pooling: str = "cls"
+    classifier_dropout: float | None = None
+
+    def __post_init__(self, **kwargs):
+        self.check_spelling(kwargs)
+        if self.encoder_config is None or isinstance(self.encoder_config, dict):
+            self.encoder_config = AutoConfig.for_model(**{"model_type": "bert", **(self.encoder_config or {})})
+        if not (hasattr(self.encoder_config, "num_hidden_layers") and hasattr(self.encoder_config, "hidden_size")):
+            kind = getattr(self.encoder_config, "model_type", self.encoder_config)
+            raise ValueError(f"encoder_config={kind!r}: expected a text encoder's configuration, or its dictionary")
+        if self.fusion == "none":
+            self.fusion_layer = None
+        elif self.fusion_layer is None:
+            self.fusion_layer = self.num_encoder_layers * 2 // 3
+        super().__post_init__(**{**kwargs, "auto_map": dict(AUTO_MAP)})
+        self.validate_fusion()
+
+    @staticmethod
+    def check_spelling(names: Iterable[str]):
+        """Refuse what looks like a misspelt argument: Transformers would keep it as an attribute without effect."""
+        for name in names:
+            if match := get_close_matches(name, DLFAConfig.__annotations__, n=1, cutoff=0.85):
+                raise ValueError(f"DLFAConfig has no argument {name!r}; did you mean {match[0]!r}?")
+
+    @property
+    def num_encoder_layers(self) -> int:
+        """L, the number of encoder layers; `hidden_states` has L + 1 entries."""
+        return self.encoder_config.num_hidden_layers
+
+    def validate_fusion(self):
+        """Check every choice; run at construction, and by the model, since attributes can be changed in between."""
+        for field, choices in CHOICES.items():
+            if getattr(self, field) not in choices:
+                raise ValueError(f"{field}={getattr(self, field)!r}: expected one of {', '.join(choices)}")
+        if self.fusion == "none":
+            return
+        for field in ("fusion_layer", "aif_reduction"):
+            value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise ValueError(f"{field}={value!r}: expected a whole number")
+        if self.fusion_layer not in range(self.num_encoder_layers):
+            raise ValueError(
+                f"fusion_layer={self.fusion_layer}: this {self.encoder_config.model_type} encoder has "
+                f"{self.num_encoder_layers} layers, expected 0 (embeddings) to {self.num_encoder_layers - 1}"
+            )
+        width = self.encoder_config.hidden_size
+        if self.fusion == "aif" and (self.aif_reduction < 1 or width % self.aif_reduction):
+            raise ValueError(f"aif_reduction={self.aif_reduction}: expected a divisor of the hidden size {width}")
+
+    def get_text_config(self, *args, **kwargs) -> PreTrainedConfig:
+        """The encoder's configuration: hidden size, vocabulary size and depth are read there."""
+        return self.encoder_config.get_text_config(*args, **kwargs)
+
+
+DLFAConfig.register_for_auto_class()

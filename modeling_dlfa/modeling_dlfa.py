@@ -1,0 +1,527 @@
+"""DLFA: fuse one lower layer of a pretrained encoder with its last layer (Chen et al. 2022, arXiv 2205.08497).
+
+Shapes: B batch, T tokens, E hidden size, L layers, C labels. x = `hidden_states[L]`, y = `hidden_states[k]`.
+"""
+
+import inspect
+from typing import Any, cast
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.activations import ACT2FN
+from transformers.modeling_outputs import BaseModelOutput, SequenceClassifierOutput, TokenClassifierOutput
+from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+from .configuration_dlfa import DLFAConfig
+
+
+try:
+    from transformers.utils.output_capturing import maybe_install_capturing_hooks
+except ImportError:  # before transformers 5.2, encoders collect hidden states without hooks
+    maybe_install_capturing_hooks = None
+
+# Arguments that say where a checkpoint is read from, not what is built.
+HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Fusions: forward(x (B, T, E), y (B, T, E), mask (B, T) of ones at real tokens) -> z (B, T, E)
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def masked_mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Mean over the real tokens: states (B, T, E), mask (B, T) -> (B, E)."""
+    mask = mask.unsqueeze(-1).to(states.dtype)
+    return (states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+
+
+class GateLinear(nn.Linear):
+    """The last map of an AIF branch, C/r -> C; a class of its own because it starts differently (`_init_weights`)."""
+
+
+class MaskedBatchNorm1d(nn.BatchNorm1d):
+    """Batch norm over the last dimension whose training statistics leave out padded tokens.
+
+    Plain batch norm would let the amount of padding change the result (our choice; MS-CAM has no padding).
+    """
+
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+    num_batches_tracked: torch.Tensor
+    momentum: float
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """states (..., C), mask (..., ) of ones at real positions -> (..., C)."""
+        if not self.training:
+            mean, variance = self.running_mean, self.running_var
+        else:
+            mask = mask.unsqueeze(-1).to(states.dtype)
+            over = tuple(range(states.dim() - 1))
+            count = mask.sum().clamp(min=1)
+            mean = (states * mask).sum(dim=over) / count
+            variance = ((states - mean).square() * mask).sum(dim=over) / count
+            with torch.no_grad():
+                unbiased = variance * count / (count - 1).clamp(min=1)
+                self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+                self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+                self.num_batches_tracked.add_(1)
+        return (states - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias
+
+
+class AIFBranch(nn.Module):
+    """One branch of AIF: two pointwise convolutions E -> E/r -> E with norm and activation between.
+
+    A pointwise convolution over (B, E, T) is a linear map of the last dimension of (B, T, E).
+    """
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        width = config.encoder_config.hidden_size
+        bottleneck = width // config.aif_reduction
+        self.reduce = nn.Linear(width, bottleneck)
+        norms = {"layer": nn.LayerNorm, "batch": MaskedBatchNorm1d, "none": nn.Identity}
+        self.norm = norms[config.aif_norm](bottleneck)
+        self.activation = ACT2FN[config.aif_activation]
+        self.expand = GateLinear(bottleneck, width)
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """states (..., E), mask (...) -> (..., E)."""
+        states = self.reduce(states)  # (..., E/r)
+        states = self.norm(states, mask) if isinstance(self.norm, MaskedBatchNorm1d) else self.norm(states)
+        return self.expand(self.activation(states))
+
+
+class AIF(nn.Module):
+    """Attentional information fusion: a weight per token and channel, from a local and a global view of x + y."""
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        self.local_branch = AIFBranch(config)
+        self.global_branch = AIFBranch(config)
+        self.output = config.aif_output
+
+    def weights(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """w (B, T, E) in (0, 1): how much of the last layer each channel of each token keeps."""
+        both = x + y
+        local_view = self.local_branch(both, mask)  # (B, T, E)
+        pooled = masked_mean(both, mask)  # (B, E)
+        global_view = self.global_branch(pooled, torch.ones_like(pooled[:, 0]))  # (B, E)
+        return torch.sigmoid(local_view + global_view.unsqueeze(1))
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        w = self.weights(x, y, mask)
+        return w * (x + y) if self.output == "scale" else torch.lerp(y, x, w)
+
+
+class SumFusion(nn.Module):
+    """z = x + y."""
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return x + y
+
+
+class ConcatLinear(nn.Linear):
+    """The map 2E -> E of `ConcatFusion`; a class of its own because it starts differently (`_init_weights`)."""
+
+
+class ConcatFusion(nn.Module):
+    """z = A [x; y] + b."""
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        width = config.encoder_config.hidden_size
+        self.projection = ConcatLinear(2 * width, width)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.projection(torch.cat((x, y), dim=-1))
+
+
+class ScalarMix(nn.Module):
+    """z = scale * (p x + (1 - p) y) with one learned p for all tokens and channels (Peters et al. 2018)."""
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        self.logit = nn.Parameter(torch.empty(1))
+        self.scale = nn.Parameter(torch.empty(1))
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.scale * torch.lerp(y, x, torch.sigmoid(self.logit))  # sigmoid: the softmax of two scalars
+
+
+class LayerOnly(nn.Module):
+    """z = y."""
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return y
+
+
+class LastOnly(nn.Module):
+    """z = x: the plain encoder. y is not computed."""
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor | None, mask: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+FUSIONS: dict[str, type[nn.Module]] = {
+    "aif": AIF,
+    "sum": SumFusion,
+    "concat": ConcatFusion,
+    "scalar_mix": ScalarMix,
+    "layer": LayerOnly,
+    "none": LastOnly,
+}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Encoder + fusion
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def without_pooler(encoder_config: PreTrainedConfig) -> dict[str, bool]:
+    """Keyword arguments that build an encoder without its pooling layer, where it has one to leave out.
+
+    DLFA never uses it, and parameters without gradient break distributed training with activation checkpointing.
+    """
+    encoder_class: Any = MODEL_MAPPING[type(encoder_config)]
+    return {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(encoder_class).parameters else {}
+
+
+class DLFAPreTrainedModel(PreTrainedModel):
+    """What `DLFAModel` and its heads share: configuration, initialisation, and the two ways to open one."""
+
+    config: DLFAConfig
+    config_class = DLFAConfig
+    base_model_prefix = "dlfa"
+    supports_gradient_checkpointing = True
+    # The encoder itself checks what it supports.
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module):
+        # Transformers guards the functions of torch.nn.init here: they leave tensors alone that a checkpoint filled.
+        super()._init_weights(module)
+        identity, bias = self.config.identity_init, self.config.gate_bias
+        if isinstance(module, GateLinear) and identity and self.config.aif_output == "gate":
+            nn.init.zeros_(module.weight)
+            nn.init.constant_(module.bias, bias / 2)  # two branches add up to the gate's logit
+        elif isinstance(module, ConcatLinear) and identity:
+            nn.init.eye_(module.weight)  # [I; 0]: z = x
+        elif isinstance(module, ScalarMix):
+            nn.init.constant_(module.logit, bias if identity else 0.0)
+            nn.init.ones_(module.scale)
+
+    @classmethod
+    def from_encoder(cls, encoder_name_or_path: str, **kwargs: Any):
+        """Build the model around a pretrained encoder; fusion and head are new.
+
+        Args:
+            encoder_name_or_path: a Hub id or a folder that `AutoModel` opens.
+            kwargs: arguments of `DLFAConfig` (`fusion_layer`, `num_labels`, ...); all others go to
+                `AutoModel.from_pretrained` (`revision`, `token`, `dtype`, `attn_implementation`, ...).
+
+        Raises:
+            ValueError: the checkpoint lacks weights of its encoder, or the configuration does not fit the encoder.
+        """
+        labels = ("num_labels", "id2label", "label2id", "problem_type")
+        own = {*DLFAConfig.__annotations__, *labels, "attn_implementation"}
+        config_kwargs = {name: kwargs.pop(name) for name in own & kwargs.keys()}
+        DLFAConfig.check_spelling(kwargs)
+        # Reading the configuration uses these up; the weights must come from the same place.
+        where = {name: kwargs.pop(name) for name in HUB_ARGUMENTS if name in kwargs}
+        encoder_config, kwargs = cast(
+            Any, AutoConfig.from_pretrained(encoder_name_or_path, return_unused_kwargs=True, **where, **kwargs)
+        )
+        if encoder_config.model_type == DLFAConfig.model_type:
+            raise ValueError(f"{encoder_name_or_path} is a DLFA model already; open it with from_pretrained")
+        config = DLFAConfig(encoder_config=encoder_config, **config_kwargs)  # fails before the weights are read
+        encoder, info = AutoModel.from_pretrained(
+            encoder_name_or_path,
+            config=encoder_config,
+            output_loading_info=True,
+            **without_pooler(encoder_config),
+            **where,
+            **kwargs,
+        )
+        if missing := sorted(info["missing_keys"]):
+            raise ValueError(
+                f"{encoder_name_or_path} lacks {len(missing)} weights of a {encoder_config.model_type} encoder "
+                f"(such as {missing[0]}); they would have been random"
+            )
+        config.dtype = encoder.dtype
+        model: Any = cls(config, encoder=encoder)
+        return model.to(device=encoder.device, dtype=encoder.dtype).eval()
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        """As every `from_pretrained`; a folder or repository that holds a plain encoder is refused.
+
+        Transformers would find none of its weights under DLFA's names and go on with random ones.
+
+        Raises:
+            ValueError: the checkpoint is not a DLFA model.
+        """
+        if pretrained_model_name_or_path is not None:
+            where = {name: kwargs[name] for name in HUB_ARGUMENTS if name in kwargs}
+            config_dict, _ = PreTrainedConfig.get_config_dict(pretrained_model_name_or_path, **where)
+            model_type = config_dict.get("model_type")
+            if model_type != DLFAConfig.model_type:
+                raise ValueError(
+                    f"{pretrained_model_name_or_path} holds a plain {model_type!r} model, not a DLFA one; build DLFA "
+                    f"around it with {cls.__name__}.from_encoder({str(pretrained_model_name_or_path)!r}, "
+                    "fusion_layer=k)"
+                )
+        return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+
+
+class DLFAModel(DLFAPreTrainedModel):
+    """A pretrained encoder whose output is the fusion of one lower layer with the last one.
+
+    `last_hidden_state` is z (B, T, E). `hidden_states` and `attentions`, where asked for, are the encoder's own.
+    """
+
+    def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
+        """encoder: a loaded one to build around (as `from_encoder` does); default: a new one from the config."""
+        super().__init__(config)
+        config.validate_fusion()
+        if encoder is None:
+            encoder = AutoModel.from_config(
+                config.encoder_config,
+                dtype=torch.get_default_dtype(),  # as the fusion has; a checkpoint's configuration may name another
+                **without_pooler(config.encoder_config),
+            )
+        self.encoder: Any = encoder
+        # One configuration object in both places, so that a change of either (dtype, attention) reaches both.
+        self.config.encoder_config = self.encoder.config
+        self.fusion = FUSIONS[config.fusion](config)
+        self._encoder_inputs = set(inspect.signature(self.encoder.forward).parameters)
+        self.post_init()
+        if maybe_install_capturing_hooks is not None:
+            maybe_install_capturing_hooks(self.encoder)  # torch.compile cannot trace their lazy installation
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.encoder.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module):
+        self.encoder.set_input_embeddings(value)
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.LongTensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        inputs_embeds: torch.FloatTensor | None = None,
+        output_hidden_states: bool | int | list[int] | None = None,
+        return_dict: bool | None = None,
+        **kwargs: Any,
+    ) -> BaseModelOutput | tuple:
+        """Fuse `hidden_states[k]` with the last layer.
+
+        Args:
+            input_ids: (B, T). Inputs that the encoder does not know (`token_type_ids` for DistilBERT, say) are left
+                out.
+            attention_mask: (B, T), 1 at real tokens; default all ones.
+            inputs_embeds: (B, T, E), instead of `input_ids`.
+            output_hidden_states: as in Transformers: all of the encoder's states, or those with the given indices.
+        """
+        k = self.config.fusion_layer
+        wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        if not isinstance(wanted, bool) and wanted is not None:
+            wanted = [wanted] if isinstance(wanted, int) else list(wanted)
+        kwargs.setdefault("output_attentions", self.config.output_attentions)
+        inputs = {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "token_type_ids": token_type_ids,
+            "position_ids": position_ids,
+            "inputs_embeds": inputs_embeds,
+        }
+        outputs = self.encoder(
+            **{name: value for name, value in inputs.items() if name in self._encoder_inputs},
+            output_hidden_states=wanted if k is None or wanted is True else [*(wanted or []), k],
+            return_dict=True,
+            **kwargs,
+        )
+        x = outputs.last_hidden_state  # (B, T, E)
+        y = None if k is None else outputs.hidden_states[k]  # (B, T, E)
+        mask = torch.ones_like(x[..., 0]) if attention_mask is None else attention_mask  # (B, T)
+        fused = BaseModelOutput(
+            last_hidden_state=self.fusion(x, y, mask),
+            hidden_states=select_states(outputs.hidden_states, wanted) if wanted else None,
+            attentions=outputs.attentions,
+        )
+        return_dict = self.config.return_dict if return_dict is None else return_dict
+        return fused if return_dict else fused.to_tuple()
+
+
+def select_states(states: tuple, wanted: bool | list[int]) -> tuple:
+    """The encoder's states with `None` for those not asked for, layer k perhaps among them."""
+    if isinstance(wanted, bool):
+        return states
+    indices = {i % len(states) for i in wanted if -len(states) <= i < len(states)}
+    return tuple(state if i in indices else None for i, state in enumerate(states))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Heads
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def head_dropout(config: DLFAConfig) -> nn.Dropout:
+    """The configured dropout, else the encoder's for classifiers, else its hidden dropout under its usual names."""
+    rates = [config.classifier_dropout]
+    for name in ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob", "dropout"):
+        rates.append(getattr(config.encoder_config, name, None))
+    return nn.Dropout(next((rate for rate in rates if rate is not None), 0.1))
+
+
+class SequenceClassificationHead(nn.Module):
+    """Dropout, dense, tanh, dropout, linear (as XLM-R's head): (B, E) -> (B, C)."""
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        width = config.encoder_config.hidden_size
+        self.dense = nn.Linear(width, width)
+        self.dropout = head_dropout(config)
+        self.out_proj = nn.Linear(width, config.num_labels)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        hidden = torch.tanh(self.dense(self.dropout(pooled)))
+        return self.out_proj(self.dropout(hidden))
+
+
+class DLFAForSequenceClassification(DLFAPreTrainedModel):
+    """DLFA with a classifier of the whole sequence, or of a pair of them."""
+
+    def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
+        super().__init__(config)
+        self.dlfa = DLFAModel(config, encoder=encoder)
+        self.classifier = SequenceClassificationHead(config)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.LongTensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        inputs_embeds: torch.FloatTensor | None = None,
+        labels: torch.Tensor | None = None,
+        output_hidden_states: bool | int | list[int] | None = None,
+        return_dict: bool | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        **kwargs: Any,
+    ) -> SequenceClassifierOutput | tuple:
+        """Classify sequences.
+
+        Args:
+            labels: (B,) class indices; (B,) or (B, C) numbers for regression; (B, C) zeros and ones for several
+                labels at once (`config.problem_type`, else found from the labels' type).
+            num_items_in_batch: labels in all accumulated batches, given by the Trainer; the loss is then the sum
+                divided by it.
+
+        Returns:
+            logits (B, C), and with labels the loss. Other arguments: `DLFAModel.forward`.
+        """
+        outputs = self.dlfa(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            position_ids=position_ids,
+            inputs_embeds=inputs_embeds,
+            output_hidden_states=output_hidden_states,
+            return_dict=True,
+            **kwargs,
+        )
+        states = outputs.last_hidden_state  # (B, T, E)
+        if self.config.pooling == "cls":
+            pooled = states[:, 0]
+        else:
+            mask = torch.ones_like(states[..., 0]) if attention_mask is None else attention_mask
+            pooled = masked_mean(states, mask)
+        logits = self.classifier(pooled)  # (B, C)
+
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(
+                labels=labels, pooled_logits=logits, config=self.config, num_items_in_batch=num_items_in_batch
+            )
+            if num_items_in_batch is not None and self.config.problem_type != "single_label_classification":
+                loss = loss * labels.numel() / num_items_in_batch  # the library's other losses are plain means
+        output = SequenceClassifierOutput(loss, logits, outputs.hidden_states, outputs.attentions)
+        return_dict = self.config.return_dict if return_dict is None else return_dict
+        return output if return_dict else output.to_tuple()
+
+
+class DLFAForTokenClassification(DLFAPreTrainedModel):
+    """DLFA with a classifier of every token."""
+
+    def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
+        super().__init__(config)
+        self.dlfa = DLFAModel(config, encoder=encoder)
+        self.dropout = head_dropout(config)
+        width = config.encoder_config.hidden_size
+        self.classifier = nn.Linear(width, config.num_labels)  # pyright: ignore[reportArgumentType]
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.LongTensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        inputs_embeds: torch.FloatTensor | None = None,
+        labels: torch.LongTensor | None = None,
+        output_hidden_states: bool | int | list[int] | None = None,
+        return_dict: bool | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        **kwargs: Any,
+    ) -> TokenClassifierOutput | tuple:
+        """Classify tokens.
+
+        Args:
+            labels: (B, T) class indices, -100 where a token is not scored.
+            num_items_in_batch: scored tokens in all accumulated batches, given by the Trainer; the loss is then the
+                sum divided by it.
+
+        Returns:
+            logits (B, T, C), and with labels the loss. Other arguments: `DLFAModel.forward`.
+        """
+        outputs = self.dlfa(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            position_ids=position_ids,
+            inputs_embeds=inputs_embeds,
+            output_hidden_states=output_hidden_states,
+            return_dict=True,
+            **kwargs,
+        )
+        logits = self.classifier(self.dropout(outputs.last_hidden_state))  # (B, T, C)
+
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(
+                logits=logits, labels=labels, config=self.config, num_items_in_batch=num_items_in_batch
+            )
+        output = TokenClassifierOutput(loss, logits, outputs.hidden_states, outputs.attentions)
+        return_dict = self.config.return_dict if return_dict is None else return_dict
+        return output if return_dict else output.to_tuple()
+
+
+DLFAModel.register_for_auto_class("AutoModel")
+DLFAForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
+DLFAForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
