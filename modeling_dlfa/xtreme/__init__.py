@@ -1,0 +1,1 @@
+"""The benchmark side: which tasks and languages, where the data come from, how they are encoded and scored."""

@@ -1,0 +1,406 @@
+import csv
+
+import datasets
+import pytest
+from datasets import ClassLabel, Dataset, Features, List, Value
+from datasets.exceptions import DatasetNotFoundError
+
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.xtreme.sources import (
+    FILE_PREFIXES,
+    PLACEHOLDER_ROWS,
+    FolderSource,
+    HubSource,
+    SampleSource,
+    open_source,
+    task_features,
+)
+from modeling_dlfa.xtreme.tasks import SPLITS, TASKS, get_task
+
+
+GOOD_LINE = {
+    "xnli": "A man.\tA person.\tentailment\n",
+    "pawsx": "A man.\tA person.\t1\n",
+    "panx": "Rome\tB-LOC\n\n",
+    "udpos": "Rome\tPROPN\n\n",
+}
+
+
+def folder(tmp_path, files):
+    """A data folder with these files: path below the folder -> text or bytes."""
+    for name, content in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return FolderSource(tmp_path)
+
+
+# ---------------------------------------------------------------- folder
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_folder_gives_every_split_in_the_common_shape(tmp_path, name, split):
+    task = get_task(name)
+    rows = folder(tmp_path, {f"{name}/{FILE_PREFIXES[split]}-de.tsv": GOOD_LINE[name]}).load(task, split, "de")
+    assert rows.features == task_features(task)
+    expected = {
+        "xnli": {"sentence1": "A man.", "sentence2": "A person.", "label": 0},
+        "pawsx": {"sentence1": "A man.", "sentence2": "A person.", "label": 1},
+        "panx": {"tokens": ["Rome"], "tags": [5]},
+        "udpos": {"tokens": ["Rome"], "tags": [11]},
+    }
+    assert rows.to_list() == [expected[name]]
+
+
+PAIRS = [["A", "B", "0"], ["C", "D", "1"]]
+WORDS = [["a", "DET"], ["dog", "NOUN"], [], ["runs", "VERB"]]
+
+
+def lines(rows, end="\n", last="\n"):
+    return end.join("\t".join(row) for row in rows) + last
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (lines(PAIRS), PAIRS),
+        (lines(PAIRS, last=""), PAIRS),
+        (lines(PAIRS, last="\n\n\n"), PAIRS),
+        (lines(PAIRS, end="\r\n", last="\r\n"), PAIRS),
+        ("\ufeff" + lines(PAIRS), PAIRS),
+        (lines([['"A', 'B" "', "0"], ["C", '"', "1"]]), [['"A', 'B" "', "0"], ["C", '"', "1"]]),
+        (lines([["A\u2028A\x85", "\x1dB", "0"]]), [["A\u2028A\x85", "\x1dB", "0"]]),
+        (lines([[" A", "", "0 "]]), [[" A", "", "0"]]),
+    ],
+    ids=["plain", "no last newline", "blank lines at the end", "crlf", "bom", "quotes", "odd separators", "spaces"],
+)
+def test_pair_files_are_split_at_tabs_and_newlines_only(tmp_path, text, rows):
+    task = get_task("pawsx")
+    loaded = folder(tmp_path, {"pawsx/test-en.tsv": text}).load(task, "test", "en")
+    assert [[r["sentence1"], r["sentence2"], task.labels[r["label"]]] for r in loaded.to_list()] == rows
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        lines(WORDS, last="\n\n"),
+        lines(WORDS),
+        lines(WORDS, last=""),
+        lines(WORDS, end="\r\n", last="\r\n\r\n"),
+        "\ufeff\n" + lines(WORDS[:2], last="\n\n\n \n") + lines(WORDS[3:], last="\n\n\n"),
+    ],
+    ids=["plain", "no last blank line", "no last newline", "crlf", "bom and more blank lines"],
+)
+def test_blank_lines_end_sentences(tmp_path, text):
+    task = get_task("udpos")
+    loaded = folder(tmp_path, {"udpos/test-en.tsv": text}).load(task, "test", "en")
+    assert loaded["tokens"][:] == [["a", "dog"], ["runs"]]
+    assert [[task.labels[tag] for tag in tags] for tags in loaded["tags"]] == [["DET", "NOUN"], ["VERB"]]
+
+
+def test_tokens_may_be_white_space_of_another_kind(tmp_path):
+    loaded = folder(tmp_path, {"udpos/test-ja.tsv": "\u3000\tPUNCT\n\u200b\tX\n"}).load(TASKS["udpos"], "test", "ja")
+    assert loaded[0]["tokens"] == ["\u3000", "\u200b"]
+
+
+@pytest.mark.parametrize("labels", [("contradiction", "contradictory")])
+def test_xnlis_other_spelling_is_understood(tmp_path, labels):
+    text = "".join(f"A\tB\t{label}\n" for label in labels)
+    loaded = folder(tmp_path, {"xnli/train-en.tsv": text}).load(TASKS["xnli"], "train", "en")
+    assert loaded["label"][:] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("de:Rom\tB-LOC\nde:ist\tO\n", ["Rom", "ist"]),
+        ("de:Rom\tB-LOC\nist\tO\n", ["de:Rom", "ist"]),
+        ("en:Rom\tB-LOC\n", ["en:Rom"]),
+        ("de:\tO\nde::\tO\n", ["de:", ":"]),
+    ],
+    ids=["every token", "one token", "another language", "nothing behind it"],
+)
+def test_language_prefixes_go_when_every_token_has_one(tmp_path, text, tokens):
+    loaded = folder(tmp_path, {"panx/test-de.tsv": text}).load(TASKS["panx"], "test", "de")
+    assert loaded[0]["tokens"] == tokens
+
+
+PAIR = "expected sentence1<tab>sentence2<tab>label, found"
+TOKEN = "expected token<tab>tag, found"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "message"),
+    [
+        ("xnli", "A\tB\tneutral\nA\tB\n", 2, f"{PAIR} no label; XTREME's public test files leave them out"),
+        ("xnli", "A\tB\t\n", 1, f"{PAIR} no label"),
+        (
+            "xnli",
+            "A\tB\tmaybe\n",
+            1,
+            f"{PAIR} the label 'maybe', which is not one of entailment, neutral, contradiction",
+        ),
+        ("xnli", "A\tB\tC\tneutral\n", 1, f"{PAIR} 4 fields: 'A\\tB\\tC\\tneutral'"),
+        ("xnli", "A B neutral\n", 1, f"{PAIR} 1 fields"),
+        ("pawsx", "A\tB\t1\n\nA\tB\t0\n", 2, f"{PAIR} a blank line"),
+        ("pawsx", "A\tB\t2\n", 1, f"{PAIR} the label '2', which is not one of 0, 1"),
+        ("panx", "Rome\tB-LOC\n\nis\n", 3, f"{TOKEN} no tag; XTREME's public test files leave them out"),
+        ("panx", "Rome\tLOC\n", 1, f"{TOKEN} the tag 'LOC', which is not one of O, B-PER"),
+        ("udpos", "Rome PROPN\n", 1, f"{TOKEN} no tag"),
+        ("udpos", "1\tRome\tPROPN\n", 1, f"{TOKEN} 3 fields"),
+        ("udpos", "a\tDET\n\tNOUN\n", 2, f"{TOKEN} an empty token"),
+        ("udpos", "del\t_\n", 1, f"{TOKEN} the tag '_', which is not one of ADJ"),
+        ("udpos", b"a\tDET\nK\xf6ln\tPROPN\n", 2, "byte 0xf6 is not UTF-8"),
+    ],
+)
+def test_a_malformed_line_is_named_with_what_was_expected(tmp_path, name, text, line, message):
+    source = folder(tmp_path, {f"{name}/test-en.tsv": text})
+    with pytest.raises(InputError) as error:
+        source.load(TASKS[name], "test", "en")
+    assert str(error.value).startswith(f"{tmp_path / name / 'test-en.tsv'}:{line}: {message}")
+    assert "\n" not in str(error.value)
+
+
+def test_long_lines_are_shown_in_part(tmp_path):
+    source = folder(tmp_path, {"xnli/test-en.tsv": "x" * 5000})
+    with pytest.raises(InputError) as error:
+        source.load(TASKS["xnli"], "test", "en")
+    assert len(str(error.value)) < len(str(tmp_path)) + 250
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
+def test_an_empty_file_is_an_error(tmp_path, name, text):
+    source = folder(tmp_path, {f"{name}/test-en.tsv": text})
+    with pytest.raises(InputError, match=r"test-en\.tsv: no data$"):
+        source.load(TASKS[name], "test", "en")
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize(("rows", "refused"), [(PLACEHOLDER_ROWS, True), (PLACEHOLDER_ROWS - 1, False)])
+def test_one_label_for_all_rows_is_taken_for_a_placeholder(tmp_path, name, rows, refused):
+    source = folder(tmp_path, {f"{name}/test-en.tsv": GOOD_LINE[name] * rows})
+    if refused:
+        with pytest.raises(InputError, match="placeholder for hidden labels; labelled data are needed"):
+            source.load(TASKS[name], "test", "en")
+    else:
+        assert len(source.load(TASKS[name], "test", "en")) == rows
+
+
+def test_languages_are_those_whose_files_are_there_in_the_tasks_order(tmp_path):
+    names = ["test-zh", "test-xx", "test-aa", "test-en", "test-ar", "dev-de", "train-en"]
+    source = folder(tmp_path, {f"xnli/{name}.tsv": GOOD_LINE["xnli"] for name in names} | {"xnli/test-fr.txt": "x"})
+    task = TASKS["xnli"]
+    assert source.languages(task, "test") == ["en", "ar", "zh", "aa", "xx"]
+    assert source.languages(task, "validation") == ["de"]
+    assert source.languages(task, "train") == ["en"]
+    assert source.description == str(tmp_path)
+
+
+def test_a_language_without_data_is_refused_with_those_that_have(tmp_path):
+    source = folder(tmp_path, {"xnli/test-de.tsv": GOOD_LINE["xnli"], "xnli/test-zh.tsv": GOOD_LINE["xnli"]})
+    with pytest.raises(InputError, match="^xnli has no test data for 'sw' in .*: there is de, zh$"):
+        source.load(TASKS["xnli"], "test", "sw")
+    with pytest.raises(InputError, match="^xnli has no train data for 'en' in .*: there is none$"):
+        source.load(TASKS["xnli"], "train", "en")
+
+
+def test_a_task_without_a_folder_is_refused_with_what_is_there(tmp_path):
+    source = folder(tmp_path, {"xnli/test-de.tsv": GOOD_LINE["xnli"]})
+    with pytest.raises(InputError, match=r"has no folder 'udpos': expected .*/udpos/test-en\.tsv; found xnli$"):
+        source.languages(TASKS["udpos"], "test")
+
+
+def test_unknown_splits_are_refused(tmp_path):
+    for source in (FolderSource(tmp_path), HubSource(), SampleSource()):
+        with pytest.raises(InputError, match="unknown split 'dev'"):
+            source.languages(TASKS["xnli"], "dev")
+
+
+def test_the_name_of_the_data_chooses_the_source(tmp_path):
+    assert isinstance(open_source("hub"), HubSource)
+    assert isinstance(open_source("sample"), SampleSource)
+    assert isinstance(open_source(str(tmp_path)), FolderSource)
+    with pytest.raises(InputError, match="^no data folder '/no/such': expected 'hub', 'sample' or a folder"):
+        open_source("/no/such")
+
+
+# ---------------------------------------------------------------- the real files
+
+
+def manifest(xtreme_data):
+    with (xtreme_data.parent / "MANIFEST.tsv").open(encoding="utf-8") as file:
+        return {row["file"]: int(row["items"]) for row in csv.DictReader(file, delimiter="\t")}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_real_file_loads_with_the_rows_of_the_manifest(xtreme_data, name):
+    source, task, items = FolderSource(xtreme_data), TASKS[name], manifest(xtreme_data)
+    loaded = set()
+    for split in SPLITS:
+        for language in source.languages(task, split):
+            file = f"{name}/{FILE_PREFIXES[split]}-{language}.tsv"
+            assert len(source.load(task, split, language)) == items[file], file
+            loaded.add(file)
+    assert loaded == {f"{name}/{path.name}" for path in (xtreme_data / name).iterdir()}
+    assert f"{name}/train-en.tsv" in loaded
+
+
+# ---------------------------------------------------------------- hub
+
+
+def tagged(names, column, prefix=""):
+    """One sentence with every tag of `names`, as a `ClassLabel` column in the order of `names`."""
+    features = Features({"tokens": List(Value("string")), column: List(ClassLabel(names=list(names)))})
+    row = {"tokens": [f"{prefix}w{i}" for i in range(len(names))], column: list(range(len(names)))}
+    return Dataset.from_list([row], features=features)
+
+
+def pair_rows(label_feature, labels, first="sentence1", second="sentence2"):
+    features = Features({first: Value("string"), second: Value("string"), "label": label_feature})
+    count = len(labels)
+    return Dataset.from_dict({first: ["A"] * count, second: [None] * count, "label": labels}, features=features)
+
+
+XNLI_HUB = ClassLabel(names=["entailment", "neutral", "contradiction"])
+XNLI_OTHER = ClassLabel(names=["contradiction", "entailment", "neutral"])
+PANX_HUB = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
+PANX_OTHER = ["B-LOC", "B-ORG", "B-PER", "I-LOC", "I-ORG", "I-PER", "O"]
+UPOS_OTHER = [*reversed(TASKS["udpos"].labels)]
+
+HUB = {
+    "xnli ClassLabel": ("xnli", pair_rows(XNLI_HUB, [0, 1, 2], "premise", "hypothesis"), XNLI_HUB.names),
+    "xnli ClassLabel, other order": (
+        "xnli",
+        pair_rows(XNLI_OTHER, [0, 1, 2], "premise", "hypothesis"),
+        XNLI_OTHER.names,
+    ),
+    "xnli strings": (
+        "xnli",
+        pair_rows(Value("string"), ["neutral", "contradictory"], "premise", "hypothesis"),
+        ["neutral", "contradiction"],
+    ),
+    "pawsx ClassLabel": ("pawsx", pair_rows(ClassLabel(names=["0", "1"]), [1, 0]), ["1", "0"]),
+    "pawsx ClassLabel, other order": ("pawsx", pair_rows(ClassLabel(names=["1", "0"]), [1, 0]), ["0", "1"]),
+    "pawsx strings": ("pawsx", pair_rows(Value("string"), ["0", "1"]), ["0", "1"]),
+    "pawsx integers": ("pawsx", pair_rows(Value("int64"), [0, 1]), ["0", "1"]),
+    "panx ClassLabel": ("panx", tagged(PANX_HUB, "ner_tags"), PANX_HUB),
+    "panx ClassLabel, other order, prefixes": ("panx", tagged(PANX_OTHER, "ner_tags", prefix="de:"), PANX_OTHER),
+    "panx strings": (
+        "panx",
+        Dataset.from_list([{"tokens": ["w0", "w1"], "ner_tags": ["B-LOC", "O"], "langs": ["de", "de"]}]),
+        ["B-LOC", "O"],
+    ),
+    "udpos ClassLabel": ("udpos", tagged(TASKS["udpos"].labels, "pos_tags"), list(TASKS["udpos"].labels)),
+    "udpos ClassLabel, other order": ("udpos", tagged(UPOS_OTHER, "pos_tags"), UPOS_OTHER),
+}
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A Hub that answers every `load_dataset` with the given data set, and the calls it got."""
+    calls = []
+
+    def serve(answer):
+        def load_dataset(path, name, *, split, revision):
+            calls.append((path, name, split, revision))
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+        return calls
+
+    return serve
+
+
+@pytest.mark.parametrize("case", HUB)
+def test_hub_labels_are_matched_by_name(hub, case):
+    name, raw, names = HUB[case]
+    task = TASKS[name]
+    calls = hub(raw)
+    loaded = HubSource().load(task, "test", "de")
+    assert calls == [(task.hub.path, task.hub.config_name("de"), "test", task.hub.revision)]
+    assert loaded.features == task_features(task)
+    if task.kind == "classification":
+        assert [task.labels[label] for label in loaded["label"]] == names
+        assert set(loaded["sentence1"]) == {"A"} and set(loaded["sentence2"]) == {""}
+    else:
+        assert [task.labels[tag] for tag in loaded[0]["tags"]] == names
+        assert loaded[0]["tokens"] == [f"w{i}" for i in range(len(names))]
+
+
+def test_hub_sentences_without_tokens_are_dropped(hub):
+    features = Features({"tokens": List(Value("string")), "pos_tags": List(Value("string"))})
+    rows = [{"tokens": tokens, "pos_tags": tags} for tokens, tags in [([], []), (["a"], ["DET"]), ([], [])]]
+    hub(Dataset.from_list(rows, features=features))
+    assert HubSource().load(TASKS["udpos"], "test", "de")["tokens"][:] == [["a"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "message"),
+    [
+        (
+            "xnli",
+            pair_rows(ClassLabel(names=["yes", "no"]), [0, 1], "premise", "hypothesis"),
+            "unknown label 'no'; seen no, yes; expected entailment, neutral, contradiction",
+        ),
+        ("pawsx", pair_rows(Value("int64"), [0, 2]), "unknown label '2'; seen 0, 2; expected 0, 1"),
+        ("pawsx", pair_rows(ClassLabel(names=["0", "1"]), [0, -1]), "rows without a label; expected one of 0, 1"),
+        ("pawsx", pair_rows(Value("string"), ["0", None]), "rows without a label; expected one of 0, 1"),
+        ("pawsx", pair_rows(Value("string"), []), "no data"),
+        ("panx", tagged(PANX_HUB, "tags"), "no column 'ner_tags'; found tokens, tags"),
+        ("xnli", pair_rows(XNLI_HUB, [0]), "no column 'premise'; found sentence1, sentence2, label"),
+        (
+            "udpos",
+            Dataset.from_list([{"tokens": ["a", "b"], "pos_tags": ["DET"]}]),
+            "2 tokens have 1 tags: 'a b'",
+        ),
+    ],
+)
+def test_hub_data_that_do_not_fit_are_refused(hub, name, raw, message):
+    hub(raw)
+    task = TASKS[name]
+    with pytest.raises(InputError) as error:
+        HubSource().load(task, "test", "de")
+    assert str(error.value) == f"{task.hub.path}, {task.hub.config_name('de')}, test: {message}"
+
+
+@pytest.mark.parametrize("failure", [ConnectionError("no\nroute"), DatasetNotFoundError("gone"), ValueError("split")])
+def test_a_hub_that_does_not_answer_is_one_line(hub, failure):
+    hub(failure)
+    with pytest.raises(InputError) as error:
+        HubSource().load(TASKS["xnli"], "test", "de")
+    message = str(error.value)
+    assert message.startswith(f"cannot load facebook/xnli, de, test from the Hub ({type(failure).__name__}: ")
+    assert message.endswith("check the network, or give a folder or 'sample' as data")
+    assert "\n" not in message
+
+
+def test_hub_languages_leave_out_those_without_the_split():
+    task, source = TASKS["udpos"], HubSource()
+    assert source.languages(task, "test") == list(task.languages)
+    assert set(task.languages) - set(source.languages(task, "validation")) == {"kk", "th", "tl", "yo"}
+    assert set(task.languages) - set(source.languages(task, "train")) == {"th", "tl", "yo"}
+    with pytest.raises(InputError, match="udpos has no train data for 'yo' in google/xtreme: there is en, af,"):
+        source.load(task, "train", "yo")
+
+
+# ---------------------------------------------------------------- sample
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_sample_comes_in_the_common_shape(name):
+    from modeling_dlfa.xtreme import sample
+
+    task, source = TASKS[name], SampleSource()
+    assert source.languages(task, "train") == source.languages(task, "validation") == ["en"]
+    languages = source.languages(task, "test")
+    assert languages[0] == "en" and sorted(languages) == sorted(sample.LANGUAGES)
+    for split, language in [("train", "en"), ("validation", "en"), ("test", languages[-1])]:
+        loaded = source.load(task, split, language)
+        assert loaded.features == task_features(task)
+        assert len(loaded) == len(sample.rows(name, split, language))
+    with pytest.raises(InputError, match=f"{name} has no test data for 'xx' in the sample: there is en"):
+        source.load(task, "test", "xx")
