@@ -12,14 +12,13 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.activations import ACT2FN
 from transformers.modeling_outputs import BaseModelOutput, SequenceClassifierOutput, TokenClassifierOutput
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
+from transformers.utils import output_capturing
 
 from .configuration_dlfa import DLFAConfig
 
 
-try:
-    from transformers.utils.output_capturing import maybe_install_capturing_hooks
-except ImportError:  # before transformers 5.2, encoders collect hidden states without hooks
-    maybe_install_capturing_hooks = None
+# Before Transformers 5.23, `output_hidden_states=[k]` meant the output of layer k + 1 to some encoders.
+CAN_SELECT_STATES = hasattr(output_capturing, "select_hidden_states")
 
 # Arguments that say where a checkpoint is read from, not what is built.
 HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
@@ -308,8 +307,7 @@ class DLFAModel(DLFAPreTrainedModel):
         self.fusion = FUSIONS[config.fusion](config)
         self._encoder_inputs = set(inspect.signature(self.encoder.forward).parameters)
         self.post_init()
-        if maybe_install_capturing_hooks is not None:
-            maybe_install_capturing_hooks(self.encoder)  # torch.compile cannot trace their lazy installation
+        output_capturing.maybe_install_capturing_hooks(self.encoder)  # torch.compile cannot trace it if done later
 
     def get_input_embeddings(self) -> nn.Module:
         return self.encoder.get_input_embeddings()
@@ -341,6 +339,9 @@ class DLFAModel(DLFAPreTrainedModel):
         wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         if not isinstance(wanted, bool) and wanted is not None:
             wanted = [wanted] if isinstance(wanted, int) else list(wanted)
+        captured = wanted if k is None or wanted is True else [*(wanted or []), k]
+        if isinstance(captured, list) and not CAN_SELECT_STATES:
+            captured = True
         kwargs.setdefault("output_attentions", self.config.output_attentions)
         inputs = {
             "input_ids": input_ids,
@@ -351,7 +352,7 @@ class DLFAModel(DLFAPreTrainedModel):
         }
         outputs = self.encoder(
             **{name: value for name, value in inputs.items() if name in self._encoder_inputs},
-            output_hidden_states=wanted if k is None or wanted is True else [*(wanted or []), k],
+            output_hidden_states=captured,
             return_dict=True,
             **kwargs,
         )

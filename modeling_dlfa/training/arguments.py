@@ -1,0 +1,245 @@
+"""What a user can ask of a run: command line or YAML/JSON file, over the task's recipe."""
+
+import json
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+import yaml
+from transformers import HfArgumentParser, TrainingArguments
+
+from ..backbones import EMBEDDED
+from ..configuration_dlfa import CHOICES, DLFAConfig
+from ..errors import InputError
+from ..xtreme.tasks import TASKS, Task
+
+
+ALL_TASKS = "all"
+LAST_CHECKPOINT = ("last", "true")  # what --resume_from_checkpoint takes for the newest of the output folder
+
+# Fields of DLFAConfig that `--config_overrides` may set: those without an argument of their own.
+OVERRIDABLE = sorted(set(DLFAConfig.__annotations__) - {"encoder_config", "fusion", "fusion_layer", "pooling"})
+
+
+@dataclass
+class RunArguments:
+    """What to fine-tune, on which data, and what to score. `TrainingArguments` says how."""
+
+    task: str = field(default="udpos", metadata={"choices": [*TASKS, ALL_TASKS], "help": "Task, or all of them."})
+    data: str = field(
+        default="sample",
+        metadata={"help": "'sample' (embedded), 'hub' (the Hub's data sets), or a folder in XTREME's layout."},
+    )
+    model_name_or_path: str = field(
+        default=EMBEDDED,
+        metadata={"help": "Pretrained encoder: a Hub id, a folder, or 'embedded' (multilingual-e5-small)."},
+    )
+    model_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of a Hub encoder."})
+    fusion: str = field(
+        default="aif", metadata={"choices": list(CHOICES["fusion"]), "help": "'aif' is DLFA, 'none' the baseline."}
+    )
+    fusion_layer: int | None = field(
+        default=None, metadata={"help": "k, the lower layer, from 0 (embeddings). Default: two thirds of the depth."}
+    )
+    pooling: str | None = field(
+        default=None,
+        metadata={
+            "choices": list(CHOICES["pooling"]),
+            "help": "How a pair becomes one vector. Default: 'cls', as XTREME; 'mean' for the embedded encoder.",
+        },
+    )
+    config_overrides: str | None = field(
+        default=None, metadata={"help": 'More arguments of DLFAConfig as JSON, such as \'{"aif_output": "scale"}\'.'}
+    )
+    train_language: str = field(default="en", metadata={"help": "Language of the training and development data."})
+    languages: str | None = field(
+        default=None, metadata={"help": "Languages to score, such as 'de,ru,zh'. Default: all that have data."}
+    )
+    eval_split: str = field(
+        default="test",
+        metadata={"choices": ["test", "validation"], "help": "Split to score the languages on."},
+    )
+    max_train_samples: int | None = field(default=None, metadata={"help": "Train on the first so many examples."})
+    max_eval_samples: int | None = field(
+        default=None, metadata={"help": "Score, and select on, the first so many examples of each language."}
+    )
+    max_length: int = field(default=128, metadata={"help": "Sub-words per example, special tokens included."})
+    label_piece: str = field(
+        default="character",
+        metadata={
+            "choices": ["character", "first"],
+            "help": "Piece that bears a word's label: its first that holds characters, or its first ('▁', XTREME).",
+        },
+    )
+    freeze_embeddings: bool = field(default=False, metadata={"help": "Do not train the word embeddings."})
+    head_learning_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of fusion and head. Default: that of the encoder."}
+    )
+    compare_baseline: bool = field(
+        default=False, metadata={"help": "Also run the baseline (fusion 'none'), and show both and the difference."}
+    )
+    keep_checkpoints: bool = field(
+        default=False, metadata={"help": "Keep the Trainer's checkpoint folders after a run has succeeded."}
+    )
+
+    _argument_group_name: ClassVar[str] = "the run"
+
+    def __post_init__(self):
+        for name in ("max_train_samples", "max_eval_samples"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"--{name} {value}: expected a positive number")
+        self.overrides()
+
+    def overrides(self) -> dict[str, Any]:
+        """`config_overrides` as a dictionary.
+
+        Raises:
+            InputError: it is not a JSON object of such fields.
+        """
+        try:
+            overrides = json.loads(self.config_overrides or "{}")
+        except json.JSONDecodeError as error:
+            raise InputError(f"--config_overrides {self.config_overrides!r} is not JSON: {error}") from error
+        if not isinstance(overrides, dict):
+            raise InputError(f"--config_overrides {self.config_overrides!r}: expected a JSON object")
+        if unknown := [name for name in overrides if name not in OVERRIDABLE]:
+            raise InputError(f"--config_overrides: {unknown[0]!r} is not one of {', '.join(OVERRIDABLE)}")
+        return overrides
+
+
+# Nothing is saved before the end, and the model of the last step is the result.
+NO_SELECTION = {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
+
+
+def recipe_defaults(task: Task, data: str) -> dict[str, Any]:
+    """Defaults of a task: XTREME's recipe, selection on the development data of the training language.
+
+    The sample has its own (our choice): enough to see transfer within minutes on two CPU cores, from the last step.
+    """
+    recipe = task.recipe
+    defaults = {
+        "num_train_epochs": recipe.num_train_epochs,
+        "learning_rate": recipe.learning_rate,
+        "per_device_train_batch_size": recipe.per_device_train_batch_size,
+        "per_device_eval_batch_size": 32,
+        "max_length": recipe.max_length,
+        "seed": recipe.seed,
+        "train_sampling_strategy": "group_by_length",
+        "eval_strategy": "steps",
+        "eval_steps": recipe.eval_steps,
+        "save_strategy": "best",
+        "load_best_model_at_end": True,
+        "metric_for_best_model": task.metric,
+        "greater_is_better": True,
+        "save_total_limit": 1,
+        "logging_steps": 50,
+        "dataloader_pin_memory": False,
+    }
+    if data == "sample":
+        defaults |= NO_SELECTION | {
+            "num_train_epochs": 2,
+            "learning_rate": 1e-4,
+            "head_learning_rate": 1e-3,
+            "freeze_embeddings": True,
+        }
+    return defaults
+
+
+class CommandLine:
+    """A command line, that can be asked for the arguments of each of its runs.
+
+    Args:
+        argv: the arguments; the first may be a YAML or JSON file of arguments, which those after it override.
+            Nothing at all stands for `--compare_baseline`: embedded encoder, sample data, baseline and DLFA.
+
+    Attributes:
+        tasks, fusions: what is to be run; every task with every fusion, the baseline first.
+        output_dir: the given folder.
+        resumes: whether an earlier try of the same command is to be continued.
+
+    Raises:
+        InputError: an unreadable file, an unknown argument, a value of the wrong kind.
+    """
+
+    def __init__(self, argv: list[str]):
+        argv = argv or ["--compare_baseline"]
+        parser = _parser()
+        if argv[0].endswith((".yaml", ".yml", ".json")):
+            argv = [*_file_arguments(Path(argv[0]), parser), *argv[1:]]
+        self._argv = argv
+        given = parser.parse_args(argv)
+        if given.compare_baseline and given.fusion == "none":
+            raise InputError("--compare_baseline --fusion none: the baseline would be compared with itself")
+        self._data: str = given.data
+        self.tasks: list[str] = list(TASKS) if given.task == ALL_TASKS else [given.task]
+        self.fusions: list[str] = ["none", given.fusion] if given.compare_baseline else [given.fusion]
+        self.output_dir: str | None = given.output_dir
+        self.resumes: bool = given.resume_from_checkpoint is not None
+        several = len(self.tasks) * len(self.fusions) > 1
+        if self.resumes and several and given.resume_from_checkpoint.lower() not in LAST_CHECKPOINT:
+            raise InputError(
+                f"--resume_from_checkpoint {given.resume_from_checkpoint}: a command of several runs takes 'last' only"
+            )
+        if given.push_to_hub:
+            raise InputError("--push_to_hub: a run is not uploaded; use `hf upload REPOSITORY FOLDER` when it is done")
+
+    def arguments(self, task: str, fusion: str, output_dir: str | Path) -> tuple[RunArguments, TrainingArguments]:
+        """The arguments of one run: what was given, over the task's recipe.
+
+        Raises:
+            InputError: values that contradict each other.
+        """
+        argv = [*self._argv, "--task", task, "--fusion", fusion, "--output_dir", str(output_dir)]
+        defaults = recipe_defaults(TASKS[task], self._data)
+        if _parser(defaults).parse_args(argv).eval_strategy == "no":
+            defaults |= NO_SELECTION
+        try:
+            run, training = _parser(defaults).parse_args_into_dataclasses(args=argv)
+        except ValueError as error:  # TrainingArguments' own checks
+            raise InputError(" ".join(str(error).split())) from error
+        return run, training
+
+
+class _Parser(HfArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (--help lists all arguments)")
+
+
+def _parser(defaults: dict[str, Any] | None = None) -> _Parser:
+    parser = _Parser(
+        [RunArguments, TrainingArguments],  # pyright: ignore
+        prog="run_xtreme.py",
+        description="Fine-tune DLFA in one language, score it zero-shot in the others.",
+        epilog="The arguments may stand in a YAML or JSON file given first: run_xtreme.py run.yaml --seed 2. "
+        "--debug without a value shows tracebacks, and the log messages of the libraries.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(**(defaults or {}))
+    return parser
+
+
+def _file_arguments(path: Path, parser: _Parser) -> list[str]:
+    """The arguments in a file, as a command line (JSON is YAML too)."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"cannot read arguments from {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected names of arguments with their values, such as 'task: udpos'")
+    actions = {action.dest: action for action in parser._actions}
+    argv: list[str] = []
+    for name, value in values.items():
+        if name not in actions:
+            close = get_close_matches(str(name), actions, n=1)
+            advice = f"; did you mean {close[0]!r}?" if close else " (--help lists all arguments)"
+            raise InputError(f"{path}: unknown argument {name!r}{advice}")
+        if isinstance(value, list) and actions[name].nargs in ("*", "+"):
+            argv += [f"--{name}", *map(str, value)]
+        elif value is not None:
+            if isinstance(value, list):
+                value = ",".join(map(str, value))
+            # With "=", so that a value may begin with a dash.
+            argv.append(f"--{name}={json.dumps(value) if isinstance(value, dict) else value}")
+    return argv

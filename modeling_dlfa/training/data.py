@@ -1,0 +1,179 @@
+"""What a run reads: the rows of training, development and scoring, encoded, and predictions brought back to rows."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from datasets import Dataset, disable_progress_bars
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from ..backbones import resolve_encoder
+from ..errors import InputError
+from ..xtreme.encoding import at_labels, encode, join_tags
+from ..xtreme.metrics import score
+from ..xtreme.sources import Source, open_source
+from ..xtreme.tasks import Task, get_task
+from .arguments import RunArguments
+
+
+@dataclass(frozen=True)
+class EvalSet:
+    """Rows to be scored, as the source has them and encoded (longest first, so that batches hold equal lengths)."""
+
+    task: Task
+    rows: Dataset
+    features: Dataset
+
+    @classmethod
+    def encode(cls, task: Task, rows: Dataset, tokenizer: PreTrainedTokenizerBase, arguments: RunArguments):
+        features = encode(task, rows, tokenizer, arguments.max_length, arguments.label_piece)  # pyright: ignore
+        if "sentence" not in features.column_names:
+            features = features.add_column("sentence", list(range(len(features))))  # pyright: ignore
+        return cls(task, rows, features.sort("length", reverse=True))
+
+    @property
+    def references(self) -> list:
+        """Gold label ids: one per pair, or a list per sentence."""
+        return self.rows["label" if self.task.kind == "classification" else "tags"][:]
+
+    def in_order(self, predictions: np.ndarray, label_ids: np.ndarray) -> list:
+        """The model's predictions (label ids, in the order of `features`) in the shape and order of `references`."""
+        if self.task.kind == "classification":
+            ordered = np.empty_like(predictions)
+            ordered[self.features["sentence"][:]] = predictions
+            return ordered.tolist()
+        return join_tags(self.features, at_labels(predictions, label_ids), len(self.rows))
+
+    def score(self, predictions: list) -> dict[str, float]:
+        return score(self.task, predictions, self.references)
+
+    def at_chance(self, scores: dict[str, float]) -> bool:
+        """Whether scores are no better than those of always predicting the most frequent label.
+
+        Compared by accuracy where the task has it: a constant answer says little in terms of XTREME's POS F1.
+        """
+        references = self.references
+        if self.task.kind == "classification":
+            constant = [Counter(references).most_common(1)[0][0]] * len(references)
+        else:
+            tag = Counter(tag for tags in references for tag in tags).most_common(1)[0][0]
+            constant = [[tag] * len(tags) for tags in references]
+        metric = "accuracy" if "accuracy" in scores else self.task.metric
+        return scores[metric] <= self.score(constant)[metric]
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """The rows of a run as the source has them."""
+
+    task: Task
+    source: Source
+    train: Dataset
+    development: Dataset
+    evaluation: dict[str, Dataset]
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Everything a run reads, encoded. Runs of the same task, data and tokenizer can share it."""
+
+    task: Task
+    source: Source
+    tokenizer: PreTrainedTokenizerBase
+    train: Dataset
+    train_samples: int
+    development: EvalSet
+    evaluation: dict[str, EvalSet]
+
+
+def load_rows(arguments: RunArguments) -> RunRows:
+    """Load the training language's training and development data, and what is to be scored.
+
+    Raises:
+        InputError: data that are missing or malformed, or a language without data.
+    """
+    task = get_task(arguments.task)
+    source = open_source(arguments.data)
+    languages = _asked_languages(arguments, source.languages(task, arguments.eval_split))
+
+    def rows(split: str, language: str, limit: int | None) -> Dataset:
+        loaded = source.load(task, split, language)
+        return loaded if limit is None else loaded.select(range(min(limit, len(loaded))))
+
+    return RunRows(
+        task=task,
+        source=source,
+        train=rows("train", arguments.train_language, arguments.max_train_samples),
+        development=rows("validation", arguments.train_language, arguments.max_eval_samples),
+        evaluation={
+            language: rows(arguments.eval_split, language, arguments.max_eval_samples) for language in languages
+        },
+    )
+
+
+def open_tokenizer(arguments: RunArguments) -> PreTrainedTokenizerBase:
+    """The encoder's tokenizer.
+
+    Raises:
+        InputError: it cannot be opened, is a slow one, or reads less than `max_length`.
+    """
+    name = arguments.model_name_or_path
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(name), revision=arguments.model_revision)
+    except InputError:
+        raise
+    except Exception as error:  # OSError, ValueError, KeyError, ... by what is wrong with the folder or repository
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"cannot open the tokenizer of {name} ({type(error).__name__}): {reason}") from error
+    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # what transformers makes of no files at all
+        raise InputError(f"cannot open the tokenizer of {name}: it has no vocabulary, are its files missing?")
+    if not tokenizer.is_fast:
+        raise InputError(f"{name}: {type(tokenizer).__name__} is a slow tokenizer: expected one backed by tokenizers")
+    least = tokenizer.num_special_tokens_to_add(pair=get_task(arguments.task).kind == "classification") + 1
+    if not least <= arguments.max_length <= tokenizer.model_max_length:
+        raise InputError(
+            f"--max_length {arguments.max_length}: expected {least} (special tokens and one more) to "
+            f"{tokenizer.model_max_length} for {arguments.task} with {name}"
+        )
+    return tokenizer
+
+
+def prepare(arguments: RunArguments) -> RunData:
+    """Load and encode what a run reads.
+
+    Raises:
+        InputError: as `load_rows` and `open_tokenizer`.
+    """
+    disable_progress_bars()
+    tokenizer = open_tokenizer(arguments)
+    rows = load_rows(arguments)
+    task = rows.task
+    return RunData(
+        task=task,
+        source=rows.source,
+        tokenizer=tokenizer,
+        train=encode(task, rows.train, tokenizer, arguments.max_length, arguments.label_piece),  # pyright: ignore
+        train_samples=len(rows.train),
+        development=EvalSet.encode(task, rows.development, tokenizer, arguments),
+        evaluation={
+            language: EvalSet.encode(task, loaded, tokenizer, arguments)
+            for language, loaded in rows.evaluation.items()
+        },
+    )
+
+
+def _asked_languages(arguments: RunArguments, available: list[str]) -> list[str]:
+    asked = arguments.languages
+    if asked is None:
+        if not available:
+            raise InputError(f"{arguments.data}: no {arguments.eval_split} data for {arguments.task}")
+        return available
+    codes = list(dict.fromkeys(code for code in asked.replace(" ", ",").split(",") if code))
+    if missing := [code for code in codes if code not in available]:
+        raise InputError(
+            f"--languages {asked}: no {arguments.eval_split} data for {', '.join(missing)} in {arguments.data}; "
+            f"{arguments.task} has {', '.join(available) or 'none'}"
+        )
+    if not codes:
+        raise InputError(f"--languages {asked!r}: expected codes such as 'de,ru,zh'")
+    return codes

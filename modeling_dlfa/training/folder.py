@@ -1,0 +1,89 @@
+"""The output folder of a run: whether it may be written to, and from which checkpoint an interrupted run goes on."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ..configuration_dlfa import DLFAConfig
+from ..errors import InputError
+from .arguments import LAST_CHECKPOINT
+from .results import RESULTS_FILE
+
+
+def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
+    """The checkpoint to go on from, or None for a run from the start.
+
+    Args:
+        output: the run's output folder.
+        asked: `--resume_from_checkpoint`: None, "last", or the folder of a checkpoint.
+
+    Raises:
+        InputError: the folder holds a finished run, one to be resumed or something else, or there is no such
+            checkpoint.
+    """
+    if (output / RESULTS_FILE).exists():
+        raise InputError(f"{output} holds a finished run ({RESULTS_FILE}): give another --output_dir or delete it")
+    if asked is not None and asked.lower() not in LAST_CHECKPOINT:
+        if not is_complete(Path(asked)):
+            raise InputError(f"--resume_from_checkpoint {asked}: no such folder, or no whole checkpoint in it")
+        return asked
+    last = last_checkpoint(output)
+    if asked is not None:
+        if last is None:
+            raise InputError(f"--resume_from_checkpoint {asked}: {output} has no checkpoint to go on from")
+        return str(last)
+    if last is not None:
+        raise InputError(
+            f"{output} holds an unfinished run ({last.name}): add --resume_from_checkpoint last, give another "
+            "--output_dir or delete it"
+        )
+    if output.exists() and not output.is_dir():
+        raise InputError(f"--output_dir {output} is a file")
+    if output.is_dir() and any(output.iterdir()):
+        raise InputError(f"{output} is not empty: give another --output_dir")
+    return None
+
+
+def last_checkpoint(output: Path) -> Path | None:
+    """The newest checkpoint in a folder that was written to its end."""
+    folders = [folder for folder in output.glob("checkpoint-*") if folder.name.rpartition("-")[2].isdecimal()]
+    folders.sort(key=lambda folder: int(folder.name.rpartition("-")[2]))
+    return next((folder for folder in reversed(folders) if is_complete(folder)), None)
+
+
+def is_complete(checkpoint: Path) -> bool:
+    """Whether a checkpoint was written to its end: the Trainer writes its state last.
+
+    Without it the Trainer would take the weights and start from step 0.
+    """
+    try:
+        return "global_step" in json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def check_same_model(checkpoint: str, config: DLFAConfig) -> None:
+    """Refuse a checkpoint of another model; the Trainer would load the weights that fit and leave the rest.
+
+    Raises:
+        InputError: naming the first difference.
+    """
+    path = Path(checkpoint) / "config.json"
+    try:
+        saved: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    wanted = json.loads(config.to_json_string(use_diff=False))
+    for name in ("fusion", "fusion_layer", *sorted(DLFAConfig.__annotations__), "id2label"):
+        if name in saved and name != "encoder_config" and saved[name] != wanted[name]:
+            raise InputError(
+                f"{checkpoint} is of a run with {name} {saved[name]!r}, not {wanted[name]!r}: give the arguments of "
+                "that run, or another --output_dir"
+            )
+
+
+def remove_checkpoints(output: Path) -> None:
+    """Delete the Trainer's checkpoints."""
+    for folder in output.glob("checkpoint-*"):
+        shutil.rmtree(folder)

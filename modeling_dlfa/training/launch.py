@@ -1,0 +1,168 @@
+"""The command behind `run_xtreme.py`: one run, or several side by side, and the table of what came out."""
+
+import os
+import sys
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import datasets
+import transformers
+from rich.console import Console
+from transformers import TrainingArguments
+from transformers.debug_utils import DebugOption
+
+from ..errors import InputError
+from .arguments import CommandLine, RunArguments
+from .data import RunData, load_rows, open_tokenizer, prepare
+from .folder import checkpoint_to_resume, last_checkpoint
+from .results import RESULTS_FILE, RunResults, results_table
+from .run import check_model, run
+
+
+# Columns of what is printed where it does not go to a terminal, whose width rich would take.
+WIDTH = 100
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 2 for something the user gave, 1 for anything else."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    debug = _takes_debug(argv)
+    if not debug:
+        warnings.filterwarnings("ignore")
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        datasets.logging.set_verbosity_error()
+    try:
+        launch(CommandLine(argv))
+    except InputError as error:
+        if debug:
+            raise
+        if _on_main():  # all processes find the same
+            print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if debug:
+            raise
+        message = " ".join(str(error).split())[:500]
+        print(f"error: {type(error).__name__}: {message} (--debug shows where)", file=sys.stderr)
+        return 1
+    return 0
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One of the runs of a command; `finished` are the results of an earlier try."""
+
+    arguments: RunArguments
+    training_arguments: TrainingArguments
+    finished: RunResults | None
+
+
+def launch(command: CommandLine) -> dict[str, list[RunResults]]:
+    """Carry out every run of a command and return the results by task, the baseline before DLFA.
+
+    Raises:
+        InputError: as `run`; before anything is trained where it can be known.
+    """
+    console = _console()
+    planned = plan(command)
+    finished: dict[str, list[RunResults]] = {}
+    for task, runs in planned.items():
+        data: RunData | None = None
+        for one in runs:
+            results = one.finished
+            if results is None:
+                fusion, folder = one.arguments.fusion, one.training_arguments.output_dir
+                console.rule(f"{task} · {'baseline' if fusion == 'none' else fusion}", align="left")
+                console.print(f"into {folder}", style="dim", **_PLAIN)
+                data = data or prepare(one.arguments)
+                results = run(one.arguments, one.training_arguments, data)
+            finished.setdefault(task, []).append(results)
+        show(finished[task], console)
+    return finished
+
+
+def plan(command: CommandLine) -> dict[str, list[PlannedRun]]:
+    """The runs of a command by task, after a look at everything that could stop one of them later.
+
+    Raises:
+        InputError: arguments that contradict each other, an output folder that is in use, an encoder that cannot be
+            opened or does not fit; with several tasks also data that are missing or malformed.
+    """
+    root = output_root(command)
+    planned: dict[str, list[PlannedRun]] = {}
+    for task in command.tasks:
+        for fusion in command.fusions:
+            folder = root
+            if len(command.tasks) > 1:
+                folder = folder / task
+            if len(command.fusions) > 1:
+                folder = folder / ("baseline" if fusion == "none" else fusion)
+            arguments, training_arguments = command.arguments(task, fusion, folder)
+            finished = None
+            if command.resumes and (folder / RESULTS_FILE).exists():
+                finished = RunResults.load(folder)
+            else:
+                if command.resumes and folder != root and last_checkpoint(folder) is None:
+                    training_arguments.resume_from_checkpoint = None  # this one had not begun, or had saved nothing
+                checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint)
+                check_model(arguments)
+            planned.setdefault(task, []).append(PlannedRun(arguments, training_arguments, finished))
+    if len(planned) > 1:  # a single task's data are read next anyway
+        for runs in planned.values():
+            open_tokenizer(runs[0].arguments)
+            load_rows(runs[0].arguments)
+    return planned
+
+
+def show(runs: list[RunResults], console: Console) -> None:
+    """Print the table of a task and a warning for scores that mean nothing."""
+    console.print(results_table(runs))
+    for results in runs:
+        if results.chance_level:
+            console.print(
+                f"warning: {results.model_name}: no better than always answering the most frequent label in "
+                f"{', '.join(results.chance_level)}; train longer, try another learning rate or look at those labels",
+                style="yellow",
+                **_PLAIN,
+            )
+
+
+def output_root(command: CommandLine) -> Path:
+    """The folder of a command: the given one, or a new one with the date and time under `runs/`."""
+    if command.output_dir is not None:
+        return Path(command.output_dir)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("several processes need one folder: give --output_dir")
+    return Path("runs") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+# For text that holds what a user typed: brackets are no markup, and lines are broken by the terminal only.
+_PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
+
+
+def _console() -> Console:
+    """Standard output; of several processes, the first one's."""
+    console = Console(quiet=not _on_main())
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDTH
+    return console
+
+
+def _on_main() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _takes_debug(argv: list[str]) -> bool:
+    """Take `--debug` out of the arguments; with one of its values it is the flag of TrainingArguments, and stays."""
+    for place, argument in enumerate(argv):
+        if argument == "--debug" and argv[place + 1 : place + 2] not in ([option.value] for option in DebugOption):
+            del argv[place]
+            return True
+    return False

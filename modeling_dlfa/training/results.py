@@ -1,0 +1,168 @@
+"""What a run leaves behind in numbers: `all_results.json`, and the table on the screen."""
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from ..errors import InputError
+from ..xtreme.languages import LANGUAGES, by_family
+from ..xtreme.predictions import write_text
+
+
+RESULTS_FILE = "all_results.json"
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """Scores of one run and what they were made with. Scores are in percent.
+
+    Attributes:
+        task, eval_split: what was scored.
+        metric: name of the reported metric, the one of `scores` and the averages.
+        scores: language -> reported score.
+        average: mean over all languages, as XTREME.
+        zero_shot_average: mean without the training language; null if nothing else was scored.
+        transfer_gap: score of the training language less the zero-shot average; null where one of them is missing.
+        all_metrics: language -> every metric of the task (for POS: token accuracy and XTREME's F1).
+        support: language -> number of scored sentences or pairs.
+        chance_level: languages whose score is no better than always predicting the most frequent label.
+        development_score: reported metric on the development data of the training language, of the model scored here.
+        encoder, fusion, fusion_layer: the model; `model_config` has the other fields of `DLFAConfig`.
+        seed, train_language, train_samples, train_runtime: of the training; seconds.
+        training: the recipe.
+        data: where the data came from: "hub", "sample" or a folder.
+        versions: of Python and the libraries.
+    """
+
+    task: str
+    eval_split: str
+    metric: str
+    scores: dict[str, float]
+    average: float
+    zero_shot_average: float | None
+    transfer_gap: float | None
+    all_metrics: dict[str, dict[str, float]]
+    support: dict[str, int]
+    chance_level: list[str]
+    development_score: float
+    encoder: str
+    fusion: str
+    fusion_layer: int | None
+    model_config: dict[str, Any]
+    seed: int
+    train_language: str
+    train_samples: int
+    train_runtime: float
+    training: dict[str, Any]
+    data: str
+    versions: dict[str, str]
+
+    @property
+    def model_name(self) -> str:
+        """Short name for tables: "baseline", "DLFA k=8", "concat k=8"."""
+        if self.fusion == "none":
+            return "baseline"
+        return f"{'DLFA' if self.fusion == 'aif' else self.fusion} k={self.fusion_layer}"
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `all_results.json`, whole or not at all."""
+        path = Path(folder) / RESULTS_FILE
+        write_text(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> "RunResults":
+        """Read the file, or that of a folder.
+
+        Raises:
+            InputError: the file is missing, is not JSON or lacks an entry.
+        """
+        path = Path(path)
+        path = path / RESULTS_FILE if path.is_dir() else path
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{field.name: values[field.name] for field in fields(cls)})
+        except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+            raise InputError(f"{path} is not the results file of a run: {error!r}") from error
+
+
+def averages(scores: dict[str, float], train_language: str) -> dict[str, float | None]:
+    """Average, zero-shot average and transfer gap of scores by language."""
+    others = [value for language, value in scores.items() if language != train_language]
+    zero_shot = fmean(others) if others else None
+    gap = scores[train_language] - zero_shot if train_language in scores and zero_shot is not None else None
+    return {"average": fmean(scores.values()), "zero_shot_average": zero_shot, "transfer_gap": gap}
+
+
+def short_name(name: str) -> str:
+    """How tables and cards call an encoder or data: a local folder by its own name, anything else as it is."""
+    path = Path(name).expanduser()
+    return path.resolve().name if path.is_dir() else name
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    libraries = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "seqeval")
+    return {"python": platform.python_version()} | {library: version(library) for library in libraries}
+
+
+def results_table(runs: Sequence[RunResults]) -> Table:
+    """A table of one task: languages by family; one run with all its metrics, or several side by side.
+
+    With two runs the last column is their difference (second less first). A score at chance level has a "?".
+    """
+    first = runs[0]
+    training = f"{first.train_samples:,} {first.train_language} examples · seed {first.seed}"
+    title = f"{first.task} · {short_name(first.encoder)} · {training}"
+    table = Table(title=escape(title), title_justify="left", caption_justify="left")
+    table.add_column("family", style="dim")
+    table.add_column("language")
+    table.add_column("n", justify="right", style="dim")
+    if len(runs) == 1:
+        metrics = [first.metric, *(name for name in next(iter(first.all_metrics.values())) if name != first.metric)]
+        headers, cells = metrics, [{code: first.all_metrics[code][name] for code in first.scores} for name in metrics]
+    else:
+        headers, cells = [run.model_name for run in runs], [run.scores for run in runs]
+    for header in headers:
+        table.add_column(header, justify="right", style="bold" if header == headers[0] or len(runs) > 1 else "")
+    if len(runs) == 2:
+        table.add_column("difference", justify="right")
+
+    for family, codes in by_family(first.scores).items():
+        for code in codes:
+            marks = ["?" if code in run.chance_level else "" for run in runs] if len(runs) > 1 else [""] * len(cells)
+            if len(runs) == 1 and code in first.chance_level:
+                marks[0] = "?"
+            name = LANGUAGES[code].name if code in LANGUAGES else ""
+            values = [column[code] for column in cells]
+            table.add_row(
+                family if code == codes[0] else "",
+                f"{code} {name}" + (" *" if code == first.train_language else ""),
+                str(first.support[code]),
+                *(f"{value:.1f}{mark}" for value, mark in zip(values, marks, strict=True)),
+                *_difference(values, len(runs)),
+                end_section=code == codes[-1],
+            )
+    for label, key in (("average", "average"), ("zero-shot average", "zero_shot_average"), ("gap", "transfer_gap")):
+        if len(runs) == 1:
+            values = [averages(column, first.train_language)[key] for column in cells]
+        else:
+            values = [getattr(run, key) for run in runs]
+        if None not in values:
+            table.add_row("", label, "", *(f"{value:.1f}" for value in values), *_difference(values, len(runs)))
+    table.caption = f"{first.metric} on {first.eval_split} data, in percent; * training language"
+    if any(run.chance_level for run in runs):
+        table.caption += "; ? no better than the most frequent label"
+    return table
+
+
+def _difference(values: Sequence[Any], runs: int) -> list[str]:
+    return [f"{values[1] - values[0]:+.1f}"] if runs == 2 else []

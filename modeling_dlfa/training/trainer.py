@@ -1,0 +1,139 @@
+"""The Trainer of a run: a learning rate of its own for fusion and head, reproducible length groups, labelled bars."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from datasets import Dataset
+from torch.utils.data import Sampler, SequentialSampler
+from transformers import ProgressCallback, Trainer
+from transformers.trainer_pt_utils import BatchRebalanceSampler, LengthGroupedSampler, get_length_grouped_indices
+
+
+class EpochLengthGroupedSampler(LengthGroupedSampler):
+    """Length groups that depend on seed and epoch alone.
+
+    So every process of a distributed run sees the same order, and a resumed run goes on with the order it was in.
+
+    Args:
+        batch_size: examples per update, over all processes.
+        lengths: sub-words of each example.
+        seed: of the order.
+        epoch: says which epoch it is. It is asked rather than told, because not every wrapper that Accelerate puts
+            around a sampler passes `set_epoch` on.
+    """
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int, epoch: Callable[[], int]):
+        super().__init__(batch_size, lengths=lengths)
+        self.seed = seed
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed + self.epoch())
+        return iter(get_length_grouped_indices(self.lengths, self.batch_size, generator=generator))
+
+
+class ProcessBatches(BatchRebalanceSampler):
+    """One process's share of every batch that a single process with the same global batch would see.
+
+    Accelerate's own sharding fills the last batch of an epoch with examples from its beginning; here it is divided as
+    it is. Only where it has fewer examples than there are processes are they repeated.
+
+    The base class is how the Trainer recognises batches that are divided by process already; nothing of it is used.
+
+    Args:
+        order: examples in the order of an epoch, the same in every process.
+        batch_size: examples per step over all processes.
+        processes, rank: how many processes there are, and which this is.
+        drop_last: leave out an incomplete last batch.
+    """
+
+    def __init__(self, order: Sampler, batch_size: int, processes: int, rank: int, drop_last: bool = False):
+        self.order = order
+        self.global_batch_size = batch_size
+        self.processes = processes
+        self.rank = rank
+        self.drop_last = drop_last
+
+    def __iter__(self) -> Iterator[list[int]]:
+        indices = list(self.order)
+        for start in range(0, len(self) * self.global_batch_size, self.global_batch_size):
+            batch = indices[start : start + self.global_batch_size]
+            if len(batch) < self.processes:
+                batch = (batch * self.processes)[: self.processes]
+            yield batch[self.rank :: self.processes]
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.order), self.global_batch_size)  # pyright: ignore
+        return whole + (rest > 0 and not self.drop_last)
+
+
+class LanguageProgress(ProgressCallback):
+    """Progress bars of training, and of scoring with the name of what is being scored."""
+
+    label = "dev"
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        super().on_train_begin(args, state, control, **kwargs)
+        if self.training_bar is not None:
+            self.training_bar.set_description("training")
+
+    def on_prediction_step(self, args, state, control, eval_dataloader=None, **kwargs):
+        super().on_prediction_step(args, state, control, eval_dataloader=eval_dataloader, **kwargs)
+        if self.prediction_bar is not None and self.prediction_bar.n == 1:
+            self.prediction_bar.set_description(f"scoring {self.label}")
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        # `evaluate` logs a dozen timings beside the score; the bar needs the score.
+        hidden = ("_runtime", "_per_second", "total_flos")
+        shown = {name: value for name, value in (logs or {}).items() if not name.endswith(hidden)}
+        super().on_log(args, state, control, logs=shown, **kwargs)
+
+
+class DLFATrainer(Trainer):
+    """A `Trainer` for DLFA models.
+
+    Args:
+        head_learning_rate: learning rate of everything outside the encoder; default: the encoder's.
+    """
+
+    def __init__(self, *args, head_learning_rate: float | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.head_learning_rate = head_learning_rate
+
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        fresh = self.optimizer is None
+        optimizer = super().create_optimizer(model)
+        if fresh and self.head_learning_rate is not None:
+            outside = {
+                id(parameter)
+                for name, parameter in (model or self.model).named_parameters()  # pyright: ignore
+                if "dlfa.encoder." not in name
+            }
+            for group in list(optimizer.param_groups):
+                head = [parameter for parameter in group["params"] if id(parameter) in outside]
+                group["params"] = [parameter for parameter in group["params"] if id(parameter) not in outside]
+                optimizer.add_param_group({**group, "params": head, "lr": self.head_learning_rate})
+        return optimizer
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        args = self.args
+        if args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)  # pyright: ignore
+        seed = args.seed if args.data_seed is None else args.data_seed
+        # Groups of the global batch: the same batches for any number of processes. `train_dataset`, where given, has
+        # lost its column of lengths.
+        step = args.train_batch_size * args.world_size
+        order = EpochLengthGroupedSampler(
+            step * args.gradient_accumulation_steps,
+            self.train_dataset["length"][:],  # pyright: ignore
+            seed,
+            # At the start of an epoch a whole number, at that of a resumed one between two.
+            epoch=lambda: int(self.state.epoch or 0),
+        )
+        if args.world_size == 1:
+            return order
+        return ProcessBatches(order, step, args.world_size, args.process_index, drop_last=args.dataloader_drop_last)
+
+    def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler | None:
+        # Evaluation sets come sorted by length; the Trainer would shuffle them, and the predictions with them.
+        return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None

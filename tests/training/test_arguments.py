@@ -1,0 +1,210 @@
+"""What a command line or a file of arguments means."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.training.arguments import CommandLine, RunArguments
+from modeling_dlfa.xtreme.tasks import TASKS
+
+
+def parse(argv: str | list[str], task: str | None = None) -> dict[str, Any]:
+    """All values of the (first, or last) run of a command."""
+    command = CommandLine(argv.split() if isinstance(argv, str) else argv)
+    run, training = command.arguments(task or command.tasks[0], command.fusions[-1], "out")
+    return {**vars(training), **vars(run)}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_defaults_are_the_recipe(task: str):
+    values = parse(f"--task {task} --data hub")
+    recipe = TASKS[task].recipe
+    for name in (
+        "num_train_epochs",
+        "learning_rate",
+        "per_device_train_batch_size",
+        "max_length",
+        "eval_steps",
+        "seed",
+    ):
+        assert values[name] == getattr(recipe, name), name
+    assert values["metric_for_best_model"] == TASKS[task].metric
+    assert (
+        values["load_best_model_at_end"] and values["save_strategy"] == "best" and values["eval_strategy"] == "steps"
+    )
+    assert (values["lr_scheduler_type"], values["warmup_steps"], values["weight_decay"]) == ("linear", 0, 0)
+    assert values["head_learning_rate"] is None and not values["freeze_embeddings"]
+    assert (values["model_name_or_path"], values["fusion"], values["fusion_layer"]) == ("embedded", "aif", None)
+    assert (values["train_language"], values["eval_split"], values["label_piece"]) == ("en", "test", "character")
+
+
+def test_the_sample_has_a_recipe_of_its_own():
+    values = parse("--task xnli")
+    assert values["data"] == "sample"
+    assert values["freeze_embeddings"] and values["head_learning_rate"] is not None
+    assert values["eval_strategy"] == values["save_strategy"] == "no" and not values["load_best_model_at_end"]
+
+
+def test_no_arguments_are_baseline_and_dlfa_on_the_sample():
+    command = CommandLine([])
+    assert (command.tasks, command.fusions, command.output_dir) == (["udpos"], ["none", "aif"], None)
+    run, _ = command.arguments("udpos", "none", "out")
+    assert (run.data, run.model_name_or_path, run.fusion) == ("sample", "embedded", "none")
+
+
+def test_all_tasks():
+    command = CommandLine("--task all --fusion concat --compare_baseline".split())
+    assert command.tasks == list(TASKS)
+    assert command.fusions == ["none", "concat"]
+    for task in command.tasks:
+        run, training = command.arguments(task, "none", f"out/{task}")
+        assert (run.task, run.fusion, training.output_dir) == (task, "none", f"out/{task}")
+
+
+@pytest.mark.parametrize(
+    ("argv", "name", "value"),
+    [
+        ("--learning_rate 3e-5", "learning_rate", 3e-5),
+        ("--learning_rate=3e-5", "learning_rate", 3e-5),
+        ("--seed 7", "seed", 7),
+        ("--max_length 64", "max_length", 64),
+        ("--num_train_epochs 0.5", "num_train_epochs", 0.5),
+        ("--freeze_embeddings false", "freeze_embeddings", False),
+        ("--freeze_embeddings", "freeze_embeddings", True),
+        ("--head_learning_rate 0.01", "head_learning_rate", 0.01),
+        ("--eval_strategy epoch", "eval_strategy", "epoch"),
+        ("--weight_decay 0.1", "weight_decay", 0.1),  # TrainingArguments' own flags pass through
+        ("--warmup_steps 0.1", "warmup_steps", 0.1),
+        ("--lr_scheduler_type constant", "lr_scheduler_type", "constant"),
+        ("--gradient_accumulation_steps 4", "gradient_accumulation_steps", 4),
+        ("--fusion_layer 0", "fusion_layer", 0),
+        ("--languages de,ru", "languages", "de,ru"),
+        ("--debug underflow_overflow", "debug", ["underflow_overflow"]),
+    ],
+)
+def test_what_is_given_wins(argv: str, name: str, value: Any):
+    assert parse(argv)[name] == value
+
+
+def test_a_run_without_evaluation_saves_nothing():
+    values = parse("--data hub --eval_strategy no")
+    assert values["save_strategy"] == "no" and not values["load_best_model_at_end"]
+    values = parse("--data hub --eval_strategy no --save_strategy steps --save_steps 5")
+    assert (values["save_strategy"], values["save_steps"]) == ("steps", 5)
+
+
+VALUES = {
+    "task": "panx",
+    "data": "hub",
+    "learning_rate": "2e-5",  # YAML reads 2e-5 as text
+    "head_learning_rate": 1.0e-3,
+    "languages": ["de", "ru"],
+    "freeze_embeddings": True,
+    "compare_baseline": False,
+    "fusion_layer": 4,
+    "max_train_samples": None,
+    "config_overrides": {"aif_output": "scale"},
+    "label_names": ["labels"],
+    "lr_scheduler_kwargs": {},
+}
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "yml", "json"])
+def test_file(tmp_path: Path, suffix: str):
+    path = tmp_path / f"run.{suffix}"
+    text = json.dumps(VALUES) if suffix == "json" else yaml.safe_dump(VALUES).replace("'2e-5'", "2e-5")
+    path.write_text(text, encoding="utf-8")
+    values = parse([str(path)])
+    assert values["task"] == "panx" and values["data"] == "hub"
+    assert values["learning_rate"] == 2e-5 and values["head_learning_rate"] == 1e-3
+    assert values["languages"] == "de,ru"
+    assert values["freeze_embeddings"] is True and values["compare_baseline"] is False
+    assert values["fusion_layer"] == 4 and values["max_train_samples"] is None
+    assert json.loads(values["config_overrides"]) == {"aif_output": "scale"}
+    assert values["label_names"] == ["labels"]
+    assert values["num_train_epochs"] == 10  # the recipe's, where the file says nothing
+    values = parse([str(path), "--seed", "5", "--fusion_layer", "2", "--languages", "zh"])
+    assert (values["seed"], values["fusion_layer"], values["languages"]) == (5, 2, "zh")
+    assert values["head_learning_rate"] == 1e-3
+
+
+def test_file_and_command_line_override_in_this_order(tmp_path: Path):
+    path = tmp_path / "run.yaml"
+    path.write_text("task: xnli\nseed: 3\nlearning_rate: 1e-5\n", encoding="utf-8")
+    values = parse([str(path), "--seed", "4"])
+    assert (values["seed"], values["learning_rate"], values["num_train_epochs"]) == (4, 1e-5, 2)
+    values = parse([str(path), "--seed", "4", "--data", "hub"])
+    assert (values["seed"], values["learning_rate"], values["num_train_epochs"]) == (4, 1e-5, 5)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ("--taks xnli", "--taks"),
+        ("--task squad", "squad"),
+        ("--fusion dlfa", "dlfa"),
+        ("--pooling max", "max"),
+        ("--learning_rate fast", "learning_rate"),
+        ("--seed", "seed"),
+        ("stray", "stray"),
+        ("--max_train_samples 0", "--max_train_samples 0: expected a positive number"),
+        ("--max_eval_samples -3", "--max_eval_samples -3"),
+        ("--config_overrides {", "not JSON"),
+        ("--config_overrides 3", "JSON object"),
+        ('--config_overrides {"aif_outptu":1}', "'aif_outptu' is not one of aif_activation"),
+        ('--config_overrides {"fusion":"sum"}', "'fusion' is not one of"),
+        ("--fusion none --compare_baseline", "compared with itself"),
+        ("--push_to_hub true", "hf upload"),
+        ("--compare_baseline --resume_from_checkpoint out/checkpoint-5", "'last' only"),
+        ("--task all --resume_from_checkpoint out/checkpoint-5", "'last' only"),
+        ("--data hub --save_strategy steps --save_steps 7", "--load_best_model_at_end"),
+        ("--lr_scheduler_type zigzag", "zigzag"),
+        ("nowhere/run.yaml", "cannot read arguments from nowhere/run.yaml"),
+    ],
+)
+def test_mistakes_are_one_line(argv: str, message: str):
+    with pytest.raises(InputError) as caught:
+        parse(argv)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"taks: udpos\n", "unknown argument 'taks'; did you mean 'task'?"),
+        (b"5: udpos\n", "unknown argument 5"),
+        (b"- udpos\n", "expected names of arguments"),
+        (b"", "expected names of arguments"),
+        (b"task: [udpos\n", "cannot read arguments"),
+        (b"task: caf\xe9\n", "cannot read arguments"),
+        (b"task: squad\n", "squad"),
+        (b"seed: one\n", "one"),
+    ],
+)
+def test_mistakes_in_files_are_one_line(tmp_path: Path, content: bytes, message: str):
+    path = tmp_path / "run.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        parse([str(path)])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_path_for_resuming_is_fine_for_a_single_run():
+    assert CommandLine("--resume_from_checkpoint out/checkpoint-5".split()).resumes
+
+
+def test_help_lists_our_arguments_and_theirs(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        CommandLine(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for name in (*(field.name for field in fields(RunArguments)), "learning_rate", "bf16"):
+        assert f"--{name}" in text
+    assert "run.yaml" in text and "--debug without a value" in " ".join(text.split())

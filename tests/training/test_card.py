@@ -1,0 +1,116 @@
+"""The model card: what huggingface_hub reads back, and what it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+
+from modeling_dlfa.training.card import model_card
+from modeling_dlfa.training.results import RunResults, averages
+from modeling_dlfa.xtreme.tasks import TASKS
+
+
+def results(task: str = "udpos", **changes) -> RunResults:
+    names = {"udpos": ("f1", "accuracy", "precision", "recall"), "panx": ("f1", "precision", "recall")}
+    metrics = names.get(task, ("accuracy",))
+    scores = {"en": 90.123, "de": 70.456, "zh": 20.5}
+    values = {
+        "task": task,
+        "eval_split": "test",
+        "metric": TASKS[task].metric,
+        "scores": scores,
+        **averages(scores, "en"),
+        "all_metrics": {code: {name: value + i for i, name in enumerate(metrics)} for code, value in scores.items()},
+        "support": {"en": 100, "de": 101, "zh": 102},
+        "chance_level": ["zh"],
+        "development_score": 91.0,
+        "encoder": "google-bert/bert-base-multilingual-cased",
+        "fusion": "aif",
+        "fusion_layer": 8,
+        "model_config": {"pooling": "cls"},
+        "seed": 1,
+        "train_language": "en",
+        "train_samples": 2000,
+        "train_runtime": 12.3,
+        "training": {"learning_rate": 2e-5, "steps": 126},
+        "data": "hub",
+        "versions": {"python": "3.11.7", "torch": "2.13.0"},
+    }
+    return RunResults(**(values | changes))
+
+
+def read_back(one: RunResults, folder: Path) -> ModelCard:
+    model_card(one).save(folder / "README.md")
+    return ModelCard.load(folder / "README.md")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_metadata_round_trip(task: str, tmp_path: Path):
+    one = results(task)
+    data = read_back(one, tmp_path).data
+    assert data.library_name == "transformers"
+    assert data.pipeline_tag == ("token-classification" if task in ("udpos", "panx") else "text-classification")
+    assert data.base_model == one.encoder
+    assert data.language == ["de", "en", "zh"]
+    assert data.datasets == [TASKS[task].hub.path]
+    assert set(data.tags) >= {"dlfa", "custom_code"}
+    found = {
+        (entry.dataset_config, entry.metric_type): (entry.metric_value, entry.dataset_split, entry.dataset_type)
+        for entry in data.eval_results or []
+    }
+    assert found == {
+        (TASKS[task].hub.config_name(code), name): (round(value, 2), "test", TASKS[task].hub.path)
+        for code, metrics in one.all_metrics.items()
+        for name, value in metrics.items()
+    }
+
+
+def test_the_embedded_encoder_is_named_by_its_hub_id(tmp_path: Path):
+    card = read_back(results(encoder="embedded", data="sample"), tmp_path)
+    assert card.data.base_model == "intfloat/multilingual-e5-small"
+    assert card.data.datasets is None
+    assert {entry.dataset_type for entry in card.data.eval_results or []} == {"udpos-sample"}
+    assert "not a benchmark" in card.text
+
+
+def test_local_folders_do_not_leak(tmp_path: Path):
+    encoder, data = tmp_path / "home" / "jane" / "encoder", tmp_path / "home" / "jane" / "xtreme"
+    encoder.mkdir(parents=True)
+    data.mkdir()
+    card = read_back(results(encoder=str(encoder), data=str(data)), tmp_path)
+    assert "jane" not in card.content
+    assert card.data.base_model is None and card.data.datasets is None
+    assert {entry.dataset_type for entry in card.data.eval_results or []} == {"udpos-local"}
+    assert "`encoder` (local folder)" in card.text and "local folder 'xtreme'" in card.text
+    assert "huggingface.co/encoder" not in card.text
+
+
+@pytest.mark.parametrize(
+    ("fusion", "layer", "says"),
+    [
+        ("none", None, "with a task head on its last layer"),
+        ("aif", 8, "with layer 8 fused into its last layer by DLFA"),
+        ("concat", 0, 'with layer 0 and its last layer fused by "concat", an ablation'),
+    ],
+)
+def test_fusions(fusion: str, layer: int | None, says: str):
+    text = model_card(results(fusion=fusion, fusion_layer=layer)).text
+    assert says in text
+    assert "None" not in text
+
+
+def test_without_other_languages():
+    one = results(scores={"en": 90.0}, zero_shot_average=None, transfer_gap=None, chance_level=[])
+    text = model_card(one).text
+    assert "zero-shot average" not in text and "None" not in text
+
+
+GOLDEN = Path(__file__).with_name("golden_card.md")
+
+
+def test_golden():
+    content = model_card(results()).content
+    body = content.split("---\n", 2)[2]
+    assert body == GOLDEN.read_text(encoding="utf-8")
+    assert not re.search(r"\n{3,}", body) and "{{" not in body and "{%" not in body

@@ -1,0 +1,250 @@
+"""The command as a whole: several runs, what is printed, and how it fails."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.training import launch as launch_module
+from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.results import RunResults
+from modeling_dlfa.xtreme.tasks import TASKS
+
+
+FEW = "--num_train_epochs 1 --max_train_samples 16 --eval_strategy no"
+
+
+@pytest.fixture(scope="module")
+def finished(finished_run) -> Path:
+    return finished_run("pawsx")
+
+
+@pytest.fixture
+def training_is_forbidden(monkeypatch: pytest.MonkeyPatch):
+    def fail(*args, **kwargs):
+        raise AssertionError("trained before everything was checked")
+
+    monkeypatch.setattr(launch_module, "run", fail)
+
+
+def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The message of a command that fails for something the user gave."""
+    assert main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1, error
+    assert "Traceback" not in error
+    return error
+
+
+def test_one_run(argv, tmp_path: Path, capsys):
+    assert main(argv("udpos", tmp_path / "out", "--languages en,de,zh --num_train_epochs 2")) == 0
+    shown = capsys.readouterr()
+    lines = [line for line in shown.out.splitlines() if not line.startswith("{")]  # what --disable_tqdm prints
+    assert max(map(len, lines)) <= 100
+    assert f"into {tmp_path / 'out'}" in lines
+    table = [re.split(r" *[│┃] *", line) for line in lines if line[:1] in "│┃" and line]
+    results = RunResults.load(tmp_path / "out")
+    assert table[0][1:-1] == ["family", "language", "n", "f1", "accuracy", "precision", "recall"]
+    assert table[1][1:5] == ["IE: Germanic", "en English *", "20", f"{results.scores['en']:.1f}"]
+    assert table[-2][2:5] == ["zero-shot average", "", f"{results.zero_shot_average:.1f}"]
+    assert shown.err == ""  # no bars or warnings of the libraries
+
+
+def test_baseline_beside_dlfa(argv, tmp_path: Path, capsys):
+    assert main(argv("pawsx", tmp_path / "out", "--compare_baseline")) == 0
+    baseline, dlfa = (RunResults.load(tmp_path / "out" / name) for name in ("baseline", "aif"))
+    assert (baseline.fusion, dlfa.fusion, baseline.seed) == ("none", "aif", dlfa.seed)
+    out = capsys.readouterr().out
+    assert re.search(r"baseline +┃ +DLFA k=2 +┃ +difference", out)
+    (row,) = [line for line in out.splitlines() if "de German" in line]
+    first, second = baseline.scores["de"], dlfa.scores["de"]
+    assert row.replace("?", "").split("│")[4:7] == [f"{first:9.1f} ", f"{second:9.1f} ", f"{second - first:+11.1f} "]
+
+
+def test_all_tasks(argv, tmp_path: Path, capsys):
+    assert main(argv("all", tmp_path / "out", f"{FEW} --languages de")) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(TASKS)
+    for task in TASKS:
+        results = RunResults.load(tmp_path / "out" / task)
+        assert (results.task, list(results.scores)) == (task, ["de"])
+    assert len(re.findall("zero-shot average", capsys.readouterr().out)) == 4
+
+
+def test_resuming_several_runs(argv, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+    """Finished runs are kept, those that had not begun are begun."""
+    argv = argv("pawsx", tmp_path / "out", f"{FEW} --compare_baseline")
+    real_run = launch_module.run
+
+    def run_baseline_only(arguments, *rest):
+        if arguments.fusion != "none":
+            raise KeyboardInterrupt
+        return real_run(arguments, *rest)
+
+    monkeypatch.setattr(launch_module, "run", run_baseline_only)
+    assert main(argv) == 130
+    kept = (tmp_path / "out" / "baseline" / "all_results.json").stat().st_mtime_ns
+    monkeypatch.setattr(launch_module, "run", real_run)
+    capsys.readouterr()
+    assert "baseline holds a finished run" in error_of(argv, capsys)
+    assert main([*argv, "--resume_from_checkpoint", "last"]) == 0
+    assert (tmp_path / "out" / "baseline" / "all_results.json").stat().st_mtime_ns == kept
+    assert "difference" in capsys.readouterr().out
+    assert main([*argv, "--resume_from_checkpoint", "last"]) == 0  # nothing left to do but the table
+    assert "difference" in capsys.readouterr().out
+
+
+def test_chance_level_is_a_warning(argv, tmp_path: Path, capsys):
+    assert main(argv("xnli", tmp_path / "out", f"{FEW} --learning_rate 0")) == 0
+    out = capsys.readouterr().out
+    chance = RunResults.load(tmp_path / "out").chance_level
+    assert chance
+    assert f"warning: DLFA k=2: no better than always answering the most frequent label in {', '.join(chance)}" in out
+    assert re.search(r"\d\.\d\?", out)
+
+
+@pytest.mark.parametrize(
+    ("task", "flags", "message"),
+    [
+        ("udpos", "--fusion_layer 3", "fusion_layer=3: this bert encoder has 3 layers, expected 0 (embeddings) to 2"),
+        ("udpos", "--fusion_layer -1", "fusion_layer=-1"),
+        ("udpos", "--fusion_layer 3 --compare_baseline", "fusion_layer=3"),
+        ("udpos", "--languages de,sw", "no test data for sw"),
+        ("all", "--languages de,sw", "no test data for sw"),
+        ("udpos", "--model_name_or_path no/such-encoder", "cannot open the encoder no/such-encoder"),
+        ("udpos", "--data nowhere", "no data folder 'nowhere'"),
+        ("udpos", '--config_overrides {"aif_reduction":5}', "aif_reduction=5: expected a divisor of the hidden size"),
+        ("udpos", '--config_overrides {"aif_reduction":"x"}', "cannot build the model"),
+        ("udpos", '--config_overrides {"aif_output":"twice"}', "aif_output='twice': expected one of gate, scale"),
+        ("udpos", "--resume_from_checkpoint last", "has no checkpoint to go on from"),
+        ("udpos", "--max_length 2", "--max_length 2"),
+        ("udpos", "--task squad", "invalid choice: 'squad'"),
+        ("udpos", "--no_such_flag 1", "--no_such_flag"),
+    ],
+)
+def test_mistakes_are_found_before_training(
+    argv, tmp_path: Path, capsys, training_is_forbidden, task: str, flags: str, message: str
+):
+    assert message in error_of(argv(task, tmp_path / "out", flags), capsys)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("udpos/train-en.tsv", "n1\tNOUN\nn2\n", "udpos/train-en.tsv:2: expected token<tab>tag"),
+        ("udpos/train-en.tsv", "n1\tNOMEN\n", "udpos/train-en.tsv:1: expected token<tab>tag, found the tag 'NOMEN'"),
+        ("udpos/dev-en.tsv", "n1 NOUN\n", "udpos/dev-en.tsv:1"),
+        ("udpos/test-ru.tsv", "n1\tNOUN\n\n\tVERB\n", "udpos/test-ru.tsv:3"),
+        ("udpos/train-en.tsv", "", "udpos/train-en.tsv: no data"),
+        ("udpos/train-en.tsv", None, "udpos has no train data for 'en'"),
+        ("udpos/dev-en.tsv", None, "udpos has no validation data for 'en'"),
+        (
+            "xnli/test-de.tsv",
+            "a\tb\n",
+            "xnli/test-de.tsv:1: expected sentence1<tab>sentence2<tab>label, found no label",
+        ),
+        ("xnli/test-de.tsv", "a\tb\t1\n", "xnli/test-de.tsv:1"),
+    ],
+)
+def test_data_that_cannot_be_used(
+    argv, xtreme_folder: Path, tmp_path: Path, capsys, training_is_forbidden, name: str, text: str | None, message: str
+):
+    folder = tmp_path / "xtreme"
+    shutil.copytree(xtreme_folder, folder)
+    (folder / name).unlink()
+    if text is not None:
+        (folder / name).write_text(text, encoding="utf-8")
+    for task in (name.partition("/")[0], "all"):
+        assert message in error_of(argv(task, tmp_path / "out", f"--data {folder}"), capsys)
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_task_that_is_missing(argv, xtreme_folder: Path, tmp_path: Path, capsys, training_is_forbidden):
+    folder = tmp_path / "xtreme"
+    shutil.copytree(xtreme_folder, folder)
+    shutil.rmtree(folder / "udpos")
+    error = error_of(argv("all", tmp_path / "out", f"--data {folder}"), capsys)
+    assert f"{folder} has no folder 'udpos'" in error and "panx, pawsx, xnli" in error
+
+
+def test_a_dlfa_checkpoint_is_no_encoder(argv, finished: Path, tmp_path: Path, capsys, training_is_forbidden):
+    flags = f"--model_name_or_path {finished}"
+    assert "is a DLFA checkpoint" in error_of(argv("pawsx", tmp_path / "out", flags), capsys)
+
+
+def test_output_folders_in_use(argv, finished: Path, tmp_path: Path, capsys, training_is_forbidden):
+    assert "holds a finished run" in error_of(argv("pawsx", finished), capsys)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("", encoding="utf-8")
+    assert "is not empty: give another --output_dir" in error_of(argv("pawsx", tmp_path / "out"), capsys)
+    (tmp_path / "all" / "xnli").mkdir(parents=True)
+    (tmp_path / "all" / "xnli" / "all_results.json").write_text("{}", encoding="utf-8")
+    assert "xnli holds a finished run" in error_of(argv("all", tmp_path / "all"), capsys)
+
+
+def test_debug_shows_the_traceback(argv, tmp_path: Path):
+    for place in (0, -1):
+        command = argv("udpos", tmp_path / "out", "--fusion_layer 9")
+        command.insert(place if place == 0 else len(command), "--debug")
+        with pytest.raises(InputError, match="fusion_layer=9"):
+            main(command)
+    with pytest.raises(InputError, match="--taks"):
+        main(["--debug", "--taks", "x"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "debug", "rest"),
+    [
+        (["--debug"], True, []),
+        (["--debug", "run.yaml"], True, ["run.yaml"]),
+        (["--seed", "1", "--debug", "--task", "xnli"], True, ["--seed", "1", "--task", "xnli"]),
+        (["--debug", "underflow_overflow"], False, ["--debug", "underflow_overflow"]),
+        (["--seed", "1"], False, ["--seed", "1"]),
+    ],
+)
+def test_two_meanings_of_debug(argv: list[str], debug: bool, rest: list[str]):
+    assert launch_module._takes_debug(argv) is debug
+    assert argv == rest
+
+
+@pytest.mark.parametrize("flag", ["--fp16", "--bf16"])
+def test_flags_made_for_other_hardware_work_or_fail_in_one_line(argv, tmp_path: Path, capsys, flag: str):
+    code = main(argv("pawsx", tmp_path / "out", f"{FEW} {flag}"))
+    error = capsys.readouterr().err
+    assert code == 0 or (error.startswith("error: ") and error.count("\n") == 1)
+    assert (code == 0) == (tmp_path / "out" / "all_results.json").exists()
+
+
+def test_a_folder_of_its_own_for_each_command(argv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = argv("pawsx", "unused", FEW)
+    place = command.index("--output_dir")
+    assert main(command[:place] + command[place + 2 :]) == 0
+    (results,) = tmp_path.glob("runs/*/all_results.json")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", results.parent.name)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "give --output_dir" in error_of(command[:place] + command[place + 2 :], capsys)
+
+
+def test_bars_of_training_and_each_language(argv, tmp_path: Path, capsys):
+    assert main(argv("pawsx", tmp_path / "out", f"{FEW} --disable_tqdm false --languages de,zh")) == 0
+    shown = capsys.readouterr().err
+    for label in ("training", "scoring dev", "scoring de", "scoring zh"):
+        assert label in shown
+    assert "Writing model shards" not in shown and "Loading weights" not in shown
+
+
+def test_other_processes_print_nothing(argv, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RANK", "1")
+    assert main(argv("udpos", tmp_path / "out", "--fusion_layer 9")) == 2
+    assert capsys.readouterr() == ("", "")
+
+
+def test_results_say_how_to_repeat_them(argv, tmp_path: Path):
+    assert main(argv("pawsx", tmp_path / "out", f"{FEW} --seed 9 --max_eval_samples 7")) == 0
+    values = json.loads((tmp_path / "out" / "all_results.json").read_text(encoding="utf-8"))
+    assert values["seed"] == 9 and values["training"]["max_eval_samples"] == 7
+    assert set(values["support"].values()) == {7}
