@@ -1,0 +1,123 @@
+"""An embedded sample of the four tasks in ten languages, generated from a small grammar for each.
+
+What it is for: a first run, tests and examples without a download. What it is *not*: a benchmark. The sentences are
+generated from some 200 concepts and about a dozen patterns; the test sets are parallel over the languages; tags and
+labels follow from the meaning, so there is no annotation noise. Scores are far above those on real text, and
+differences between methods on it say little. Sentences are grammatical in each language, not always sensible.
+
+English has training, validation and test rows, every other language test rows. About a third of the vocabulary occurs
+in validation and test only. Classification rows hold `sentence1, sentence2, label`, tagging rows `tokens, tags`.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.xtreme.sample import pairs, tagging
+from modeling_dlfa.xtreme.sample.chinese import Chinese
+from modeling_dlfa.xtreme.sample.drawing import Draw
+from modeling_dlfa.xtreme.sample.english import English
+from modeling_dlfa.xtreme.sample.frames import Fragment, Sentence
+from modeling_dlfa.xtreme.sample.french import French
+from modeling_dlfa.xtreme.sample.german import German
+from modeling_dlfa.xtreme.sample.grammar import Grammar, Token
+from modeling_dlfa.xtreme.sample.hindi import Hindi
+from modeling_dlfa.xtreme.sample.indonesian import Indonesian
+from modeling_dlfa.xtreme.sample.japanese import Japanese
+from modeling_dlfa.xtreme.sample.russian import Russian
+from modeling_dlfa.xtreme.sample.spanish import Spanish
+from modeling_dlfa.xtreme.sample.turkish import Turkish
+
+
+Frame = tuple[Sentence | Fragment, ...]
+
+_GRAMMARS: dict[str, Grammar] = {
+    grammar.code: grammar
+    for grammar in (
+        English(), German(), Spanish(), French(), Hindi(), Indonesian(), Japanese(), Russian(), Turkish(), Chinese(),
+    )
+}  # fmt: skip
+LANGUAGES = tuple(_GRAMMARS)
+TRAIN_LANGUAGE = "en"
+SIZES = {
+    "xnli": {"train": 1000, "validation": 100, "test": 100},
+    "pawsx": {"train": 1000, "validation": 100, "test": 100},
+    "panx": {"train": 600, "validation": 100, "test": 100},
+    "udpos": {"train": 600, "validation": 100, "test": 100},
+}
+_LABELS = {"xnli": ("entailment", "neutral", "contradiction"), "pawsx": ("0", "1")}
+_PAIRS: dict[str, Callable[[Draw, str], pairs.Pair]] = {"xnli": pairs.inference, "pawsx": pairs.paraphrase}
+
+
+def languages(split: str) -> tuple[str, ...]:
+    """The languages that have the split "train", "validation" or "test"."""
+    _check(split, tuple(SIZES["udpos"]), "split")
+    return LANGUAGES if split == "test" else (TRAIN_LANGUAGE,)
+
+
+def rows(task_name: str, split: str, language: str) -> list[dict[str, Any]]:
+    """The rows of a task, the same in every process.
+
+    Args:
+        task_name: "xnli", "pawsx", "panx" or "udpos".
+        split: "train", "validation" (both English only) or "test". Row *i* of a test set means the same in every
+            language.
+        language: one of `languages(split)`.
+
+    Returns:
+        `{"sentence1", "sentence2", "label"}` or `{"tokens", "tags"}` for each row.
+
+    Raises:
+        InputError: the sample has no such task, split or language.
+    """
+    _check(task_name, tuple(SIZES), "task")
+    _check(language, languages(split), f"language for the split {split!r}")
+    grammar = _GRAMMARS[language]
+    return [_row(task_name, grammar, frame, label) for frame, label in _frames(task_name)[split]]
+
+
+def _check(value: str, choices: tuple[str, ...], what: str) -> None:
+    if value not in choices:
+        raise InputError(f"the sample has no {what} {value!r}; there is {', '.join(choices)}")
+
+
+def _row(task_name: str, grammar: Grammar, frame: Frame, label: str) -> dict[str, Any]:
+    if task_name in _PAIRS:
+        first, second = (grammar.text(_tokens(grammar, sentence)) for sentence in frame)
+        return {"sentence1": first, "sentence2": second, "label": label}
+    tokens = _tokens(grammar, frame[0])
+    tags = [token.upos if task_name == "udpos" else token.entity for token in tokens]
+    return {"tokens": [token.form for token in tokens], "tags": tags}
+
+
+def _tokens(grammar: Grammar, sentence: Sentence | Fragment) -> list[Token]:
+    return grammar.fragment(sentence) if isinstance(sentence, Fragment) else grammar.sentence(sentence)
+
+
+@cache
+def _frames(task_name: str) -> dict[str, list[tuple[Frame, str]]]:
+    """The frames and labels of all splits of a task. None is drawn twice, as far as its English shows."""
+    english = _GRAMMARS[TRAIN_LANGUAGE]
+    seen: set[str] = set()
+    splits: dict[str, list[tuple[Frame, str]]] = {}
+    for split, size in SIZES[task_name].items():
+        # The seed does not name the language: that is what makes the test sets parallel.
+        draw = Draw(f"{task_name} {split}", held_out=split != "train")
+        drawn: list[tuple[Frame, str]] = []
+        while len(drawn) < size:
+            frame, label = _draw(task_name, draw, len(drawn))
+            texts = [english.text(_tokens(english, sentence)) for sentence in frame]
+            if seen.isdisjoint(texts) and len(set(texts)) == len(texts):
+                seen.update(texts)
+                drawn.append((frame, label))
+        draw.random.shuffle(drawn)
+        splits[split] = drawn
+    return splits
+
+
+def _draw(task_name: str, draw: Draw, index: int) -> tuple[Frame, str]:
+    if task_name in _PAIRS:
+        label = _LABELS[task_name][index % len(_LABELS[task_name])]
+        return _PAIRS[task_name](draw, label), label
+    return ((tagging.speech if task_name == "udpos" else tagging.names)(draw),), ""
