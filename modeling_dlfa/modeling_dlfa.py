@@ -110,7 +110,8 @@ class AIF(nn.Module):
 
     def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         w = self.weights(x, y, mask)
-        return w * (x + y) if self.output == "scale" else torch.lerp(y, x, w)
+        # Under autocast w comes in the lower precision, and lerp takes one type only.
+        return w * (x + y) if self.output == "scale" else torch.lerp(y, x, w.to(x.dtype))
 
 
 class SumFusion(nn.Module):

@@ -91,9 +91,9 @@ def encoder_folder(tiny_config, tmp_path_factory):
     return folder
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# ---------------------------------------------------------------------------------------------------------------------
 # A whole run in about a second: a tiny random encoder, and data in XTREME's layout that it can learn.
-# ----------------------------------------------------------------------------------------------------------------------
+# ---------------------------------------------------------------------------------------------------------------------
 
 # The word decides the tag or the label, in every language alike, so that what is learnt in English transfers.
 TAG_WORDS = {

@@ -17,7 +17,7 @@ from modeling_dlfa.training.launch import main
 
 
 SCRIPT = Path(__file__).resolve().parents[1] / "run_xtreme.py"
-SHORT = "--max_length 16 --learning_rate 5e-3 --pooling mean --use_cpu --disable_tqdm true".split()
+SHORT = ["--max_length", "16", "--learning_rate", "5e-3", "--pooling", "mean", "--use_cpu", "--disable_tqdm", "true"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parent)}
 
 

@@ -58,7 +58,7 @@ def test_no_arguments_are_baseline_and_dlfa_on_the_sample():
 
 
 def test_all_tasks():
-    command = CommandLine("--task all --fusion concat --compare_baseline".split())
+    command = CommandLine(["--task", "all", "--fusion", "concat", "--compare_baseline"])
     assert command.tasks == list(TASKS)
     assert command.fusions == ["none", "concat"]
     for task in command.tasks:
@@ -197,7 +197,7 @@ def test_mistakes_in_files_are_one_line(tmp_path: Path, content: bytes, message:
 
 
 def test_a_path_for_resuming_is_fine_for_a_single_run():
-    assert CommandLine("--resume_from_checkpoint out/checkpoint-5".split()).resumes
+    assert CommandLine(["--resume_from_checkpoint", "out/checkpoint-5"]).resumes
 
 
 def test_help_lists_our_arguments_and_theirs(capsys: pytest.CaptureFixture[str]):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, ModelCardData
 
 from modeling_dlfa.training.card import model_card
 from modeling_dlfa.training.results import RunResults, averages
@@ -40,21 +40,23 @@ def results(task: str = "udpos", **changes) -> RunResults:
     return RunResults(**(values | changes))
 
 
-def read_back(one: RunResults, folder: Path) -> ModelCard:
+def read_back(one: RunResults, folder: Path) -> tuple[ModelCard, ModelCardData]:
     model_card(one).save(folder / "README.md")
-    return ModelCard.load(folder / "README.md")
+    card = ModelCard.load(folder / "README.md")
+    assert isinstance(card.data, ModelCardData)
+    return card, card.data
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_metadata_round_trip(task: str, tmp_path: Path):
     one = results(task)
-    data = read_back(one, tmp_path).data
+    _, data = read_back(one, tmp_path)
     assert data.library_name == "transformers"
     assert data.pipeline_tag == ("token-classification" if task in ("udpos", "panx") else "text-classification")
     assert data.base_model == one.encoder
     assert data.language == ["de", "en", "zh"]
     assert data.datasets == [TASKS[task].hub.path]
-    assert set(data.tags) >= {"dlfa", "custom_code"}
+    assert set(data.tags or []) >= {"dlfa", "custom_code"}
     found = {
         (entry.dataset_config, entry.metric_type): (entry.metric_value, entry.dataset_split, entry.dataset_type)
         for entry in data.eval_results or []
@@ -67,10 +69,10 @@ def test_metadata_round_trip(task: str, tmp_path: Path):
 
 
 def test_the_embedded_encoder_is_named_by_its_hub_id(tmp_path: Path):
-    card = read_back(results(encoder="embedded", data="sample"), tmp_path)
-    assert card.data.base_model == "intfloat/multilingual-e5-small"
-    assert card.data.datasets is None
-    assert {entry.dataset_type for entry in card.data.eval_results or []} == {"udpos-sample"}
+    card, metadata = read_back(results(encoder="embedded", data="sample"), tmp_path)
+    assert metadata.base_model == "intfloat/multilingual-e5-small"
+    assert metadata.datasets is None
+    assert {entry.dataset_type for entry in metadata.eval_results or []} == {"udpos-sample"}
     assert "not a benchmark" in card.text
 
 
@@ -78,10 +80,10 @@ def test_local_folders_do_not_leak(tmp_path: Path):
     encoder, data = tmp_path / "home" / "jane" / "encoder", tmp_path / "home" / "jane" / "xtreme"
     encoder.mkdir(parents=True)
     data.mkdir()
-    card = read_back(results(encoder=str(encoder), data=str(data)), tmp_path)
+    card, metadata = read_back(results(encoder=str(encoder), data=str(data)), tmp_path)
     assert "jane" not in card.content
-    assert card.data.base_model is None and card.data.datasets is None
-    assert {entry.dataset_type for entry in card.data.eval_results or []} == {"udpos-local"}
+    assert metadata.base_model is None and metadata.datasets is None
+    assert {entry.dataset_type for entry in metadata.eval_results or []} == {"udpos-local"}
     assert "`encoder` (local folder)" in card.text and "local folder 'xtreme'" in card.text
     assert "huggingface.co/encoder" not in card.text
 

@@ -86,7 +86,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path):
 
 def config(**changes) -> DLFAConfig:
     encoder = BertConfig(hidden_size=16, num_hidden_layers=3, num_attention_heads=2)
-    return DLFAConfig(encoder_config=encoder, **({"fusion_layer": 1, "num_labels": 3} | changes))
+    return DLFAConfig(encoder_config=encoder, **({"fusion_layer": 1, "num_labels": 3} | changes))  # pyright: ignore
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_table_without_other_languages_has_no_gap():
 
 @pytest.mark.parametrize("runs", [1, 2, 3])
 def test_all_languages_fit(runs: int):
-    scores = {code: 100.0 for code in TASKS["panx"].languages}
+    scores = dict.fromkeys(TASKS["panx"].languages, 100.0)
     one = results(scores, "panx", chance_level=list(scores), encoder="organisation/a-rather-long-name-of-an-encoder")
     one = replace(one, all_metrics={code: dict.fromkeys(("f1", "precision", "recall"), 100.0) for code in scores})
     text = shown([one] * runs)

@@ -79,7 +79,7 @@ def test_scores_are_those_of_the_predictions(finished_run: Callable[[str], Path]
     assert results.transfer_gap == pytest.approx(results.scores["en"] - fmean(others))
     # The tasks can be learnt in English, and the words mean the same everywhere.
     constant = 50.0 if one.kind == "classification" else 30.0
-    assert results.zero_shot_average > constant
+    assert (results.zero_shot_average or 0) > constant
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -103,7 +103,7 @@ def test_no_local_path_but_in_the_results(finished_run: Callable[[str], Path], t
 
 @pytest.fixture
 def poisoned(xtreme_folder: Path, tmp_path: Path) -> Path:
-    """Training data whose second half teaches the wrong labels, and target-language development data nobody can read."""
+    """Training data whose second half teaches the wrong labels; target-language development data nobody can read."""
     folder = tmp_path / "poisoned"
     shutil.copytree(xtreme_folder, folder)
     path = folder / "pawsx" / "train-en.tsv"

@@ -71,7 +71,7 @@ def test_drop_last():
 
 def trainer(tmp_path, head_learning_rate: float | None = None, freeze: bool = False, **arguments) -> DLFATrainer:
     encoder = BertConfig(vocab_size=20, hidden_size=16, num_hidden_layers=2, num_attention_heads=2)
-    model = DLFAForTokenClassification(DLFAConfig(encoder_config=encoder, fusion_layer=1, num_labels=3))
+    model = DLFAForTokenClassification(DLFAConfig(encoder_config=encoder, fusion_layer=1, num_labels=3))  # pyright: ignore
     if freeze:
         model.get_input_embeddings().requires_grad_(False)
     rows = Dataset.from_dict({"input_ids": [[1] * n for n in LENGTHS], "length": LENGTHS})

@@ -12,10 +12,10 @@ class Draw:
 
     Args:
         seed: any string; the same seed draws the same frames in every process.
-        held_out: whether held-out concepts are drawn too. If so, they are drawn about as often as the others.
+        held_out: how often a held-out concept is drawn where there is one to choose; 0 for training data.
     """
 
-    def __init__(self, seed: str, held_out: bool) -> None:
+    def __init__(self, seed: str, held_out: float) -> None:
         self.random = random.Random(seed)
         self.held_out = held_out
 
@@ -27,7 +27,7 @@ class Draw:
         options = [option for option in options if option not in but]
         held_out = [option for option in options if option in concepts.HELD_OUT]
         known = [option for option in options if option not in concepts.HELD_OUT]
-        if self.held_out and held_out and (not known or self.chance(0.4)):
+        if self.held_out and held_out and (not known or self.chance(self.held_out)):
             return self.random.choice(held_out)
         return self.random.choice(known)
 
