@@ -297,14 +297,17 @@ def test_scale_output_is_not_started_at_identity(encoder_folder):
     assert model.fusion.local_branch.expand.weight.std() > 0.15
 
 
+@pytest.mark.parametrize("lost", ["all that is new", "biases"])
 @by_variant
-def test_weights_that_are_missing_are_initialised(variant, tiny_config, tmp_path):
+def test_weights_that_are_missing_are_initialised(variant, lost, tiny_config, tmp_path):
     """`from_pretrained` builds on the meta device: what a checkpoint lacks is uninitialised memory, here NaN."""
     arguments = {"fusion_layer": 1, "num_labels": 3, **VARIANTS[variant]}
     full = build(DLFAForSequenceClassification, tiny_config(), **arguments)
     full.save_pretrained(tmp_path)
     state = load_file(tmp_path / "model.safetensors")
-    kept = {name: tensor for name, tensor in state.items() if name.startswith("dlfa.encoder.")}
+    endings = ("bias", "scale", "running_mean") if lost == "biases" else ("",)
+    kept = {name: state[name] for name in state if name.startswith("dlfa.encoder.") or not name.endswith(endings)}
+    assert kept.keys() < state.keys()
     save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
     torch.use_deterministic_algorithms(True)  # fills new memory with NaN
     try:
@@ -386,6 +389,17 @@ def test_only_layer_k_is_captured(family, wanted, kept, tiny_config):
     model.dlfa.encoder.register_forward_hook(lambda module, args, outputs: seen.append(outputs.hidden_states))
     model(**batch(), output_hidden_states=wanted)
     assert {i for i, state in enumerate(seen[0]) if state is not None} == kept
+
+
+@pytest.mark.parametrize("wanted", [None, [2]])
+def test_all_layers_are_captured_by_old_versions(wanted, tiny_config, monkeypatch):
+    """Before Transformers 5.23, the same list of indices selected other states, or all."""
+    monkeypatch.setattr(f"{DLFAModel.__module__}.CAN_SELECT_STATES", False)
+    model = build(DLFAForTokenClassification, tiny_config(), fusion_layer=1)
+    seen = []
+    model.dlfa.encoder.register_forward_hook(lambda module, args, outputs: seen.append(outputs.hidden_states))
+    model(**batch(), output_hidden_states=wanted)
+    assert None not in {*seen[0]}
 
 
 @pytest.mark.parametrize("family", SELECTIVE)
@@ -492,9 +506,14 @@ def test_inputs_reach_encoders_that_know_them(family, name, tiny_config):
     model = build(DLFAForTokenClassification, tiny_config(family, **changes), fusion_layer=1)
     inputs = batch((9, 9))
     extra = {"token_type_ids": torch.arange(9) // 5, "position_ids": torch.arange(9).flip(0)}[name].expand(2, 9)
+    given = []
+    model.dlfa.encoder.register_forward_pre_hook(
+        lambda module, args, kwargs: given.append({*kwargs}), with_kwargs=True
+    )
     without, with_it = model(**inputs).logits, model(**inputs, **{name: extra}).logits
     if name == "token_type_ids" and family in ("distilbert", "modernbert"):
         assert torch.equal(with_it, without)
+        assert all(name not in names for names in given)
     else:
         assert not torch.allclose(with_it, without, atol=1e-3)
 
