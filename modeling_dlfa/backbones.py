@@ -8,8 +8,8 @@ from filelock import FileLock
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from safetensors import SafetensorError
 
-from modeling_dlfa._e5_wheel import FOLDER_FILES, write_encoder_folder
-from modeling_dlfa.errors import InputError
+from ._e5_wheel import FOLDER_FILES, write_encoder_folder
+from .errors import InputError
 
 
 EMBEDDED = "embedded"

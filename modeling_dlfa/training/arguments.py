@@ -139,7 +139,7 @@ def recipe_defaults(task: Task, data: str) -> dict[str, Any]:
     }
     if data == "sample":
         defaults |= NO_SELECTION | {
-            "num_train_epochs": 2,
+            "num_train_epochs": 3 if task.kind == "tagging" else 4,
             "learning_rate": 1e-4,
             "head_learning_rate": 1e-3,
             "freeze_embeddings": True,

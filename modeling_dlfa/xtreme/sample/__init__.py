@@ -13,21 +13,21 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from modeling_dlfa.errors import InputError
-from modeling_dlfa.xtreme.sample import pairs, tagging
-from modeling_dlfa.xtreme.sample.chinese import Chinese
-from modeling_dlfa.xtreme.sample.drawing import Draw
-from modeling_dlfa.xtreme.sample.english import English
-from modeling_dlfa.xtreme.sample.frames import Fragment, Sentence
-from modeling_dlfa.xtreme.sample.french import French
-from modeling_dlfa.xtreme.sample.german import German
-from modeling_dlfa.xtreme.sample.grammar import Grammar, Token
-from modeling_dlfa.xtreme.sample.hindi import Hindi
-from modeling_dlfa.xtreme.sample.indonesian import Indonesian
-from modeling_dlfa.xtreme.sample.japanese import Japanese
-from modeling_dlfa.xtreme.sample.russian import Russian
-from modeling_dlfa.xtreme.sample.spanish import Spanish
-from modeling_dlfa.xtreme.sample.turkish import Turkish
+from ...errors import InputError
+from . import pairs, tagging
+from .chinese import Chinese
+from .drawing import Draw
+from .english import English
+from .frames import Fragment, Sentence
+from .french import French
+from .german import German
+from .grammar import Grammar, Token
+from .hindi import Hindi
+from .indonesian import Indonesian
+from .japanese import Japanese
+from .russian import Russian
+from .spanish import Spanish
+from .turkish import Turkish
 
 
 Frame = tuple[Sentence | Fragment, ...]

@@ -1,7 +1,7 @@
 """Chinese (simplified): measure words, aspect particle, adjuncts before the verb; tags as in UD Chinese-GSD."""
 
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Sentence
-from modeling_dlfa.xtreme.sample.grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .frames import Clause, Phrase, Sentence
+from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
 
 
 # concept: noun, measure word

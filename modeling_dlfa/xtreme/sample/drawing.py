@@ -3,8 +3,8 @@
 import random
 from collections.abc import Sequence
 
-from modeling_dlfa.xtreme.sample import concepts
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Tense
+from . import concepts
+from .frames import Clause, Phrase, Tense
 
 
 class Draw:

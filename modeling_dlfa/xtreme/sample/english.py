@@ -1,7 +1,7 @@
 """English: fixed subject-verb-object order, do-support, articles; tags as in UD English-EWT."""
 
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Sentence
-from modeling_dlfa.xtreme.sample.grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .frames import Clause, Phrase, Sentence
+from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
 
 
 # concept: singular, plural (a regular plural is left out)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from modeling_dlfa.xtreme.sample.concepts import FEMALE_NAMES, FEMALE_NOUNS, KIN, PERSON_NOUNS
+from .concepts import FEMALE_NAMES, FEMALE_NOUNS, KIN, PERSON_NOUNS
 
 
 Tense = Literal["present", "past", "future"]

@@ -1,7 +1,7 @@
 """French: elision and contraction, "ne ... pas", compound past with two auxiliaries; tags as in UD French-GSD."""
 
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Sentence
-from modeling_dlfa.xtreme.sample.grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .frames import Clause, Phrase, Sentence
+from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
 
 
 # concept: gender, singular, plural

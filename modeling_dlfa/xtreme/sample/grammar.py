@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
-from modeling_dlfa.xtreme.sample.frames import Clause, Fragment, Phrase, Sentence
+from .frames import Clause, Fragment, Phrase, Sentence
 
 
 class Token(NamedTuple):

@@ -1,7 +1,7 @@
 """Hindi: verb-final, postpositions with oblique forms, ergative "ने" in the past tense; tags as in UD Hindi-PUD."""
 
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Sentence
-from modeling_dlfa.xtreme.sample.grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .frames import Clause, Phrase, Sentence
+from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
 
 
 # concept: gender; direct and oblique singular; direct and oblique plural

@@ -1,7 +1,7 @@
 """Indonesian: classifiers, adjectives and demonstratives after the noun; tags as in UD Indonesian-PUD."""
 
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Sentence
-from modeling_dlfa.xtreme.sample.grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .frames import Clause, Phrase, Sentence
+from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
 
 
 # concept: noun; persons count with "orang", animals with "ekor", the rest with "buah"

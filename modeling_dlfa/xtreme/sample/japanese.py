@@ -1,7 +1,7 @@
 """Japanese (polite style): verb-final, particles, counters, inflecting adjectives; words and tags as in UD-GSD."""
 
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Sentence
-from modeling_dlfa.xtreme.sample.grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .frames import Clause, Phrase, Sentence
+from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
 
 
 # concept: noun, counter

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from modeling_dlfa.xtreme.sample import concepts
-from modeling_dlfa.xtreme.sample.drawing import Draw
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Sentence
+from . import concepts
+from .drawing import Draw
+from .frames import Clause, Phrase, Sentence
 
 
 Pair = tuple[Sentence, Sentence]

@@ -1,7 +1,7 @@
 """Russian: cases, animacy, gender in the past tense, no article, no present copula; tags as in UD Russian-GSD."""
 
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Sentence
-from modeling_dlfa.xtreme.sample.grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .frames import Clause, Phrase, Sentence
+from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
 
 
 # concept: gender, nominative, accusative, genitive (which also follows the numerals 2 to 4)

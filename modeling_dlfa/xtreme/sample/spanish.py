@@ -1,7 +1,7 @@
 """Spanish: two genders, adjectives after the noun, personal "a", no subject needed; tags as in UD Spanish-GSD."""
 
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Sentence
-from modeling_dlfa.xtreme.sample.grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .frames import Clause, Phrase, Sentence
+from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
 
 
 # concept: gender, singular, plural

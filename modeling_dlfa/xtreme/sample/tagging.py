@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from modeling_dlfa.xtreme.sample import concepts
-from modeling_dlfa.xtreme.sample.drawing import Draw
-from modeling_dlfa.xtreme.sample.frames import Clause, Fragment, Phrase, Sentence
+from . import concepts
+from .drawing import Draw
+from .frames import Clause, Fragment, Phrase, Sentence
 
 
 _SORTS = {

@@ -1,7 +1,7 @@
 """Turkish: verb-final, case and negation as suffixes, vowel harmony; tags as in UD Turkish-IMST."""
 
-from modeling_dlfa.xtreme.sample.frames import Clause, Phrase, Sentence
-from modeling_dlfa.xtreme.sample.grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .frames import Clause, Phrase, Sentence
+from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
 
 
 # concept: nominative, accusative (no plural: a numeral takes the singular)
