@@ -79,7 +79,7 @@ def language_table(task: str) -> str:
 
 
 def label_piece_table() -> str:
-    """Baselines with the label on a word's first piece with characters, and on its first piece."""
+    """Baselines with the label on a word's first piece with characters, and on its first piece; the same seeds."""
     rows = []
     cases = (
         ("POS accuracy", "accuracy", "udpos", "baseline", "udpos-first"),
@@ -88,8 +88,10 @@ def label_piece_table() -> str:
     )
     codes = ("en", "de", "bg", "zh", "ja", "th")
     for title, metric, group, character, first in cases:
-        for label, runs in (("character", load(group, character)), ("first", load("label_piece", first))):
-            if runs:
+        pair = {"character": load(group, character), "first": load("label_piece", first)}
+        common = set.intersection(*({run.seed for run in runs} for runs in pair.values()))
+        for label, runs in pair.items():
+            if runs := [run for run in runs if run.seed in common]:
                 means = [
                     f"{fmean(run.all_metrics[code][metric] for run in runs):.1f}"
                     if code in runs[0].scores
