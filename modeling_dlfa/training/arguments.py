@@ -54,7 +54,8 @@ class RunArguments:
     )
     train_language: str = field(default="en", metadata={"help": "Language of the training and development data."})
     languages: str | None = field(
-        default=None, metadata={"help": "Languages to score, such as 'de,ru,zh'. Default: all that have data."}
+        default=None,
+        metadata={"help": "Languages to score, such as 'de,ru,zh', as far as they have data. Default: all."},
     )
     eval_split: str = field(
         default="test",

@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from ..backbones import resolve_encoder
 from ..errors import InputError
 from ..xtreme.encoding import at_labels, encode, join_tags
+from ..xtreme.languages import LANGUAGES
 from ..xtreme.metrics import score
 from ..xtreme.sources import Source, open_source
 from ..xtreme.tasks import Task, get_task
@@ -90,11 +91,11 @@ def load_rows(arguments: RunArguments) -> RunRows:
     """Load the training language's training and development data, and what is to be scored.
 
     Raises:
-        InputError: data that are missing or malformed, or a language without data.
+        InputError: data that are missing or malformed, an unknown language, or none with data.
     """
     task = get_task(arguments.task)
     source = open_source(arguments.data)
-    languages = _asked_languages(arguments, source.languages(task, arguments.eval_split))
+    languages = _languages(arguments, source.languages(task, arguments.eval_split))
 
     def rows(split: str, language: str, limit: int | None) -> Dataset:
         loaded = source.load(task, split, language)
@@ -162,18 +163,32 @@ def prepare(arguments: RunArguments) -> RunData:
     )
 
 
-def _asked_languages(arguments: RunArguments, available: list[str]) -> list[str]:
-    asked = arguments.languages
+def asked_languages(arguments: RunArguments) -> list[str] | None:
+    """The languages given with `--languages`; None for all.
+
+    Raises:
+        InputError: it names none.
+    """
+    if arguments.languages is None:
+        return None
+    codes = list(dict.fromkeys(code for code in arguments.languages.replace(" ", ",").split(",") if code))
+    if not codes:
+        raise InputError(f"--languages {arguments.languages!r}: expected codes such as 'de,ru,zh'")
+    return codes
+
+
+def _languages(arguments: RunArguments, available: list[str]) -> list[str]:
+    """What is asked for, as far as there is data: the tasks of XTREME differ in their languages."""
+    asked = asked_languages(arguments)
     if asked is None:
         if not available:
             raise InputError(f"{arguments.data}: no {arguments.eval_split} data for {arguments.task}")
         return available
-    codes = list(dict.fromkeys(code for code in asked.replace(" ", ",").split(",") if code))
-    if missing := [code for code in codes if code not in available]:
+    there = [code for code in asked if code in available]
+    unknown = [code for code in asked if code not in available and code not in LANGUAGES]
+    if unknown or not there:
         raise InputError(
-            f"--languages {asked}: no {arguments.eval_split} data for {', '.join(missing)} in {arguments.data}; "
-            f"{arguments.task} has {', '.join(available) or 'none'}"
+            f"--languages {arguments.languages}: no {arguments.eval_split} data for {', '.join(unknown or asked)} in "
+            f"{arguments.data}; {arguments.task} has {', '.join(available) or 'none'}"
         )
-    if not codes:
-        raise InputError(f"--languages {asked!r}: expected codes such as 'de,ru,zh'")
-    return codes
+    return there

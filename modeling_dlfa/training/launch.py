@@ -16,7 +16,7 @@ from transformers.debug_utils import DebugOption
 
 from ..errors import InputError
 from .arguments import CommandLine, RunArguments
-from .data import RunData, load_rows, open_tokenizer, prepare
+from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
 from .folder import checkpoint_to_resume, last_checkpoint
 from .results import RESULTS_FILE, RunResults, results_table
 from .run import check_model, run
@@ -81,7 +81,9 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
                 fusion, folder = one.arguments.fusion, one.training_arguments.output_dir
                 console.rule(f"{task} · {'baseline' if fusion == 'none' else fusion}", align="left")
                 console.print(f"into {folder}", style="dim", **_PLAIN)
-                data = data or prepare(one.arguments)
+                if data is None:
+                    data = prepare(one.arguments)
+                    warn_of_missing(one.arguments, data, console)
                 results = run(one.arguments, one.training_arguments, data)
             finished.setdefault(task, []).append(results)
         show(finished[task], console)
@@ -119,6 +121,17 @@ def plan(command: CommandLine) -> dict[str, list[PlannedRun]]:
             open_tokenizer(runs[0].arguments)
             load_rows(runs[0].arguments)
     return planned
+
+
+def warn_of_missing(arguments: RunArguments, data: RunData, console: Console) -> None:
+    """Say which of the languages asked for cannot be scored; the others are."""
+    if missing := [code for code in asked_languages(arguments) or [] if code not in data.evaluation]:
+        console.print(
+            f"warning: no {arguments.eval_split} data for {', '.join(missing)} in {arguments.data}: scoring "
+            f"{', '.join(data.evaluation)}",
+            style="yellow",
+            **_PLAIN,
+        )
 
 
 def show(runs: list[RunResults], console: Console) -> None:

@@ -112,8 +112,8 @@ def test_chance_level_is_a_warning(argv, tmp_path: Path, capsys):
         ("udpos", "--fusion_layer 3", "fusion_layer=3: this bert encoder has 3 layers, expected 0 (embeddings) to 2"),
         ("udpos", "--fusion_layer -1", "fusion_layer=-1"),
         ("udpos", "--fusion_layer 3 --compare_baseline", "fusion_layer=3"),
-        ("udpos", "--languages de,sw", "no test data for sw"),
-        ("all", "--languages de,sw", "no test data for sw"),
+        ("udpos", "--languages sw,th", "no test data for sw, th"),
+        ("all", "--languages de,xx", "no test data for xx"),
         ("udpos", "--model_name_or_path no/such-encoder", "cannot open the encoder no/such-encoder"),
         ("udpos", "--data nowhere", "no data folder 'nowhere'"),
         ("udpos", '--config_overrides {"aif_reduction":5}', "aif_reduction=5: expected a divisor of the hidden size"),
@@ -209,6 +209,12 @@ def test_debug_shows_the_traceback(argv, tmp_path: Path):
 def test_two_meanings_of_debug(argv: list[str], debug: bool, rest: list[str]):
     assert launch_module._takes_debug(argv) is debug
     assert argv == rest
+
+
+def test_languages_without_data_are_left_out_with_a_warning(argv, tmp_path: Path, capsys):
+    assert main(argv("pawsx", tmp_path / "out", f"{FEW} --languages sw,de,th")) == 0
+    assert "warning: no test data for sw, th in" in capsys.readouterr().out
+    assert list(RunResults.load(tmp_path / "out").scores) == ["de"]
 
 
 @pytest.mark.parametrize("fusion", ["--fusion aif", "--fusion scalar_mix"])
