@@ -66,8 +66,9 @@ def test_a_killed_run_goes_on(tiny_dropout_encoder: str, xtreme_folder: Path, tm
     killed = execute(argv("broken"), ("-c", KILLED))
     assert killed.returncode == -signal.SIGKILL
     assert (tmp_path / "broken" / "checkpoint-9").is_dir()
-    assert main(argv("broken", "--resume_from_checkpoint last")) == 0
-    assert main(argv("whole")) == 0
+    # In processes of their own too: the number of threads decides the last bits of a sum.
+    for arguments in (argv("broken", "--resume_from_checkpoint last"), argv("whole")):
+        assert (done := execute(arguments)).returncode == 0, done.stderr
     assert scores(tmp_path / "broken") == scores(tmp_path / "whole")
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("broken", "whole"))
     assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
