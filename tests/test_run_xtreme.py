@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModel
 
 from modeling_dlfa.training.launch import main
 
@@ -216,3 +218,21 @@ def test_the_embedded_encoder_on_the_sample(embedded_encoder: str, tmp_path: Pat
     assert "base_model: intfloat/multilingual-e5-small" in card
     config = json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))
     assert config["encoder_config"]["_name_or_path"] == "intfloat/multilingual-e5-small"
+
+
+@pytest.mark.slow
+def test_the_sample_is_a_task(embedded_encoder: str, tmp_path: Path):
+    """Pretraining is what transfers: the same training of a random encoder stays far behind in other languages."""
+    random_encoder = tmp_path / "random"
+    shutil.copytree(embedded_encoder, random_encoder, ignore=shutil.ignore_patterns("*.safetensors"))
+    config = AutoConfig.from_pretrained(embedded_encoder)
+    AutoModel.from_config(config, add_pooling_layer=False).save_pretrained(random_encoder)
+    accuracy = {}
+    for encoder in (embedded_encoder, str(random_encoder)):
+        output = tmp_path / f"run-{len(accuracy)}"
+        flags = "--fusion none --pooling mean --languages de,ru,zh --max_eval_samples 50 --disable_tqdm true"
+        assert main([*flags.split(), "--model_name_or_path", encoder, "--output_dir", str(output)]) == 0
+        metrics = json.loads((output / "all_results.json").read_text(encoding="utf-8"))["all_metrics"]
+        accuracy[encoder] = sum(values["accuracy"] for values in metrics.values()) / len(metrics)
+    assert accuracy[embedded_encoder] > 60
+    assert accuracy[str(random_encoder)] < accuracy[embedded_encoder] - 25
