@@ -1,6 +1,7 @@
 """What a user can ask of a run: command line or YAML/JSON file, over the task's recipe."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..xtreme.tasks import TASKS, Task
 
 
 ALL_TASKS = "all"
+AUTO_LAYER = "auto"  # what --fusion_layer takes for the layer that scouting finds
 LAST_CHECKPOINT = ("last", "true")  # what --resume_from_checkpoint takes for the newest of the output folder
 
 # Fields of DLFAConfig that `--config_overrides` may set: those without an argument of their own.
@@ -39,8 +41,13 @@ class RunArguments:
     fusion: str = field(
         default="aif", metadata={"choices": list(CHOICES["fusion"]), "help": "'aif' is DLFA, 'none' the baseline."}
     )
-    fusion_layer: int | None = field(
-        default=None, metadata={"help": "k, the lower layer, from 0 (embeddings). Default: two thirds of the depth."}
+    # In this order: HfArgumentParser takes the second type, and `__post_init__` makes a number of it.
+    fusion_layer: int | str | None = field(
+        default=None,
+        metadata={
+            "help": "k, the lower layer, from 0 (embeddings), or 'auto': the best on the training language's "
+            "development data, found at the cost of about one more run. Default: two thirds of the depth."
+        },
     )
     pooling: str | None = field(
         default=None,
@@ -63,7 +70,11 @@ class RunArguments:
     )
     max_train_samples: int | None = field(default=None, metadata={"help": "Train on the first so many examples."})
     max_eval_samples: int | None = field(
-        default=None, metadata={"help": "Score, and select on, the first so many examples of each language."}
+        default=None, metadata={"help": "Score the first so many examples of each language."}
+    )
+    max_dev_samples: int | None = field(
+        default=None,
+        metadata={"help": "Select on the first so many development examples. Default: as --max_eval_samples."},
     )
     max_length: int = field(default=128, metadata={"help": "Sub-words per example, special tokens included."})
     label_piece: str = field(
@@ -77,6 +88,9 @@ class RunArguments:
     head_learning_rate: float | None = field(
         default=None, metadata={"help": "Learning rate of fusion and head. Default: that of the encoder."}
     )
+    fusion_learning_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of the fusion. Default: that of the head."}
+    )
     compare_baseline: bool = field(
         default=False, metadata={"help": "Also run the baseline (fusion 'none'), and show both and the difference."}
     )
@@ -87,10 +101,19 @@ class RunArguments:
     _argument_group_name: ClassVar[str] = "the run"
 
     def __post_init__(self):
-        for name in ("max_train_samples", "max_eval_samples"):
+        for name in ("max_train_samples", "max_eval_samples", "max_dev_samples"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name} {value}: expected a positive number")
+        if self.fusion == "none":
+            self.fusion_layer = None
+        elif isinstance(self.fusion_layer, str) and self.fusion_layer != AUTO_LAYER:
+            try:
+                self.fusion_layer = int(self.fusion_layer)
+            except ValueError:
+                raise InputError(
+                    f"--fusion_layer {self.fusion_layer}: expected the number of a layer, or {AUTO_LAYER!r}"
+                ) from None
         self.overrides()
 
     def overrides(self) -> dict[str, Any]:
@@ -173,6 +196,8 @@ class CommandLine:
         given = parser.parse_args(argv)
         if given.compare_baseline and given.fusion == "none":
             raise InputError("--compare_baseline --fusion none: the baseline would be compared with itself")
+        if given.fusion_layer == AUTO_LAYER and given.fusion == "none":
+            raise InputError(f"--fusion_layer {AUTO_LAYER} --fusion none: the baseline fuses no layer")
         self._data: str = given.data
         self.tasks: list[str] = list(TASKS) if given.task == ALL_TASKS else [given.task]
         self.fusions: list[str] = ["none", given.fusion] if given.compare_baseline else [given.fusion]
@@ -230,13 +255,23 @@ def _file_arguments(path: Path, parser: _Parser) -> list[str]:
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected names of arguments with their values, such as 'task: udpos'")
     actions = {action.dest: action for action in parser._actions}
-    argv: list[str] = []
-    for name, value in values.items():
+    for name in values:
         if name not in actions:
             close = get_close_matches(str(name), actions, n=1)
             advice = f"; did you mean {close[0]!r}?" if close else " (--help lists all arguments)"
             raise InputError(f"{path}: unknown argument {name!r}{advice}")
-        if isinstance(value, list) and actions[name].nargs in ("*", "+"):
+    return as_argv(values, [name for name in values if actions[name].nargs in ("*", "+")])
+
+
+def as_argv(values: Mapping[str, Any], lists: Sequence[str] = ()) -> list[str]:
+    """Arguments by name, as a command line; those set to None are left out.
+
+    Args:
+        lists: names of arguments that take several values; a list of any other is joined by commas.
+    """
+    argv: list[str] = []
+    for name, value in values.items():
+        if isinstance(value, list) and name in lists:
             argv += [f"--{name}", *map(str, value)]
         elif value is not None:
             if isinstance(value, list):

@@ -17,6 +17,13 @@ from ..xtreme.tasks import Task, get_task
 from .arguments import RunArguments
 
 
+# The arguments that `prepare` depends on: runs that agree in them can share what it returns.
+READ_BY_PREPARE = (
+    *("task", "data", "model_name_or_path", "model_revision", "train_language", "languages", "eval_split"),
+    *("max_train_samples", "max_eval_samples", "max_dev_samples", "max_length", "label_piece"),
+)
+
+
 @dataclass(frozen=True)
 class EvalSet:
     """Rows to be scored, as the source has them and encoded (longest first, so that batches hold equal lengths)."""
@@ -105,7 +112,9 @@ def load_rows(arguments: RunArguments) -> RunRows:
         task=task,
         source=source,
         train=rows("train", arguments.train_language, arguments.max_train_samples),
-        development=rows("validation", arguments.train_language, arguments.max_eval_samples),
+        development=rows(
+            "validation", arguments.train_language, arguments.max_dev_samples or arguments.max_eval_samples
+        ),
         evaluation={
             language: rows(arguments.eval_split, language, arguments.max_eval_samples) for language in languages
         },

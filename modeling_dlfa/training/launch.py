@@ -18,8 +18,9 @@ from ..errors import InputError
 from .arguments import CommandLine, RunArguments
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
 from .folder import checkpoint_to_resume, last_checkpoint
+from .model import check_model
 from .results import RESULTS_FILE, RunResults, results_table
-from .run import check_model, run
+from .run import run
 
 
 # Columns of what is printed where it does not go to a terminal, whose width rich would take.
@@ -70,7 +71,7 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
     Raises:
         InputError: as `run`; before anything is trained where it can be known.
     """
-    console = _console()
+    console = make_console()
     planned = plan(command)
     finished: dict[str, list[RunResults]] = {}
     for task, runs in planned.items():
@@ -135,9 +136,16 @@ def warn_of_missing(arguments: RunArguments, data: RunData, console: Console) ->
 
 
 def show(runs: list[RunResults], console: Console) -> None:
-    """Print the table of a task and a warning for scores that mean nothing."""
+    """Print the table of a task, how a layer was chosen, and a warning for scores that mean nothing."""
     console.print(results_table(runs))
     for results in runs:
+        if results.scouting:
+            scores = ", ".join(f"{layer}: {score:.1f}" for layer, score in results.scouting["scores"].items())
+            console.print(
+                f"{results.model_name}, chosen on {results.train_language} development data in "
+                f"{results.scouting['seconds']:.0f} s (layer: {results.metric}) {scores}",
+                **_PLAIN,
+            )
         if results.chance_level:
             console.print(
                 f"warning: {results.model_name}: no better than always answering the most frequent label in "
@@ -160,7 +168,7 @@ def output_root(command: CommandLine) -> Path:
 _PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
 
 
-def _console() -> Console:
+def make_console() -> Console:
     """Standard output; of several processes, the first one's."""
     console = Console(quiet=not _on_main())
     if not console.is_terminal and "COLUMNS" not in os.environ:

@@ -40,6 +40,7 @@ class RunResults:
         training: the recipe.
         data: where the data came from: "hub", "sample" or a folder.
         versions: of Python and the libraries.
+        scouting: how the fusion layer "auto" was found, see `scout.Scouting`; null where it was given.
     """
 
     task: str
@@ -64,6 +65,7 @@ class RunResults:
     training: dict[str, Any]
     data: str
     versions: dict[str, str]
+    scouting: dict[str, Any] | None = None
 
     @property
     def model_name(self) -> str:
@@ -88,7 +90,7 @@ class RunResults:
         path = Path(path)
         path = path / RESULTS_FILE if path.is_dir() else path
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = {"scouting": None, **json.loads(path.read_text(encoding="utf-8"))}  # old files do not have it
             return cls(**{field.name: values[field.name] for field in fields(cls)})
         except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
             raise InputError(f"{path} is not the results file of a run: {error!r}") from error

@@ -1,86 +1,26 @@
 """One run: fine-tune in one language, score every language, leave a checkpoint with its results and card."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import AutoConfig, EvalPrediction, ProgressCallback, TrainingArguments, set_seed
+from transformers import EvalPrediction, ProgressCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import PredictionOutput
 
-from ..backbones import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
-from ..modeling_dlfa import DLFAForSequenceClassification, DLFAForTokenClassification, DLFAPreTrainedModel
 from ..xtreme.encoding import data_collator
 from ..xtreme.predictions import write_predictions
-from ..xtreme.tasks import Task, get_task
-from .arguments import RunArguments
+from .arguments import AUTO_LAYER, RunArguments
 from .card import model_card
 from .data import EvalSet, RunData, prepare
 from .folder import check_same_model, checkpoint_to_resume, remove_checkpoints
-from .results import RunResults, averages, short_name, versions
+from .model import build_model
+from .results import RunResults, averages, versions
+from .scout import scout
 from .trainer import DLFATrainer, LanguageProgress
-
-
-MODEL_CLASSES: dict[str, type[DLFAPreTrainedModel]] = {
-    "classification": DLFAForSequenceClassification,
-    "tagging": DLFAForTokenClassification,
-}
-
-
-def model_arguments(arguments: RunArguments, task: Task) -> dict[str, Any]:
-    """The arguments of `DLFAConfig` that a run asks for."""
-    return {
-        "fusion": arguments.fusion,
-        "fusion_layer": arguments.fusion_layer,
-        "pooling": arguments.pooling or ("mean" if arguments.model_name_or_path == EMBEDDED else "cls"),
-        "id2label": dict(enumerate(task.labels)),
-        "label2id": {label: index for index, label in enumerate(task.labels)},
-    } | arguments.overrides()
-
-
-def check_model(arguments: RunArguments) -> None:
-    """Look at the encoder's configuration only: whether there is such an encoder, and whether the fusion fits it.
-
-    Raises:
-        InputError: where `build_model` would raise it, apart from damaged weights.
-    """
-    name = arguments.model_name_or_path
-    try:
-        encoder_config = AutoConfig.from_pretrained(
-            resolve_encoder(name), revision=arguments.model_revision, trust_remote_code=False
-        )
-    except (ValueError, OSError) as error:
-        raise _one_line(f"cannot open the encoder {name}", error) from error
-    if encoder_config.model_type == DLFAConfig.model_type:
-        raise InputError(f"{name} is a DLFA checkpoint: --model_name_or_path expects a plain encoder")
-    try:
-        DLFAConfig(encoder_config=encoder_config, **model_arguments(arguments, get_task(arguments.task)))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise _one_line("cannot build the model", error) from error
-
-
-def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
-    """The pretrained encoder with the asked fusion and a new head for the task.
-
-    Raises:
-        InputError: an encoder that cannot be opened, or a fusion that does not fit it.
-    """
-    try:
-        model = MODEL_CLASSES[task.kind].from_encoder(
-            resolve_encoder(arguments.model_name_or_path),
-            revision=arguments.model_revision,
-            **model_arguments(arguments, task),
-        )
-    except (ValueError, OSError) as error:
-        raise _one_line("cannot build the model", error) from error
-    # It is saved with the model, and a path on this machine helps nobody.
-    name = EMBEDDED_HUB_ID if arguments.model_name_or_path == EMBEDDED else short_name(arguments.model_name_or_path)
-    model.config.encoder_config._name_or_path = name
-    if arguments.freeze_embeddings:
-        model.get_input_embeddings().requires_grad_(False)
-    return model
 
 
 def run(arguments: RunArguments, training_arguments: TrainingArguments, data: RunData | None = None) -> RunResults:
@@ -91,13 +31,18 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
     Args:
         arguments: what to run; a single task.
         training_arguments: how to train.
-        data: what `prepare(arguments)` returned, to share it between runs.
+        data: what `prepare(arguments)` returned, to share it between runs. The fusion layer "auto" is found without
+            it, from data of the training language alone.
 
     Raises:
         InputError: something asked for cannot be had, or the output folder holds another run.
     """
     output = Path(training_arguments.output_dir or "")
     checkpoint = checkpoint_to_resume(output, training_arguments.resume_from_checkpoint)
+    scouting = None
+    if arguments.fusion_layer == AUTO_LAYER:
+        scouting = scout(arguments, training_arguments)
+        arguments = replace(arguments, fusion_layer=scouting.layer)
     data = data or prepare(arguments)
     task = data.task
     set_seed(training_arguments.seed)
@@ -116,6 +61,7 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         compute_metrics=lambda output: data.development.score(_ordered(data.development, output)),
         preprocess_logits_for_metrics=lambda logits, _: logits.argmax(dim=-1),
         head_learning_rate=arguments.head_learning_rate,
+        fusion_learning_rate=arguments.fusion_learning_rate,
     )
     progress = LanguageProgress()
     if not training_arguments.disable_tqdm:
@@ -161,6 +107,7 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         training=_recipe(arguments, training_arguments, trainer),
         data=data.source.description,
         versions=versions(),
+        scouting=None if scouting is None else scouting.as_dict(),
     )
 
     trainer.save_model()  # every process takes part in gathering sharded weights
@@ -210,13 +157,11 @@ def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trai
         "batch_size": batch * training_arguments.world_size,
         "steps": trainer.state.global_step,
         "head_learning_rate": arguments.head_learning_rate,
+        "fusion_learning_rate": arguments.fusion_learning_rate,
         "freeze_embeddings": arguments.freeze_embeddings,
         "max_length": arguments.max_length,
         "label_piece": arguments.label_piece,
         "max_eval_samples": arguments.max_eval_samples,
+        "max_dev_samples": arguments.max_dev_samples or arguments.max_eval_samples,
         "selection": "best on development data" if selected else "last step",
     }
-
-
-def _one_line(what: str, error: Exception) -> InputError:
-    return InputError(f"{what}: {' '.join(str(error).split())}")

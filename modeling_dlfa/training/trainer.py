@@ -94,26 +94,40 @@ class DLFATrainer(Trainer):
 
     Args:
         head_learning_rate: learning rate of everything outside the encoder; default: the encoder's.
+        fusion_learning_rate: of the fusion module; default: that of the head.
     """
 
-    def __init__(self, *args, head_learning_rate: float | None = None, **kwargs):
+    def __init__(
+        self,
+        *args,
+        head_learning_rate: float | None = None,
+        fusion_learning_rate: float | None = None,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         self.head_learning_rate = head_learning_rate
+        self.fusion_learning_rate = head_learning_rate if fusion_learning_rate is None else fusion_learning_rate
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
         fresh = self.optimizer is None
         optimizer = super().create_optimizer(model)
-        if fresh and self.head_learning_rate is not None:
-            outside = {
-                id(parameter)
+        if fresh:
+            rates = {
+                id(parameter): self._learning_rate(name)
                 for name, parameter in (model or self.model).named_parameters()  # pyright: ignore
-                if "dlfa.encoder." not in name
             }
             for group in list(optimizer.param_groups):
-                head = [parameter for parameter in group["params"] if id(parameter) in outside]
-                group["params"] = [parameter for parameter in group["params"] if id(parameter) not in outside]
-                optimizer.add_param_group({**group, "params": head, "lr": self.head_learning_rate})
+                for rate in sorted({rates[id(parameter)] for parameter in group["params"]} - {None}):  # pyright: ignore
+                    own = [parameter for parameter in group["params"] if rates[id(parameter)] == rate]
+                    group["params"] = [parameter for parameter in group["params"] if rates[id(parameter)] != rate]
+                    optimizer.add_param_group({**group, "params": own, "lr": rate})
         return optimizer
+
+    def _learning_rate(self, name: str) -> float | None:
+        """The learning rate of a parameter; None is that of the encoder."""
+        if "dlfa.encoder." in name:
+            return None
+        return self.fusion_learning_rate if "dlfa.fusion." in name else self.head_learning_rate
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         args = self.args

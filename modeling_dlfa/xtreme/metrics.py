@@ -13,7 +13,7 @@ from typing import Any
 import datasets
 import evaluate
 import numpy as np
-from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
+from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
 
 # Absolute, because `evaluate.load` runs a copy of this file outside the package.
 from modeling_dlfa.xtreme.tasks import Task, get_task
@@ -93,6 +93,33 @@ def score(task: Task, predictions: Sequence, references: Sequence) -> dict[str, 
     scores = metric.compute(predictions=label_names(task, predictions), references=label_names(task, references))
     assert scores is not None
     return {name: 100 * value for name, value in scores.items()}
+
+
+def example_counts(task: Task, predictions: Sequence, references: Sequence) -> np.ndarray:
+    """What every sentence or pair adds to the reported score.
+
+    Args:
+        predictions, references: as for `score`.
+
+    Returns:
+        (N, 3) whole numbers for N sentences or pairs: spans that are right, predicted, and there; of a pair its one
+        label. Counts can be added up over any selection of examples, which is what a bootstrap does;
+        `score_of_counts` of all of them is the reported score.
+    """
+    predicted, gold = label_names(task, predictions), label_names(task, references)
+    if task.kind == "classification":
+        return np.array([(p == g, 1, 1) for p, g in zip(predicted, gold, strict=True)], dtype=np.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in `_span_scores`
+        spans = [(set(get_entities(p)), set(get_entities(g))) for p, g in zip(predicted, gold, strict=True)]
+    return np.array([(len(p & g), len(p), len(g)) for p, g in spans], dtype=np.int64)
+
+
+def score_of_counts(counts: np.ndarray) -> np.ndarray:
+    """The reported score in percent of added-up counts (..., 3) -> (...): F1, which for pairs is accuracy."""
+    counts = np.asarray(counts, dtype=float)
+    total = counts[..., 1] + counts[..., 2]
+    return np.divide(200 * counts[..., 0], total, out=np.zeros_like(total), where=total > 0)
 
 
 def label_names(task: Task, labels: Sequence) -> list:

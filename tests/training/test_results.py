@@ -78,8 +78,16 @@ def test_file_round_trip(tmp_path: Path):
     assert list(values) == [
         *("task", "eval_split", "metric", "scores", "average", "zero_shot_average", "transfer_gap", "all_metrics"),
         *("support", "chance_level", "development_score", "encoder", "fusion", "fusion_layer", "model_config", "seed"),
-        *("train_language", "train_samples", "train_runtime", "training", "data", "versions"),
+        *("train_language", "train_samples", "train_runtime", "training", "data", "versions", "scouting"),
     ]
+
+
+def test_a_file_from_before_there_was_scouting(tmp_path: Path):
+    path = results({"en": 90.0}).save(tmp_path)
+    values = json.loads(path.read_text(encoding="utf-8"))
+    del values["scouting"]
+    path.write_text(json.dumps(values), encoding="utf-8")
+    assert RunResults.load(path) == results({"en": 90.0})
 
 
 def test_entries_of_later_versions_are_left_alone(tmp_path: Path):

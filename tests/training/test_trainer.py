@@ -69,7 +69,7 @@ def test_drop_last():
     assert len(share) == 3
 
 
-def trainer(tmp_path, head_learning_rate: float | None = None, freeze: bool = False, **arguments) -> DLFATrainer:
+def trainer(tmp_path, head=None, freeze: bool = False, fusion=None, **arguments) -> DLFATrainer:
     encoder = BertConfig(vocab_size=20, hidden_size=16, num_hidden_layers=2, num_attention_heads=2)
     model = DLFAForTokenClassification(DLFAConfig(encoder_config=encoder, fusion_layer=1, num_labels=3))  # pyright: ignore
     if freeze:
@@ -79,15 +79,25 @@ def trainer(tmp_path, head_learning_rate: float | None = None, freeze: bool = Fa
         model=model,
         args=TrainingArguments(str(tmp_path / "out"), use_cpu=True, **arguments),
         train_dataset=rows,
-        head_learning_rate=head_learning_rate,
+        head_learning_rate=head,
+        fusion_learning_rate=fusion,
     )
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 @pytest.mark.parametrize("freeze", [False, True])
-@pytest.mark.parametrize("head_learning_rate", [None, 1e-2])
-def test_learning_rates(tmp_path, weight_decay: float, freeze: bool, head_learning_rate: float | None):
-    one = trainer(tmp_path, head_learning_rate, freeze, learning_rate=1e-4, weight_decay=weight_decay)
+@pytest.mark.parametrize(
+    ("head", "fusion", "rates"),  # rates of head and fusion; the encoder's is 1e-4
+    [
+        (None, None, (1e-4, 1e-4)),
+        (1e-2, None, (1e-2, 1e-2)),
+        (1e-2, 1e-3, (1e-2, 1e-3)),
+        (None, 1e-3, (1e-4, 1e-3)),
+        (1e-2, 1e-2, (1e-2, 1e-2)),
+    ],
+)
+def test_learning_rates(tmp_path, weight_decay: float, freeze: bool, head, fusion, rates):
+    one = trainer(tmp_path, head, freeze, fusion, learning_rate=1e-4, weight_decay=weight_decay)
     optimizer = one.create_optimizer()
     found = {}
     for group in optimizer.param_groups:
@@ -95,10 +105,10 @@ def test_learning_rates(tmp_path, weight_decay: float, freeze: bool, head_learni
             assert id(parameter) not in found, "a parameter is in two groups"
             found[id(parameter)] = (group["lr"], group["weight_decay"])
     expected = {}
+    by_part = {"classifier": rates[0], "dlfa.fusion": rates[1], "dlfa.encoder": 1e-4}
     for name, parameter in one.model.named_parameters():  # pyright: ignore
         if parameter.requires_grad:
-            outside = name.startswith(("classifier", "dlfa.fusion"))
-            rate = head_learning_rate if outside and head_learning_rate is not None else 1e-4
+            rate = next(rate for part, rate in by_part.items() if name.startswith(part))
             decays = not name.endswith("bias") and "norm" not in name.lower()
             expected[id(parameter)] = (rate, weight_decay if decays else 0.0)
     assert found == expected

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import datasets
 import evaluate
+import numpy as np
 import pytest
 import seqeval.metrics
 import sklearn.metrics
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.xtreme import metrics
-from modeling_dlfa.xtreme.metrics import XtremeMetric, label_names, score
+from modeling_dlfa.xtreme.metrics import XtremeMetric, example_counts, label_names, score, score_of_counts
 from modeling_dlfa.xtreme.predictions import prediction_file, read_predictions, write_predictions
 from modeling_dlfa.xtreme.tasks import TASKS
 
@@ -187,6 +188,25 @@ def test_evaluate_loads_the_module_without_network(tmp_path):
     run = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == pytest.approx({"precision": 1, "recall": 0.5, "f1": 2 / 3})
+
+
+# ---------------------------------------------------------------- counts by example
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_counts_of_any_examples_add_up_to_their_score(name):
+    task = TASKS[name]
+    references, predicted = noisy(task, rows=60)
+    counts = example_counts(task, predicted, references)
+    assert counts.shape == (60, 3)
+    for chosen in (slice(None), slice(0, 1), slice(5, 40), slice(1, None, 3)):
+        expected = score(task, predicted[chosen], references[chosen])[task.metric]
+        assert score_of_counts(counts[chosen].sum(axis=0)) == pytest.approx(expected)
+
+
+def test_scores_of_counts_by_hand():
+    counts = [[[3, 4, 6], [0, 0, 0], [0, 2, 0]], [[1, 1, 1], [0, 1, 1], [5, 10, 10]]]
+    assert score_of_counts(np.array(counts)).tolist() == [[60, 0, 0], [100, 0, 50]]
 
 
 # ---------------------------------------------------------------- prediction files

@@ -1,0 +1,260 @@
+"""Which layer to fuse, at the cost of about one run: `--fusion_layer auto`.
+
+All layers are tried together on one encoder: its states are computed once for a batch, and every layer k has a fusion
+and a head of its own that read `hidden_states[k]` of them. Development data of the training language decide; data of
+other languages are never opened.
+
+`METHODS` says how the encoder comes by its weights meanwhile; `results/scout/` compares them.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import nn
+from torch.nn import functional as F
+from transformers import PreTrainedConfig, TrainingArguments, set_seed
+from transformers.modeling_outputs import BaseModelOutput
+
+from ..configuration_dlfa import DLFAConfig
+from ..errors import InputError
+from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel
+from ..xtreme.encoding import IGNORED, data_collator
+from .arguments import NO_SELECTION, RunArguments
+from .data import EvalSet, RunData, prepare
+from .model import MODEL_CLASSES, build_model, model_arguments
+from .trainer import DLFATrainer
+
+
+METHODS: dict[str, str] = {
+    "shared": "one fine-tuning, the loss is the mean over all layers",
+    "random": "one fine-tuning, every batch trains one layer, drawn at random",
+    "frozen": "the pretrained encoder is left as it is, only fusions and heads are trained",
+}
+DEFAULT_METHOD = "shared"
+
+# Of fusions and heads on an encoder that is left as it is, where the run gives none of its own (our choice): the
+# learning rates of fine-tunings are made for the encoder.
+FROZEN_LEARNING_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class Scouting:
+    """What scouting found.
+
+    Attributes:
+        layer: the chosen one: best score, of several with the same score the one with the lowest loss.
+        method: one of `METHODS`.
+        scores: layer -> reported metric on the development data of the training language, in percent.
+        losses: layer -> mean cross entropy per label on the same data.
+        seconds: it took, reading the data included.
+    """
+
+    layer: int
+    method: str
+    scores: dict[int, float]
+    losses: dict[int, float]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a JSON file; layers become strings there."""
+        return asdict(self)
+
+
+def scout(
+    arguments: RunArguments,
+    training_arguments: TrainingArguments,
+    method: str = DEFAULT_METHOD,
+    layers: Sequence[int] | None = None,
+) -> Scouting:
+    """Rank the layers by development data of the training language.
+
+    Recipe, seed and limits are those of the run; it is the model of the last step that is scored. Nothing is written.
+
+    Args:
+        arguments: of the run that wants to know; its `fusion_layer` and its target languages are not looked at.
+        training_arguments: how to train.
+        method: one of `METHODS`.
+        layers: to choose among; default: all, 0 to L - 1.
+
+    Raises:
+        InputError: as `training.run.run`.
+    """
+    start = time.perf_counter()
+    data = training_language_data(arguments)
+    base = build_model(replace(arguments, fusion="none"), data.task)
+    frozen = method == "frozen"
+    model = LayerModels(
+        base.dlfa,  # pyright: ignore[reportArgumentType]
+        layer_models(base, arguments, data, training_arguments.seed, layers),
+        frozen=frozen,
+        draw=np.random.default_rng(training_arguments.seed) if method == "random" else None,
+    )
+    if frozen:
+        arguments = replace(arguments, head_learning_rate=arguments.head_learning_rate or FROZEN_LEARNING_RATE)
+    trainer = quiet_trainer(model, arguments, training_arguments, data)
+    trainer.train()
+    scores, losses = development_scores(trainer, list(model.layers), data.development)
+    if not all(map(math.isfinite, losses.values())):
+        raise InputError(
+            "scouting for the fusion layer has diverged: lower the learning rates (--learning_rate "
+            f"{training_arguments.learning_rate:g}, --head_learning_rate {arguments.head_learning_rate})"
+        )
+    return Scouting(best_layer(scores, losses), method, scores, losses, round(time.perf_counter() - start, 1))
+
+
+def training_language_data(arguments: RunArguments) -> RunData:
+    """What `prepare` reads for a run, but nothing in another language, and nothing of the test data."""
+    return prepare(replace(arguments, languages=arguments.train_language, eval_split="validation"))
+
+
+class KnownStates(nn.Module):
+    """Stands where a model has its encoder, and hands on states that were computed elsewhere."""
+
+    def __init__(self, config: PreTrainedConfig):
+        super().__init__()
+        self.config = config
+
+    def get_input_embeddings(self) -> None:
+        """There are none; gradient checkpointing asks."""
+
+    def forward(self, states: Sequence[torch.Tensor], **_: Any) -> BaseModelOutput:
+        """states: L + 1 times (B, T, E), as `hidden_states`."""
+        return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states))  # pyright: ignore
+
+
+def layer_models(
+    base: DLFAPreTrainedModel,
+    arguments: RunArguments,
+    data: RunData,
+    seed: int,
+    layers: Sequence[int] | None = None,
+) -> dict[int, DLFAPreTrainedModel]:
+    """layer k -> the model that a run with it would train, without its encoder: `forward(states=..., ...)`.
+
+    All start from the same weights, as runs with the same seed do.
+    """
+    encoder_config = base.config.encoder_config
+    models = {}
+    for k in range(encoder_config.num_hidden_layers) if layers is None else layers:
+        set_seed(seed)
+        config = DLFAConfig(
+            encoder_config=copy.deepcopy(encoder_config),  # a model sets its attention, and this one has none
+            **model_arguments(replace(arguments, fusion_layer=k), data.task),
+        )
+        stand_in: Any = KnownStates(config.encoder_config)
+        model: Any = MODEL_CLASSES[data.task.kind](config, encoder=stand_in)
+        models[k] = model.to(device=base.device, dtype=base.dtype)
+    return models
+
+
+class LayerModels(DLFAPreTrainedModel):
+    """One encoder, and for every layer a model that reads its states.
+
+    Args:
+        dlfa: the encoder, without fusion.
+        models: layer k -> model without encoder.
+        frozen: whether the encoder is left as it is, dropout included.
+        draw: in training one layer is drawn from it for every batch; default: all of them.
+    """
+
+    def __init__(
+        self,
+        dlfa: DLFAModel,
+        models: Mapping[int, DLFAPreTrainedModel],
+        frozen: bool = False,
+        draw: np.random.Generator | None = None,
+    ):
+        super().__init__(dlfa.config)
+        self.dlfa = dlfa  # `DLFATrainer` knows the encoder's parameters by this name
+        self.layers = tuple(models)
+        self.models = nn.ModuleList(models.values())
+        self.frozen = frozen
+        self.draw = draw
+        if frozen:
+            dlfa.requires_grad_(False)
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        if self.frozen:
+            self.dlfa.eval()
+        return self
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.LongTensor | None = None,
+        labels: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> dict[str, torch.Tensor]:
+        """`loss`, the mean over the layers, and `logits` (B, layers, C), or (B, T, layers, C) for tags."""
+        encoded = self.dlfa(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            output_hidden_states=True,
+            return_dict=True,
+        )
+        states = (*encoded.hidden_states[:-1], encoded.last_hidden_state)
+        models = list(self.models)
+        if self.training and self.draw is not None:
+            models = [models[self.draw.integers(len(models))]]
+        outputs = [model(attention_mask=attention_mask, labels=labels, states=states, **kwargs) for model in models]
+        logits = torch.stack([output.logits for output in outputs], dim=-2)
+        if labels is None:
+            return {"logits": logits}
+        return {"loss": torch.stack([output.loss for output in outputs]).mean(), "logits": logits}
+
+
+def development_scores(
+    trainer: DLFATrainer, layers: Sequence[int], development: EvalSet
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Reported metric and mean cross entropy by layer, from one pass over the development data."""
+    output = trainer.predict(development.features)  # pyright: ignore[reportArgumentType]
+    predicted, losses = output.predictions  # (N, ..., layers) and (N, layers)
+    label_ids: Any = output.label_ids
+    count = (label_ids != IGNORED).sum()
+    scores = {}
+    for place, k in enumerate(layers):
+        in_order = development.in_order(predicted[..., place], label_ids)  # pyright: ignore
+        scores[k] = development.score(in_order)[development.task.metric]
+    return scores, {k: float(losses[:, place].sum() / count) for place, k in enumerate(layers)}
+
+
+def best_layer(scores: Mapping[int, float], losses: Mapping[int, float]) -> int:
+    """The layer with the best score; of several, as few examples often have, the one with the lowest loss."""
+    return max(scores, key=lambda k: (scores[k], -losses[k]))
+
+
+def predictions_and_losses(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Label ids (B, ..., layers), and cross entropy summed over an example's labels (B, layers)."""
+    each = labels.unsqueeze(-1).expand(logits.shape[:-1])
+    losses = F.cross_entropy(logits.flatten(0, -2).float(), each.flatten(), ignore_index=IGNORED, reduction="none")
+    losses = losses.view(each.shape)
+    return logits.argmax(dim=-1), losses.sum(dim=1) if losses.dim() == 3 else losses
+
+
+def quiet_trainer(
+    model: DLFAPreTrainedModel, arguments: RunArguments, training_arguments: TrainingArguments, data: RunData
+) -> DLFATrainer:
+    """As that of the run, but nothing is evaluated, saved or reported on the way."""
+    training_arguments = copy.copy(training_arguments)
+    for name, value in {**NO_SELECTION, "report_to": []}.items():
+        setattr(training_arguments, name, value)
+    train: Dataset = data.train
+    return DLFATrainer(
+        model=model,
+        args=training_arguments,
+        train_dataset=train,
+        processing_class=data.tokenizer,
+        data_collator=data_collator(data.task, data.tokenizer),
+        preprocess_logits_for_metrics=predictions_and_losses,
+        head_learning_rate=arguments.head_learning_rate,
+    )
