@@ -1,0 +1,229 @@
+"""The commands of a study: `python -m modeling_dlfa.study run|status|retry|report STUDY.yaml`."""
+
+import argparse
+import os
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from statistics import fmean
+from typing import NoReturn
+
+import datasets
+import torch
+import transformers
+from rich.table import Table
+
+from ..errors import InputError
+from ..training.launch import make_console
+from .records import load_records
+from .spec import StudySpec, load_spec
+
+
+try:
+    from .engine import HEARTBEAT, CellStatus, Engine, State
+    from .report import write_report
+except ModuleNotFoundError as error:
+    sys.exit(f"error: {error.name} is not installed: pip install 'modeling-dlfa[study]'")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 1 where cells are missing, 2 for something the user gave."""
+    warnings.filterwarnings("ignore")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.logging.set_verbosity_error()
+    try:
+        arguments = _parser().parse_args(argv)
+        for name in ("workers", "heartbeat"):
+            if getattr(arguments, name) < 1:
+                raise InputError(f"--{name} {getattr(arguments, name)}: expected a positive number")
+        spec = load_spec(arguments.study, arguments.output_dir)
+        return COMMANDS[arguments.command](spec, arguments)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Commands
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
+    """Run what is left of the study, then write the report."""
+    spec.check()
+    engine = _engine(spec, arguments)
+    if arguments.retry:
+        engine.retry()
+    if arguments.workers > 1:
+        _run_workers(arguments)
+    else:
+        engine.work(_line)
+    if os.environ.get(WORKER) is None:
+        _write_report(spec, engine)
+    statuses = engine.status()
+    for status in statuses:
+        if status.state is State.FAILED:
+            _line(f"failed: {status.cell.name}: {status.error}")
+    return int(any(status.state is not State.DONE for status in statuses))
+
+
+def show_status(spec: StudySpec, arguments: argparse.Namespace) -> int:
+    """Show how far the study is."""
+    statuses = _engine(spec, arguments).status()
+    console = make_console()
+    console.print(status_table(spec, statuses))
+    for status in statuses:
+        if status.state is State.FAILED:
+            console.print(f"failed: {status.cell.name}: {status.error}", markup=False, highlight=False, soft_wrap=True)
+    left = time_left(statuses)
+    if left is not None:
+        console.print(f"about {left} left", highlight=False)
+    return 0
+
+
+def retry_failed(spec: StudySpec, arguments: argparse.Namespace) -> int:
+    """Put failed cells into the queue again."""
+    for cell in (cells := _engine(spec, arguments).retry()):
+        print(cell.name)
+    print(f"{len(cells)} cells will be run again by the next worker")
+    return 0
+
+
+def report_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
+    """Write the report from the records, without the storage unless one is given."""
+    _write_report(spec, _engine(spec, arguments) if arguments.storage else None)
+    return 0
+
+
+COMMANDS = {"run": run_study, "status": show_status, "retry": retry_failed, "report": report_study}
+
+
+def _write_report(spec: StudySpec, engine: Engine | None) -> None:
+    records = engine.collect() if engine is not None else load_records(spec.records, spec.cells)
+    if not records:
+        raise InputError(f"{spec.records}: no cell of {spec.name} is done, there is nothing to report")
+    page = write_report(spec, records, spec.output_dir / "report")
+    _line(f"report of {len(records)} of {len(spec.cells)} runs: {page}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Status
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def status_table(spec: StudySpec, statuses: Sequence[CellStatus]) -> Table:
+    """Cells by task and encoder, counted by state."""
+    table = Table(title=spec.name, title_justify="left")
+    table.add_column("task")
+    table.add_column("encoder")
+    for state in State:
+        table.add_column(state.value, justify="right")
+    counts: dict[tuple[str, str], Counter[State]] = {}
+    for status in statuses:
+        counts.setdefault((status.cell.task, status.cell.encoder), Counter())[status.state] += 1
+    for (task, encoder), by_state in counts.items():
+        table.add_row(task, encoder, *(str(by_state[state]) for state in State))
+    return table
+
+
+def time_left(statuses: Sequence[CellStatus], now: datetime | None = None) -> timedelta | None:
+    """What is left, by the mean time of the finished cells of the same task and encoder, else of all.
+
+    None while nothing is finished. It is for the workers running now, at least one.
+    """
+    now = now or datetime.now()
+    took: dict[tuple[str, str], list[float]] = {}
+    for status in statuses:
+        duration = status.trial.duration if status.state is State.DONE and status.trial is not None else None
+        if duration is not None:
+            took.setdefault((status.cell.task, status.cell.encoder), []).append(duration.total_seconds())
+    if not took:
+        return None
+    overall = fmean(seconds for times in took.values() for seconds in times)
+    left = 0.0
+    for status in statuses:
+        if status.state in (State.RUNNING, State.WAITING):
+            expected = fmean(took.get((status.cell.task, status.cell.encoder), [overall]))
+            since = status.trial.datetime_start if status.trial is not None else None
+            begun = (now - since).total_seconds() if status.state is State.RUNNING and since else 0.0
+            left += max(expected - begun, 0.0)
+    workers = max(1, sum(status.state is State.RUNNING for status in statuses))
+    return timedelta(seconds=round(left / workers))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Workers
+# ---------------------------------------------------------------------------------------------------------------------
+
+WORKER = "DLFA_STUDY_WORKER"  # set in the processes that `--workers` starts
+
+
+def _run_workers(arguments: argparse.Namespace) -> None:
+    command = [sys.executable, "-m", "modeling_dlfa.study", "run", arguments.study, "--workers", "1"]
+    command += ["--heartbeat", str(arguments.heartbeat)]
+    for name in ("storage", "output_dir"):
+        if value := getattr(arguments, name):
+            command += [f"--{name}", value]
+    workers = [
+        subprocess.Popen(command, env={**os.environ, **worker_environment(number, arguments.workers)})
+        for number in range(arguments.workers)
+    ]
+    try:
+        for worker in workers:
+            worker.wait()
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.wait()
+
+
+def worker_environment(number: int, workers: int) -> dict[str, str]:
+    """Environment of one of several workers on this machine: its share of the cores, and one of the GPUs."""
+    environment = {WORKER: str(number)}
+    if "OMP_NUM_THREADS" not in os.environ:
+        environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+    if gpus := torch.cuda.device_count():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus)))).split(",")
+        environment["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]
+    return environment
+
+
+def _engine(spec: StudySpec, arguments: argparse.Namespace) -> Engine:
+    return Engine(spec, arguments.storage, arguments.heartbeat)
+
+
+def _line(text: str) -> None:
+    print(text, flush=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (--help lists all arguments)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m modeling_dlfa.study", description=__doc__, allow_abbrev=False)
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("study", help="YAML file that describes the study")
+    parser.add_argument("--output_dir", help="instead of the one that the file names")
+    parser.add_argument("--storage", help="URL of the database; default: SQLite, study.db in the study's folder")
+    parser.add_argument("--workers", type=int, default=1, help="cells to run at the same time on this machine")
+    parser.add_argument("--retry", action="store_true", help="with run: also run failed cells again")
+    parser.add_argument(
+        "--heartbeat",
+        type=int,
+        default=HEARTBEAT,
+        help="seconds between two signs of life of a worker; the cell of one that misses three is taken over",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

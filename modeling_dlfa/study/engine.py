@@ -1,0 +1,281 @@
+"""The grid on Optuna: its storage hands out the cells, so that any number of workers anywhere can share a study.
+
+Every cell is a trial. A worker takes a waiting one, sends heartbeats while it runs, and leaves the record in the
+storage and in the study's folder. A trial whose heartbeat stops is failed by the next worker that looks, and its cell
+enqueued again. What is to be done follows from the storage alone, so workers can come, go and be killed at any time.
+"""
+
+import base64
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import socket
+import time
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from enum import Enum
+from functools import partial
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+
+from ..errors import InputError
+from ..training.arguments import RunArguments
+from ..training.data import READ_BY_PREPARE, RunData, prepare
+from ..training.results import RESULTS_FILE, RunResults
+from ..training.run import run
+from ..xtreme.predictions import write_text
+from .records import Record, has_record, load_records, unpacked_counts
+from .spec import Cell, StudySpec
+
+
+# A cell whose workers died so often is given up: it may be what kills them.
+MAX_DEATHS = 3
+# Seconds between two heartbeats; after three missed ones a worker counts as dead.
+HEARTBEAT = 20
+# Beside a run's files: the arguments it was made with.
+CELL_FILE = "cell.json"
+
+
+class State(Enum):
+    """Where a cell stands."""
+
+    DONE = "done"
+    RUNNING = "running"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class CellStatus:
+    """A cell with its state and the trial that says so; a cell that nobody has enqueued yet has none."""
+
+    cell: Cell
+    state: State
+    trial: FrozenTrial | None
+
+    @property
+    def error(self) -> str:
+        """Why a failed cell failed."""
+        attributes = self.trial.user_attrs if self.trial is not None else {}
+        return attributes.get("error", f"its worker died {MAX_DEATHS} times (last: {attributes.get('worker')})")
+
+
+class Engine:
+    """A study and its storage.
+
+    Args:
+        spec: what the study consists of.
+        storage: URL of a database as SQLAlchemy writes it: "sqlite:///path" for workers on one machine,
+            "postgresql+psycopg://user@host/database" for many. Default: `study.db` in the study's folder.
+        heartbeat: seconds between two signs of life of a worker.
+
+    Raises:
+        InputError: the storage cannot be opened.
+    """
+
+    def __init__(self, spec: StudySpec, storage: str | None = None, heartbeat: int = HEARTBEAT):
+        self.spec = spec
+        self.storage = storage or default_storage(spec)
+        self.heartbeat = heartbeat
+        self._data: dict[str, RunData] = {}
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        self.study = _open(self.storage, spec.name, heartbeat)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # What is to be done
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def status(self) -> list[CellStatus]:
+        """Where every cell of the grid stands."""
+        optuna.storages.fail_stale_trials(self.study)
+        trials: dict[str, list[FrozenTrial]] = {}
+        for trial in self.study.get_trials(deepcopy=False):
+            trials.setdefault(trial.user_attrs.get("key", ""), []).append(trial)
+        return [self._cell_status(cell, trials.get(cell.key, [])) for cell in self.spec.cells]
+
+    @staticmethod
+    def _cell_status(cell: Cell, trials: list[FrozenTrial]) -> CellStatus:
+        for state, trial_state in (
+            (State.DONE, TrialState.COMPLETE),
+            (State.RUNNING, TrialState.RUNNING),
+            (State.WAITING, TrialState.WAITING),
+        ):
+            if found := [trial for trial in trials if trial.state == trial_state]:
+                return CellStatus(cell, state, found[0])
+        retried = max((i for i, trial in enumerate(trials) if "retry" in trial.user_attrs), default=0)
+        failed = [trial for trial in trials[retried:] if trial.state == TrialState.FAIL]
+        # Without an error the cell was not at fault: its worker died, or was interrupted.
+        if any("error" in trial.user_attrs for trial in failed) or len(failed) >= MAX_DEATHS:
+            return CellStatus(cell, State.FAILED, failed[-1])
+        return CellStatus(cell, State.WAITING, None)
+
+    def enqueue(self, statuses: Iterable[CellStatus]) -> None:
+        """Put what is to be done and not yet in the queue there.
+
+        Several workers may do so at once; `_is_superseded` sorts out what was enqueued twice.
+        """
+        for status in statuses:
+            if status.state is State.WAITING and status.trial is None:
+                self.study.enqueue_trial({}, user_attrs={"key": status.cell.key, "cell": status.cell.name})
+
+    def retry(self) -> list[Cell]:
+        """Put failed cells into the queue again; returns them."""
+        failed = [status.cell for status in self.status() if status.state is State.FAILED]
+        for cell in failed:
+            self.study.enqueue_trial({}, user_attrs={"key": cell.key, "cell": cell.name, "retry": True})
+        return failed
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Doing it
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def work(self, report: Callable[[str], None] = print) -> None:
+        """Run cells until none is left, waiting for those of other workers: they may die.
+
+        Args:
+            report: gets a line for every cell that has ended.
+        """
+        cells = {cell.key: cell for cell in self.spec.cells}
+        while True:
+            statuses = self.status()
+            self.enqueue(statuses)
+            states = Counter(status.state for status in statuses)
+            if states[State.WAITING]:
+                self.study.optimize(
+                    partial(self._run_trial, cells=cells, report=report), n_trials=1, catch=(Exception,)
+                )
+            elif states[State.RUNNING]:
+                time.sleep(min(self.heartbeat, 5))
+            else:
+                return
+
+    def _run_trial(self, trial: optuna.Trial, cells: Mapping[str, Cell], report: Callable[[str], None]) -> float:
+        cell = cells.get(trial.user_attrs.get("key", ""))
+        # Nothing waiting after all, a cell that the study no longer has, or one enqueued twice.
+        if cell is None or self._is_superseded(trial):
+            raise optuna.TrialPruned
+        started = time.monotonic()
+        trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
+        try:
+            record = self.run_cell(cell, trial.number)
+        except Exception as error:
+            message = " ".join(str(error).split())[:500]
+            trial.set_user_attr("error", f"{type(error).__name__}: {message}")
+            trial.set_user_attr("traceback", traceback.format_exc())
+            report(f"failed: {cell.name}: {message}")
+            raise
+        trial.set_user_attr("results", asdict(record.results))
+        trial.set_user_attr("counts", base64.b64encode(record.packed_counts()).decode())
+        took = timedelta(seconds=round(time.monotonic() - started))
+        zero_shot = record.results.zero_shot_average
+        transfer = "" if zero_shot is None else f", zero-shot {zero_shot:.1f}"
+        report(f"{cell.name}: development {record.results.development_score:.1f}{transfer} ({took})")
+        return record.results.development_score
+
+    def _is_superseded(self, trial: optuna.Trial) -> bool:
+        """Whether another trial of the same cell is done, or comes before this one."""
+        same = [
+            other
+            for other in self.study.get_trials(deepcopy=False)
+            if other.user_attrs.get("key") == trial.user_attrs["key"] and other.number != trial.number
+        ]
+        alive = (TrialState.RUNNING, TrialState.WAITING)
+        return any(
+            other.state == TrialState.COMPLETE or (other.state in alive and other.number < trial.number)
+            for other in same
+        )
+
+    def run_cell(self, cell: Cell, number: int) -> Record:
+        """Run a cell, or take the run that is there already, and write its record.
+
+        Everything happens in a folder of the trial's own, which gets the cell's name when it is complete: a worker
+        that was taken for dead cannot write into the run of its successor.
+        """
+        folder = self.spec.runs / cell.name
+        arguments, _ = cell.run_arguments(folder)
+        data = self._prepared(arguments)
+        if not _is_run_of(folder, cell):
+            attempt = self.spec.output_dir / "unfinished" / f"{cell.name}-{number}"
+            shutil.rmtree(attempt, ignore_errors=True)
+            arguments, training_arguments = cell.run_arguments(attempt)
+            training_arguments.disable_tqdm = True
+            with contextlib.redirect_stdout(io.StringIO()) as log:
+                run(arguments, training_arguments, data)
+            write_text(attempt / "train.log", log.getvalue())
+            if not self.spec.keep_weights:
+                (attempt / "model.safetensors").unlink()
+            write_text(attempt / CELL_FILE, json.dumps(cell.arguments, indent=2) + "\n")
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            attempt.rename(folder)
+        record = Record.of_run(cell, folder, data)
+        record.save(self.spec.records)
+        return record
+
+    def _prepared(self, arguments: RunArguments) -> RunData:
+        """The data of a run, read and encoded once for all runs of this worker that read the same."""
+        key = json.dumps([getattr(arguments, name) for name in READ_BY_PREPARE])
+        if key not in self._data:
+            self._data[key] = prepare(arguments)
+        return self._data[key]
+
+    def collect(self) -> list[Record]:
+        """The records of all cells that are done, by whatever machine; those not in the folder yet are put there."""
+        for status in self.status():
+            if status.state is State.DONE and not has_record(self.spec.records, status.cell):
+                assert status.trial is not None
+                values, counts = status.trial.user_attrs["results"], status.trial.user_attrs["counts"]
+                record = Record(status.cell, RunResults(**values), unpacked_counts(base64.b64decode(counts)))
+                record.save(self.spec.records)
+        return load_records(self.spec.records, self.spec.cells)
+
+
+def default_storage(spec: StudySpec) -> str:
+    """A SQLite database in the study's folder."""
+    return f"sqlite:///{spec.output_dir / 'study.db'}"
+
+
+def _open(url: str, name: str, heartbeat: int) -> optuna.Study:
+    """The study of that name in a database, both made if they are not there."""
+    sqlite = url.startswith("sqlite:///")
+    options = {"connect_args": {"timeout": 60}} if sqlite else {"pool_pre_ping": True}
+    tries = 3
+    while True:
+        try:
+            if sqlite:
+                Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            storage = optuna.storages.RDBStorage(
+                url, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=3 * heartbeat
+            )
+            return optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
+        except (SQLAlchemyError, ImportError, OSError, ValueError) as error:
+            tries -= 1
+            if tries and isinstance(error, DatabaseError):
+                time.sleep(1)  # of workers that start together on a new database, one makes the tables
+                continue
+            reason = " ".join(str(error).split())[:300]
+            raise InputError(f"--storage {_without_password(url)}: cannot be opened: {reason}") from error
+
+
+def _is_run_of(folder: Path, cell: Cell) -> bool:
+    """Whether the folder holds a complete run of the cell."""
+    try:
+        same = json.loads((folder / CELL_FILE).read_text(encoding="utf-8")) == cell.arguments
+    except (OSError, ValueError):
+        return False
+    return same and (folder / RESULTS_FILE).exists()
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)

@@ -1,0 +1,272 @@
+"""The report of a study: one page that holds everything, its figures as PNG, its tables as Markdown and CSV."""
+
+import base64
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from ..training.results import short_name
+from ..xtreme.predictions import write_bytes, write_text
+from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, png
+from .records import Record
+from .sections import Section, sections
+from .spec import BASELINE, StudySpec
+from .statistics import METHOD
+from .tables import (
+    Row,
+    Table,
+    csv_text,
+    language_rows,
+    languages_table,
+    model_rows,
+    models_table,
+    score_rows,
+    summary_rows,
+    summary_table,
+)
+
+
+PAGE = "index.html"
+TEMPLATE = "report.html.jinja"
+
+CSV_ROWS: dict[str, Callable[[Section], list[Row]]] = {
+    "summary": summary_rows,
+    "models": model_rows,
+    "languages": language_rows,
+    "scores": score_rows,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the report: its file, what it shows, and the PNG itself."""
+
+    file: str
+    caption: str
+    content: bytes
+
+    @property
+    def data_uri(self) -> str:
+        return f"data:image/png;base64,{base64.b64encode(self.content).decode()}"
+
+    @property
+    def width(self) -> int:
+        """In CSS pixels, 96 an inch; a PNG file has its own width at byte 16."""
+        return int.from_bytes(self.content[16:20], "big") * 96 // DPI
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What the report says of one task and encoder. `facts` and `warnings` are sentences."""
+
+    name: str
+    title: str
+    facts: Sequence[str]
+    warnings: Sequence[str]
+    pictures: Sequence[Picture]
+    tables: Sequence[Table]
+
+
+def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Path:
+    """Write the report and return the path of its page, `index.html`.
+
+    Beside it: `report.md`, a PNG file for every figure, and `summary.csv`, `models.csv`, `languages.csv` and
+    `scores.csv`. Equal records give equal files. Cells without a record are named as missing.
+
+    Raises:
+        InputError: the runs cannot be compared, see `statistics.compare`.
+    """
+    made = sections(spec, records)
+    started = [section for section in made if section.runs]
+    summary = summary_table(started)
+    chapters = [chapter(section) for section in made]
+    values = {
+        "title": spec.title or spec.name,
+        "notes": spec.notes,
+        "progress": f"{sum(section.done for section in made)} of {len(spec.cells)} runs",
+        "summary": summary if summary.rows else None,
+        "chapters": chapters,
+        "method": METHOD,
+        "settings": settings(spec),
+        "file": f"{spec.name}.yaml",
+        "command": f"python -m modeling_dlfa.study run {shlex.quote(f'{spec.name}.yaml')}",
+        "made_with": _made_with(started),
+        "csv_files": [f"{name}.csv" for name in CSV_ROWS],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in (picture for chapter in chapters for picture in chapter.pictures):
+        write_bytes(folder / picture.file, picture.content)
+    for name, rows in CSV_ROWS.items():
+        write_text(folder / f"{name}.csv", csv_text([row for section in started for row in rows(section)]))
+    write_text(folder / "report.md", _rendered("report.md.jinja", values))
+    write_text(folder / PAGE, _rendered(TEMPLATE, values))
+    return folder / PAGE
+
+
+def settings(spec: StudySpec) -> str:
+    """The study's file again, without title, notes and folder: saved as `<name>.yaml`, it is the same study."""
+    names = ("name", "tasks", "models", "encoders", "seeds", "arguments")
+    return yaml.safe_dump({name: getattr(spec, name) for name in names}, sort_keys=False, allow_unicode=True)
+
+
+def chapter(section: Section) -> Chapter:
+    """What there is to say of one task and encoder; without any run only that."""
+    title = f"{section.task}, {section.encoder}"
+    if not section.runs:
+        return Chapter(section.name, title, (), [f"{section.progress}: none is done yet."], (), ())
+    tables = [models_table(section), languages_table(section)]
+    return Chapter(section.name, title, _facts(section), _warnings(section), _pictures(section), tables)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Sentences
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _facts(section: Section) -> list[str]:
+    results = [run.results for runs in section.runs.values() for run in runs]
+    samples = _listed(f"{count:,}" for count in sorted({result.train_samples for result in results}))
+    hours = sum(result.train_runtime for result in results) / 3600
+    return [
+        f"Reported score: {section.metric} on {_listed(sorted({result.eval_split for result in results}))} data in "
+        f"{len(section.all_languages)} languages.",
+        f"Trained on {samples} {section.train_language} examples, {hours:.1f} hours in all; "
+        f"data: {_listed(sorted({short_name(result.data) for result in results}))}.",
+    ]
+
+
+def _warnings(section: Section) -> list[str]:
+    said = []
+    if missing := section.missing:
+        cells = ", ".join(f"{model} ({_seeds(seeds)})" for model, seeds in missing.items())
+        said.append(f"{section.progress} are done. Missing: {cells}.")
+    if not section.baseline:
+        said.append("No run of the baseline is done: there is nothing to compare with.")
+    if not section.languages:
+        said.append(f"The runs have no other language than {section.train_language} in common: no zero-shot average.")
+    elif section.baseline and (unpaired := section.runs.keys() - section.comparisons.keys() - {BASELINE}):
+        said.append(f"Without a seed in common with the baseline, so not compared: {', '.join(sorted(unpaired))}.")
+    train_language = section.first.results.train_language
+    if partly := [code for code in section.all_languages if code not in {train_language, *section.languages}]:
+        said.append(f"Not in the zero-shot averages, because not every run was scored in them: {', '.join(partly)}.")
+    if section.comparisons and all(len(comparison.seeds) == 1 for comparison in section.comparisons.values()):
+        said.append("One seed: how much results vary from seed to seed is unknown, so the intervals are too short.")
+    doubtful = [code for code in section.all_languages if any(section.at_chance(name, code) for name in section.runs)]
+    if doubtful:
+        said.append(
+            f"At chance level in {', '.join(doubtful)}: there, at least one run is no better than always the most "
+            "frequent label, and its differences say little."
+        )
+    return said
+
+
+def _made_with(started: Sequence[Section]) -> str:
+    """ "python 3.11.7, torch 2.13.0"; runs on several versions name them all."""
+    versions: dict[str, set[str]] = {}
+    for section in started:
+        for runs in section.runs.values():
+            for run in runs:
+                for library, version in run.results.versions.items():
+                    versions.setdefault(library, set()).add(version)
+    return ", ".join(f"{library} {' and '.join(sorted(found))}" for library, found in versions.items())
+
+
+def _listed(words: Iterable[str]) -> str:
+    return " and ".join(words)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Figures
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _pictures(section: Section) -> list[Picture]:
+    """Those figures for which there are runs."""
+    pictures = []
+    if curves := _curves(section):
+        caption = (
+            "Score over the fusion layer. Line and band: mean and one standard deviation over seeds; dots: runs; "
+            "dashed: baseline."
+        )
+        pictures.append(Picture(f"curves_{section.name}.png", caption, png(curves)))
+    if section.comparisons:
+        lines = [Interval(name, c.difference, c.low, c.high, c.differences) for name, c in section.comparisons.items()]
+        caption = (
+            "Difference of the zero-shot average to the baseline, with 95 % confidence interval; ticks: single seeds."
+        )
+        figure = intervals(lines, "difference to the baseline, points")
+        pictures.append(Picture(f"differences_{section.name}.png", caption, png(figure)))
+    if columns := _columns(section):
+        caption = "Difference to the baseline by language, in points. * training language, ? at chance level."
+        figure = heat_map(columns, section.first.results.train_language)
+        pictures.append(Picture(f"languages_{section.name}.png", caption, png(figure)))
+    return pictures
+
+
+def _curves(section: Section) -> Figure | None:
+    def panel(title: str, ylabel: str, score: Callable[[Record], float], oracle: bool) -> Panel:
+        curves = []
+        for group, models in section.groups.items():
+            scores = {
+                model.fusion_layer: [score(run) for run in section.runs[model.name]]
+                for model in models
+                if model.fusion_layer is not None and model.name in section.runs
+            }
+            curve = Curve(group, scores)
+            if choice := section.selections.get(group):
+                best = section.model(choice.oracle.model).fusion_layer if oracle else None
+                curve = Curve(group, scores, section.model(choice.chosen.model).fusion_layer, best)
+            if scores:
+                curves.append(curve)
+        return Panel(title, ylabel, curves, [score(run) for run in section.baseline])
+
+    panels = [
+        panel(
+            f"{section.train_language} development score, which chooses the layer",
+            f"{section.metric}, %",
+            lambda run: run.results.development_score,
+            oracle=False,
+        )
+    ]
+    if section.languages:
+        ylabel = f"mean {section.metric}, %"
+        title = f"Zero-shot score, mean over {len(section.languages)} languages"
+        panels.insert(0, panel(title, ylabel, section.zero_shot, oracle=True))
+    layers = sorted({layer for panel in panels for curve in panel.curves for layer in curve.scores})
+    return layer_curves(panels, layers) if layers else None
+
+
+def _columns(section: Section) -> list[Column]:
+    """Columns of the heat map: models that are compared in at least one language."""
+    columns = []
+    for model in section.models:
+        compared = {code: found[model.name] for code, found in section.by_language.items() if model.name in found}
+        if not compared:
+            continue
+        average = section.comparisons[model.name].difference if model.name in section.comparisons else float("nan")
+        doubtful = {code for code in compared if any(section.at_chance(name, code) for name in (model.name, BASELINE))}
+        layer = model.fusion_layer if model.group in section.groups else None
+        differences = {code: comparison.difference for code, comparison in compared.items()}
+        columns.append(Column(model.name, model.group, layer, average, differences, frozenset(doubtful)))
+    return columns
+
+
+def _rendered(template: str, values: dict) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=lambda name: name == TEMPLATE,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(values)

@@ -1,0 +1,161 @@
+"""The runs of a study by task and encoder, and what is concluded from them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+
+from ..xtreme.languages import LANGUAGES, by_family
+from .records import Record
+from .spec import BASELINE, Cell, Model, StudySpec
+from .statistics import Comparison, Selection, compare, select
+
+
+@dataclass(frozen=True)
+class Section:
+    """One task with one encoder: the runs that the study asks for, those that there are, and what they say.
+
+    Attributes:
+        name: "udpos"; in a study of several encoders "udpos_xlm-roberta-base".
+        task, encoder: as in `Cell`.
+        cells: asked for.
+        runs: model name -> its runs by seed, models without any left out.
+    """
+
+    name: str
+    task: str
+    encoder: str
+    cells: Sequence[Cell]
+    runs: Mapping[str, Sequence[Record]]
+
+    @property
+    def first(self) -> Record:
+        return next(iter(self.runs.values()))[0]
+
+    @property
+    def metric(self) -> str:
+        """Name of the reported metric inside a sentence."""
+        return self.first.results.metric.replace("f1", "F1")
+
+    @property
+    def train_language(self) -> str:
+        """Name of the language of training and development data."""
+        code = self.first.results.train_language
+        return LANGUAGES[code].name if code in LANGUAGES else code
+
+    @property
+    def baseline(self) -> Sequence[Record]:
+        return self.runs.get(BASELINE, ())
+
+    @cached_property
+    def models(self) -> list[Model]:
+        """In the order of the study, the baseline first, with those that have no run yet."""
+        return list({cell.model.name: cell.model for cell in self.cells}.values())
+
+    @cached_property
+    def groups(self) -> dict[str, list[Model]]:
+        """Groups with several layers, by layer: those are curves, and have a layer to choose."""
+        groups: dict[str, list[Model]] = {}
+        for model in self.models:
+            groups.setdefault(model.group, []).append(model)
+        return {name: sorted(models, key=_layer) for name, models in groups.items() if len(models) > 1}
+
+    @property
+    def missing(self) -> dict[str, list[int]]:
+        """Model name -> seeds without a run."""
+        there = {record.cell.name for runs in self.runs.values() for record in runs}
+        seeds: dict[str, list[int]] = {}
+        for cell in self.cells:
+            if cell.name not in there:
+                seeds.setdefault(cell.model.name, []).append(cell.seed)
+        return seeds
+
+    @property
+    def done(self) -> int:
+        """Number of runs."""
+        return sum(map(len, self.runs.values()))
+
+    @property
+    def progress(self) -> str:
+        """ "20 of 24 runs"."""
+        return f"{self.done} of {len(self.cells)} runs"
+
+    @cached_property
+    def all_languages(self) -> list[str]:
+        """Languages that any run was scored in, in the order of the tables."""
+        scored = {code for runs in self.runs.values() for run in runs for code in run.results.scores}
+        return [code for codes in by_family(scored).values() for code in codes]
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """Languages of the zero-shot averages: those of all runs, without the training language."""
+        return [
+            code
+            for code in self.all_languages
+            if code != self.first.results.train_language
+            and all(code in run.results.scores for runs in self.runs.values() for run in runs)
+        ]
+
+    def zero_shot(self, run: Record) -> float:
+        """Mean score over `languages`; nan if there are none."""
+        return fmean(run.results.scores[code] for code in self.languages) if self.languages else math.nan
+
+    @cached_property
+    def comparisons(self) -> dict[str, Comparison]:
+        """Of every model that shares a seed with the baseline."""
+        return self._compared(self.languages) if self.languages else {}
+
+    @cached_property
+    def by_language(self) -> dict[str, dict[str, Comparison]]:
+        """language -> comparisons of the runs that were scored in it."""
+        return {code: self._compared([code]) for code in self.all_languages}
+
+    def _compared(self, languages: Sequence[str]) -> dict[str, Comparison]:
+        runs = {
+            name: [run for run in runs if all(code in run.counts for code in languages)]
+            for name, runs in self.runs.items()
+        }
+        baseline = runs.pop(BASELINE, [])
+        seeds = {run.cell.seed for run in baseline}
+        models = {name: own for name, own in runs.items() if any(run.cell.seed in seeds for run in own)}
+        return compare(models, baseline, languages=languages)
+
+    @cached_property
+    def selections(self) -> dict[str, Selection]:
+        """Group -> the choice among its layers."""
+        compared = {
+            name: {model.name: self.comparisons[model.name] for model in models if model.name in self.comparisons}
+            for name, models in self.groups.items()
+        }
+        return {name: select(comparisons) for name, comparisons in compared.items() if comparisons}
+
+    def model(self, name: str) -> Model:
+        return next(model for model in self.models if model.name == name)
+
+    def at_chance(self, name: str, code: str) -> bool:
+        """Whether a run of the model is no better in a language than always the most frequent label."""
+        return any(code in run.results.chance_level for run in self.runs.get(name, ()))
+
+
+def _layer(model: Model) -> int:
+    return -1 if model.fusion_layer is None else model.fusion_layer
+
+
+def sections(spec: StudySpec, records: Sequence[Record]) -> list[Section]:
+    """One for every task and encoder, in the order of the study, with or without runs."""
+    there = {record.cell.name: record for record in records}
+    cells: dict[tuple[str, str], list[Cell]] = {}
+    for cell in spec.cells:
+        cells.setdefault((cell.task, cell.encoder), []).append(cell)
+    several = len({encoder for _, encoder in cells}) > 1
+    made = []
+    for (task, encoder), asked in cells.items():
+        runs: dict[str, list[Record]] = {}
+        for cell in sorted(asked, key=lambda cell: cell.seed):
+            if cell.name in there:
+                runs.setdefault(cell.model.name, []).append(there[cell.name])
+        order = dict.fromkeys(cell.model.name for cell in asked)
+        ordered = {name: runs[name] for name in order if name in runs}
+        made.append(Section(f"{task}_{encoder}" if several else task, task, encoder, asked, ordered))
+    return made

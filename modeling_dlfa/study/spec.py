@@ -1,0 +1,243 @@
+"""What a study compares: a YAML file, and the grid of runs ("cells") that it asks for."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from transformers import TrainingArguments
+
+from ..errors import InputError
+from ..training.arguments import CommandLine, RunArguments, as_argv
+from ..training.model import check_model, encoder_layers
+from ..training.results import short_name
+from ..xtreme.tasks import TASKS, get_task
+
+
+BASELINE = "baseline"
+ALL_LAYERS = "all"
+
+# What the grid itself sets, and what would make a cell more than one run.
+RESERVED = ("task", "model_name_or_path", "seed", "output_dir", "compare_baseline", "resume_from_checkpoint")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One of the compared models.
+
+    Attributes:
+        name: "baseline", a name of the study's `models`, or for a list of layers that name with the layer: "dlfa-k8".
+        group: the name in `models`; a group with several layers is a curve over them.
+        arguments: of `run_xtreme.py`, on top of those of the study and the task.
+    """
+
+    name: str
+    group: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def fusion(self) -> str:
+        return self.arguments.get("fusion", "aif")
+
+    @property
+    def fusion_layer(self) -> int | None:
+        return self.arguments.get("fusion_layer")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the grid.
+
+    Attributes:
+        task, seed: as in `run_xtreme.py`.
+        encoder: short name of the encoder.
+        model: what is compared.
+        arguments: all arguments of the run but the output folder.
+    """
+
+    task: str
+    encoder: str
+    model: Model
+    seed: int
+    arguments: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Path of the cell inside a study's folders: "udpos/embedded/dlfa-k8-seed1"."""
+        return f"{self.task}/{self.encoder}/{self.model.name}-seed{self.seed}"
+
+    @cached_property
+    def key(self) -> str:
+        """Fingerprint of the arguments: equal keys are the same run, by whatever name."""
+        return hashlib.sha256(json.dumps(self.arguments, sort_keys=True).encode()).hexdigest()[:16]
+
+    def run_arguments(self, output_dir: str | Path) -> tuple[RunArguments, TrainingArguments]:
+        """The arguments of the run, as the command line would give them.
+
+        Raises:
+            InputError: an unknown argument or a value that does not fit.
+        """
+        command = CommandLine(as_argv(self.arguments))
+        return command.arguments(self.task, self.model.fusion, output_dir)
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """A study as its YAML file describes it. `load_spec` reads one.
+
+    Attributes:
+        name: of the study, in its storage and in the report.
+        tasks: task -> arguments of its runs.
+        models: name -> arguments of its runs. `fusion_layer` may be a list of layers, or "all". The baseline (fusion
+            "none") is always part of the study.
+        encoders: Hub ids, folders, or "embedded".
+        seeds: every cell is run once with each.
+        arguments: of `run_xtreme.py`, for every run.
+        output_dir: where records, runs and the report go.
+        keep_weights: keep the weights of every run; else only predictions, results and card.
+        title, notes: shown in the report.
+    """
+
+    name: str
+    tasks: dict[str, dict[str, Any]]
+    models: dict[str, dict[str, Any]]
+    output_dir: Path
+    encoders: list[str] = field(default_factory=lambda: ["embedded"])
+    seeds: list[int] = field(default_factory=lambda: [1, 2, 3])
+    arguments: dict[str, Any] = field(default_factory=dict)
+    keep_weights: bool = False
+    title: str = ""
+    notes: str = ""
+
+    @property
+    def records(self) -> Path:
+        """Where the records of finished cells are."""
+        return self.output_dir / "cells"
+
+    @property
+    def runs(self) -> Path:
+        """Where the folders of finished runs are."""
+        return self.output_dir / "runs"
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The whole grid: seed by seed, so that what is done first is a complete comparison."""
+        return [
+            Cell(task, short_label(encoder), model, seed, self._arguments(task, encoder, model) | {"seed": seed})
+            for seed in self.seeds
+            for task in self.tasks
+            for encoder in self.encoders
+            for model in self.expanded(encoder)
+        ]
+
+    def expanded(self, encoder: str) -> list[Model]:
+        """The models with one encoder, the baseline first, lists of layers taken apart."""
+        models = [Model(BASELINE, BASELINE, {"fusion": "none"})]
+        for name, arguments in self.models.items():
+            layers = arguments.get("fusion_layer")
+            if layers == ALL_LAYERS:
+                layers = list(range(encoder_layers(encoder)))
+            if isinstance(layers, list):
+                models += [Model(f"{name}-k{k}", name, {**arguments, "fusion_layer": k}) for k in layers]
+            else:
+                models.append(Model(name, name, arguments))
+        return models
+
+    def _arguments(self, task: str, encoder: str, model: Model) -> dict[str, Any]:
+        own = {"task": task, "model_name_or_path": encoder}
+        return {**self.arguments, **self.tasks[task], **model.arguments, **own}
+
+    def check(self) -> None:
+        """Look at every cell's arguments and encoder before anything is run.
+
+        Raises:
+            InputError: naming the cell and what is wrong with it.
+        """
+        for cell in self.cells:
+            if cell.seed != self.seeds[0]:
+                break
+            try:
+                check_model(cell.run_arguments("unused")[0])
+            except InputError as error:
+                raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error
+
+
+def short_label(encoder: str) -> str:
+    """An encoder's name without the owner of its repository, or its folder's."""
+    return short_name(encoder).rstrip("/").rpartition("/")[2]
+
+
+def load_spec(path: str | Path, output_dir: str | Path | None = None) -> StudySpec:
+    """Read a study's YAML file.
+
+    Args:
+        output_dir: instead of the file's own; default there: `runs/<name of the study>`.
+
+    Raises:
+        InputError: an unreadable file, an unknown or missing entry, a value of the wrong kind.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"cannot read the study {path}: {' '.join(str(error).split())}") from error
+    entries = {entry.name for entry in fields(StudySpec)}
+    if not isinstance(values, dict) or not values.keys() <= entries:
+        unknown = sorted(map(str, values.keys() - entries)) if isinstance(values, dict) else [values]
+        raise InputError(f"{path}: unknown entry {unknown[0]!r}: expected {', '.join(sorted(entries))}")
+    values = {name: value for name, value in values.items() if value is not None}
+    values.setdefault("name", path.stem)
+    values["output_dir"] = Path(output_dir or values.get("output_dir") or f"runs/{values['name']}")
+    for problem in _problems(values):
+        raise InputError(f"{path}: {problem}")
+    values["tasks"] = {task: arguments or {} for task, arguments in _mapping(values["tasks"]).items()}
+    values["models"] = {name: arguments or {} for name, arguments in values.get("models", {}).items()}
+    return StudySpec(**values)
+
+
+def _mapping(tasks: Any) -> dict[str, Any]:
+    return dict.fromkeys(tasks) if isinstance(tasks, list) else tasks
+
+
+def _problems(values: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a study's entries, one line each."""
+    tasks = values.get("tasks")
+    if not tasks or not isinstance(tasks, (list, dict)):
+        yield f"tasks: expected some of {', '.join(TASKS)}, found {tasks!r}"
+        return
+    for task in tasks:
+        get_task(str(task))
+    for entry in ("encoders", "seeds"):
+        value = values.get(entry, ["there"])
+        if not isinstance(value, list) or not value:
+            yield f"{entry}: expected a list, found {value!r}"
+        elif len(set(map(str, value))) < len(value):
+            yield f"{entry}: {value} names one twice"
+    if not all(isinstance(seed, int) for seed in values.get("seeds", [])):
+        yield f"seeds: expected whole numbers, found {values['seeds']!r}"
+    labels = [short_label(str(encoder)) for encoder in values.get("encoders", [])]
+    if len(set(labels)) < len(labels):
+        yield f"encoders: two are called alike: {', '.join(labels)}"
+    if not isinstance(values.get("models", {}), dict):
+        yield f"models: expected names with their arguments, found {values['models']!r}"
+        return
+    sections = {
+        "arguments": values.get("arguments", {}),
+        **{f"models.{k}": v for k, v in values.get("models", {}).items()},
+    }
+    sections |= {f"tasks.{task}": arguments for task, arguments in _mapping(tasks).items()}
+    for section, arguments in sections.items():
+        if not isinstance(arguments or {}, dict):
+            yield f"{section}: expected arguments of run_xtreme.py with their values, found {arguments!r}"
+            continue
+        for name in arguments or {}:
+            if name in RESERVED:
+                yield f"{section}: {name} is not an argument to give here: the study sets it"
+        if isinstance((arguments or {}).get("fusion_layer"), list) and not section.startswith("models."):
+            yield f"{section}.fusion_layer: a list of layers belongs under models"
+    if BASELINE in values.get("models", {}):
+        yield f"models: {BASELINE!r} is always part of a study; give another name"

@@ -1,0 +1,341 @@
+"""What the runs of a study say, in rows: for people (text, Markdown) and for programs (CSV). Scores are in percent."""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from ..xtreme.languages import LANGUAGES, by_family
+from .records import Record
+from .sections import Section, sections
+from .spec import BASELINE, StudySpec
+from .statistics import Comparison
+
+
+MISSING = "–"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as people read it. The first `text_columns` columns hold words, the others numbers."""
+
+    name: str
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    text_columns: int = 1
+
+    def markdown(self) -> str:
+        """The table in GitHub's Markdown."""
+        words = min(self.text_columns, len(self.header))
+        lines = [self.header, ["---"] * words + ["---:"] * (len(self.header) - words), *self.rows]
+        return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |" for cells in lines)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Rows
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def summary_rows(section: Section) -> list[Row]:
+    """One row for every group with several layers: the layer chosen on development data, and the oracle."""
+    return [
+        {
+            "task": section.task,
+            "encoder": section.encoder,
+            "metric": section.metric,
+            "model": group,
+            "languages": len(section.languages),
+            "runs": sum(len(section.runs.get(model.name, ())) for model in section.groups[group]),
+            "runs_asked": sum(cell.model.group == group for cell in section.cells),
+            "seeds": len(choice.chosen.seeds),
+            "baseline": choice.chosen.baseline_mean,
+            "chosen_layer": section.model(choice.chosen.model).fusion_layer,
+            "chosen": choice.chosen.mean,
+            **_compared(choice.chosen),
+            "baseline_preferred": choice.baseline_preferred,
+            "oracle_layer": section.model(choice.oracle.model).fusion_layer,
+            "oracle": choice.oracle.mean,
+            "oracle_difference": choice.oracle.difference,
+            "oracle_p_adjusted": choice.oracle.p_adjusted,
+            "regret": choice.regret,
+        }
+        for group, choice in section.selections.items()
+    ]
+
+
+def model_rows(section: Section) -> list[Row]:
+    """One row for every model of the study, with or without runs."""
+    chosen = {choice.chosen.model for choice in section.selections.values()}
+    oracles = {choice.oracle.model for choice in section.selections.values()}
+    rows = []
+    for model in section.models:
+        runs = section.runs.get(model.name, ())
+        zero_shot, deviation = mean_std([section.zero_shot(run) for run in runs])
+        development, development_deviation = mean_std([run.results.development_score for run in runs])
+        rows.append(
+            {
+                "task": section.task,
+                "encoder": section.encoder,
+                "model": model.name,
+                "group": model.group,
+                "fusion": model.fusion,
+                "layer": model.fusion_layer,
+                "seeds": len(runs),
+                "seeds_asked": sum(cell.model == model for cell in section.cells),
+                "languages": len(section.languages) if runs else math.nan,
+                "zero_shot": zero_shot,
+                "zero_shot_std": deviation,
+                **_compared(section.comparisons.get(model.name)),
+                "development": development,
+                "development_std": development_deviation,
+                "at_chance": sum(section.at_chance(model.name, code) for code in section.all_languages),
+                "chosen": model.name in chosen,
+                "oracle": model.name in oracles,
+            }
+        )
+    return rows
+
+
+def language_rows(section: Section) -> list[Row]:
+    """One row for every language and compared model."""
+    families = {code: family for family, codes in by_family(section.all_languages).items() for code in codes}
+    return [
+        {
+            "task": section.task,
+            "encoder": section.encoder,
+            "language": code,
+            "family": families[code],
+            "model": name,
+            "group": section.model(name).group,
+            "layer": section.model(name).fusion_layer,
+            "seeds": len(comparison.seeds),
+            "baseline": comparison.baseline_mean,
+            "score": comparison.mean,
+            **_compared(comparison),
+            "at_chance": section.at_chance(name, code) or section.at_chance(BASELINE, code),
+        }
+        for code, comparisons in section.by_language.items()
+        for name, comparison in comparisons.items()
+    ]
+
+
+def score_rows(section: Section) -> list[Row]:
+    """One row for every run and language, as the results files have them."""
+    return [
+        {
+            "task": section.task,
+            "encoder": section.encoder,
+            "model": name,
+            "fusion": run.results.fusion,
+            "layer": run.results.fusion_layer,
+            "seed": run.cell.seed,
+            "language": code,
+            "score": run.results.scores[code],
+            "n": run.results.support[code],
+        }
+        for name, runs in section.runs.items()
+        for run in runs
+        for code in section.all_languages
+        if code in run.results.scores
+    ]
+
+
+def _compared(comparison: Comparison | None) -> Row:
+    names = ("difference", "low", "high", "p_value", "p_adjusted")
+    return {name: getattr(comparison, name) if comparison else math.nan for name in names}
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """Rows as CSV with a header; numbers to six digits, what is unknown is empty."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _csv_value(value) for name, value in row.items()} for row in rows)
+    return buffer.getvalue()
+
+
+def _csv_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return value
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tables
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def tables(spec: StudySpec, records: Sequence[Record]) -> dict[str, str]:
+    """Name -> Markdown of the tables of a study.
+
+    "summary", "models_<task>" and "languages_<task>"; with several encoders "models_<task>_<encoder>" and so on.
+    """
+    made = [section for section in sections(spec, records) if section.runs]
+    shown = [summary_table(made), *map(models_table, made), *map(languages_table, made)]
+    return {table.name: table.markdown() for table in shown}
+
+
+def summary_table(made: Sequence[Section]) -> Table:
+    """The table of a paper: baseline, fusion at the layer chosen on development data, and the oracle, task by task."""
+    rows = [row for section in made for row in summary_rows(section)]
+    columns: dict[str, Callable[[Row], str]] = {
+        "task": lambda row: f"{row['task']} ({row['metric']})",
+        "encoder": lambda row: row["encoder"],
+        "model": lambda row: row["model"],
+        "languages": lambda row: str(row["languages"]),
+        "runs": lambda row: _of(row["runs"], row["runs_asked"]),
+        "baseline": lambda row: _score(row["baseline"]),
+        "layer chosen on dev": lambda row: (
+            f"{_score(row['chosen'])} (k={row['chosen_layer']})" + (" †" if row["baseline_preferred"] else "")
+        ),
+        **_COMPARED_COLUMNS,
+        "oracle layer": lambda row: f"{_score(row['oracle'])} (k={row['oracle_layer']})",
+        "regret": lambda row: _score(row["regret"]),
+    }
+    if len({section.encoder for section in made}) < 2:
+        del columns["encoder"]
+    notes = [
+        "Zero-shot averages in percent, differences and regret in points. The oracle layer is the one with the best "
+        "zero-shot average: chosen with the answers, it is no result; regret is what the fair choice lost against it."
+    ]
+    if any(row["baseline_preferred"] for row in rows):
+        notes.append("† On development data the baseline does at least as well: they would have chosen no fusion.")
+    return _table("summary", "Baseline and fusion", columns, rows, notes, 2 + ("encoder" in columns))
+
+
+def models_table(section: Section) -> Table:
+    """All models of one task and encoder."""
+    columns: dict[str, Callable[[Row], str]] = {
+        "model": lambda row: row["model"] + _marks(row),
+        "seeds": lambda row: _of(row["seeds"], row["seeds_asked"]),
+        "zero-shot": lambda row: _plus_minus(row["zero_shot"], row["zero_shot_std"]),
+        **_COMPARED_COLUMNS,
+        f"{section.train_language} dev": lambda row: _plus_minus(row["development"], row["development_std"]),
+        "languages at chance": lambda row: str(row["at_chance"]),
+    }
+    rows = model_rows(section)
+    if not any(row["at_chance"] for row in rows):
+        del columns["languages at chance"]
+    notes = [
+        f"Mean ± standard deviation over seeds of the {section.metric}, in percent; zero-shot: mean over "
+        f"{len(section.languages)} languages; differences to the baseline of the same seeds, in points."
+    ]
+    return _table(f"models_{section.name}", "All models", columns, rows, notes)
+
+
+def languages_table(section: Section) -> Table:
+    """Languages of one task and encoder: baseline, the chosen layer of every group, and the models without layers."""
+    chosen = {group: choice.chosen.model for group, choice in section.selections.items()}
+    names = [chosen.get(model.group, model.name) for model in section.models if model.name != BASELINE]
+    shown = [name for name in dict.fromkeys(names) if name in section.comparisons]
+    header = ["language", "family", "examples", "baseline"]
+    for name in shown:
+        header += [name, "difference"]
+    rows = []
+    for family, codes in by_family(section.all_languages).items():
+        for code in codes:
+            label = language_label(code, section.first.results.train_language)
+            examples = max(run.results.support.get(code, 0) for runs in section.runs.values() for run in runs)
+            cells = [label, family, f"{examples:,}", _language_score(section, BASELINE, code)]
+            for name in shown:
+                comparison = section.by_language[code].get(name)
+                difference = comparison.difference if comparison else math.nan
+                cells += [_language_score(section, name, code), signed(difference)]
+            rows.append(cells)
+    if section.languages:
+        rows.append(["zero-shot average", "", "", _average(section, BASELINE)])
+        for name in shown:
+            rows[-1] += [_average(section, name), signed(section.comparisons[name].difference)]
+    notes = [
+        f"{section.metric} in percent, mean over seeds; differences in points, over common seeds. * training language."
+    ]
+    if any(cell.endswith("?") for cells in rows for cell in cells):
+        notes.append("? At least one run is no better than always the most frequent label.")
+    return Table(f"languages_{section.name}", "Languages", header, rows, notes, text_columns=2)
+
+
+_COMPARED_COLUMNS: dict[str, Callable[[Row], str]] = {
+    "difference": lambda row: signed(row["difference"]),
+    "95 % CI": lambda row: MISSING if math.isnan(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}",
+    "p": lambda row: _p_value(row["p_value"]),
+    "p (Holm)": lambda row: _p_value(row["p_adjusted"]),
+}
+
+
+def _table(
+    name: str,
+    title: str,
+    columns: Mapping[str, Callable[[Row], str]],
+    rows: Sequence[Row],
+    notes: Sequence[str],
+    text_columns: int = 1,
+) -> Table:
+    cells = [[column(row) for column in columns.values()] for row in rows]
+    return Table(name, title, list(columns), cells, notes, text_columns)
+
+
+def _marks(row: Row) -> str:
+    marks = [mark for mark, key in (("chosen on dev", "chosen"), ("oracle", "oracle")) if row[key]]
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def _average(section: Section, name: str) -> str:
+    return _score(mean_std([section.zero_shot(run) for run in section.runs.get(name, ())])[0])
+
+
+def _language_score(section: Section, name: str, code: str) -> str:
+    scores = [run.results.scores[code] for run in section.runs.get(name, ()) if code in run.results.scores]
+    return _score(mean_std(scores)[0]) + ("?" if section.at_chance(name, code) else "")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Words and numbers
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def mean_std(values: Sequence[float]) -> tuple[float, float]:
+    """Mean, and standard deviation of a sample; nan where there are too few values."""
+    return fmean(values) if values else math.nan, float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
+def signed(value: float) -> str:
+    """A difference with its sign and one decimal; one that rounds to nothing has no sign."""
+    if math.isnan(value):
+        return MISSING
+    text = f"{value:+.1f}"
+    return text if float(text) else "0.0"
+
+
+def language_label(code: str, train_language: str) -> str:
+    """ "de German", and "en English *" for the training language."""
+    name = f"{code} {LANGUAGES[code].name}" if code in LANGUAGES else code
+    return f"{name} *" if code == train_language else name
+
+
+def _of(there: int, asked: int) -> str:
+    return str(there) if there == asked else f"{there} of {asked}"
+
+
+def _score(value: float) -> str:
+    return MISSING if math.isnan(value) else f"{value:.1f}"
+
+
+def _plus_minus(mean: float, deviation: float) -> str:
+    return _score(mean) if math.isnan(deviation) else f"{mean:.1f} ± {deviation:.1f}"
+
+
+def _p_value(value: float) -> str:
+    if math.isnan(value):
+        return MISSING
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,375 @@
+"""The grid on Optuna: every cell once, whoever runs it, and whoever dies."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.study import engine as engine_module
+from modeling_dlfa.study.engine import MAX_DEATHS, Engine, State
+from modeling_dlfa.study.records import has_record, load_records
+from modeling_dlfa.study.spec import StudySpec, load_spec
+from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.results import RunResults
+from modeling_dlfa.xtreme.predictions import prediction_file
+from modeling_dlfa.xtreme.tasks import get_task
+
+
+@pytest.fixture
+def make_spec(tmp_path: Path, tiny_encoder: str, xtreme_folder: Path):
+    """make_spec(name, **entries): a study of four cells, a second or two each, in a folder of its own."""
+
+    def build(name: str = "small", **entries) -> StudySpec:
+        values = {
+            "tasks": ["udpos"],
+            "models": {"dlfa": {"fusion_layer": 1}},
+            "encoders": [tiny_encoder],
+            "seeds": [1, 2],
+            "arguments": {
+                "data": str(xtreme_folder),
+                "languages": "en,de,zh",
+                "max_length": 16,
+                "learning_rate": 5e-3,
+                "num_train_epochs": 1,
+                "per_device_train_batch_size": 8,
+                "eval_strategy": "no",
+                "use_cpu": True,
+            },
+            **entries,
+        }
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(values), encoding="utf-8")
+        return load_spec(path, tmp_path / name)
+
+    return build
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def worker(spec: StudySpec, *flags: str, **kwargs) -> subprocess.Popen:
+    """A worker in a process of its own."""
+    command = [sys.executable, "-m", "modeling_dlfa.study", "run", str(spec.output_dir.with_suffix(".yaml"))]
+    command += ["--output_dir", str(spec.output_dir), "--heartbeat", "1", *flags]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes, **kwargs)
+
+
+def states(engine: Engine) -> dict[str, State]:
+    return {status.cell.name.rpartition("/")[2]: status.state for status in engine.status()}
+
+
+def trials(engine: Engine) -> Counter[TrialState]:
+    return Counter(trial.state for trial in engine.study.get_trials(deepcopy=False))
+
+
+def assert_same_records(one: StudySpec, other: StudySpec) -> None:
+    first, second = load_records(one.records, one.cells), load_records(other.records, other.cells)
+    assert [record.cell.name for record in first] == [cell.name for cell in one.cells]
+    assert [record.cell.name for record in second] == [cell.name for cell in other.cells]
+    for a, b in zip(first, second, strict=True):
+        assert a.results.all_metrics == b.results.all_metrics
+        assert a.results.development_score == b.results.development_score
+        assert all(np.array_equal(a.counts[code], b.counts[code]) for code in a.counts)
+
+
+def test_one_worker_runs_the_grid(make_spec, tmp_path):
+    spec = make_spec()
+    engine = Engine(spec)
+    lines: list[str] = []
+    engine.work(lines.append)
+    assert set(states(engine).values()) == {State.DONE}
+    assert [line.split(":")[0] for line in lines] == [cell.name for cell in spec.cells]
+    assert trials(engine) == {TrialState.COMPLETE: 4}
+    for cell in spec.cells:
+        left = {path.name for path in (spec.runs / cell.name).iterdir()}
+        assert {"all_results.json", "predictions", "README.md", "cell.json"} <= left
+        assert "model.safetensors" not in left
+    assert not list((spec.output_dir / "unfinished").rglob("*.json"))
+
+
+def test_a_cell_is_an_ordinary_run(make_spec, tmp_path):
+    spec = make_spec(seeds=[3])
+    Engine(spec).work(quiet)
+    cell = spec.cells[1]
+    flags = [f"--{name}={value}" for name, value in cell.arguments.items()]
+    assert main([*flags, f"--output_dir={tmp_path / 'alone'}", "--disable_tqdm=true"]) == 0
+    alone, in_study = RunResults.load(tmp_path / "alone"), RunResults.load(spec.runs / cell.name)
+    assert alone.all_metrics == in_study.all_metrics
+    assert alone.model_config == in_study.model_config and alone.training == in_study.training
+    for language in alone.scores:
+        files = [
+            prediction_file(folder / "predictions", get_task("udpos"), language)
+            for folder in (tmp_path / "alone", spec.runs / cell.name)
+        ]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_what_is_done_is_not_done_again(make_spec):
+    spec = make_spec(seeds=[1])
+    Engine(spec).work(quiet)
+    before = {path: path.stat().st_mtime_ns for path in spec.output_dir.rglob("*.json")}
+    lines: list[str] = []
+    Engine(spec).work(lines.append)
+    assert lines == []
+    assert {path: path.stat().st_mtime_ns for path in spec.output_dir.rglob("*.json")} == before
+
+
+def test_more_seeds_add_cells_and_other_arguments_replace_them(make_spec):
+    Engine(make_spec(seeds=[1])).work(quiet)
+    lines: list[str] = []
+    more = make_spec(seeds=[1, 2])
+    Engine(more).work(lines.append)
+    assert [line.split(":")[0].rpartition("-")[2] for line in lines] == ["seed2", "seed2"]
+
+    changed = make_spec(seeds=[1], arguments={**yaml_arguments(more), "learning_rate": 1e-5})
+    assert not any(has_record(changed.records, cell) for cell in changed.cells)
+    old = [record.results.scores for record in load_records(more.records, more.cells)][:2]
+    Engine(changed).work(quiet)
+    records = load_records(changed.records, changed.cells)
+    assert [record.results.training["learning_rate"] for record in records] == [1e-5, 1e-5]
+    assert [record.results.scores for record in records] != old
+
+
+def yaml_arguments(spec: StudySpec) -> dict:
+    return dict(spec.arguments)
+
+
+def test_data_are_encoded_once_for_all_cells_of_a_task(make_spec, monkeypatch):
+    calls = []
+    prepare = engine_module.prepare
+    monkeypatch.setattr(engine_module, "prepare", lambda arguments: calls.append(arguments.task) or prepare(arguments))
+    spec = make_spec(tasks=["udpos", "xnli"])
+    Engine(spec).work(quiet)
+    assert len(load_records(spec.records, spec.cells)) == 8
+    assert calls == ["udpos", "xnli"]
+
+
+def test_a_finished_run_is_taken_over_and_one_of_other_arguments_is_not(make_spec, monkeypatch):
+    spec = make_spec(seeds=[1])
+    Engine(spec).work(quiet)
+    (spec.output_dir / "study.db").unlink()  # as if the worker had died just before it told the storage
+    shutil.rmtree(spec.records)
+    runs = []
+    run = engine_module.run
+    monkeypatch.setattr(engine_module, "run", lambda *args: runs.append(args[0].fusion) or run(*args))
+    (spec.runs / spec.cells[1].name / "cell.json").write_text('{"task": "udpos"}')
+    Engine(spec).work(quiet)
+    assert runs == ["aif"]
+    assert len(load_records(spec.records, spec.cells)) == 2
+
+
+def test_records_come_from_the_storage_where_the_folder_has_none(make_spec, tmp_path):
+    spec = make_spec(seeds=[1])
+    engine = Engine(spec)
+    engine.work(quiet)
+    kept = tmp_path / "kept"
+    shutil.move(spec.records, kept)
+    assert [record.cell.name for record in engine.collect()] == [cell.name for cell in spec.cells]
+    for cell in spec.cells:
+        assert (spec.records / f"{cell.name}.json").read_bytes() == (kept / f"{cell.name}.json").read_bytes()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Failures
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_cell_keeps_its_error_and_can_be_retried(make_spec, monkeypatch):
+    spec = make_spec(seeds=[1])
+    run = engine_module.run
+
+    def fails(arguments, *args):
+        if arguments.fusion == "aif":
+            raise InputError("training has\ndiverged")
+        return run(arguments, *args)
+
+    monkeypatch.setattr(engine_module, "run", fails)
+    engine = Engine(spec)
+    engine.work(quiet)
+    assert states(engine) == {"baseline-seed1": State.DONE, "dlfa-seed1": State.FAILED}
+    (failed,) = (status for status in engine.status() if status.state is State.FAILED)
+    assert failed.error == "InputError: training has diverged"
+    engine.work(quiet)
+    assert trials(engine)[TrialState.FAIL] == 1  # not tried again by itself
+
+    monkeypatch.setattr(engine_module, "run", run)
+    assert [cell.model.name for cell in engine.retry()] == ["dlfa"]
+    assert states(engine)["dlfa-seed1"] is State.WAITING
+    engine.work(quiet)
+    assert set(states(engine).values()) == {State.DONE}
+    assert engine.retry() == []
+
+
+def test_a_cell_that_kills_its_workers_is_given_up(make_spec):
+    spec = make_spec(seeds=[1], models={})
+    engine = Engine(spec)
+    for death in range(MAX_DEATHS):
+        assert states(engine) == {"baseline-seed1": State.WAITING}, death
+        engine.enqueue(engine.status())
+        with pytest.warns(UserWarning, match="Heartbeat"):
+            trial = engine.study.ask()
+        trial.set_user_attr("worker", "somewhere:1")
+        engine.study.tell(trial, state=TrialState.FAIL)
+    (status,) = engine.status()
+    assert status.state is State.FAILED
+    assert "died 3 times" in status.error and "somewhere:1" in status.error
+    engine.work(quiet)
+    assert states(engine) == {"baseline-seed1": State.FAILED}
+
+
+def test_a_cell_enqueued_twice_is_run_once(make_spec):
+    spec = make_spec(seeds=[1])
+    engine = Engine(spec)
+    statuses = engine.status()
+    engine.enqueue(statuses)
+    engine.enqueue(statuses)  # another worker that had looked at the same time
+    lines: list[str] = []
+    engine.work(lines.append)
+    assert len(lines) == 2
+    assert trials(engine)[TrialState.COMPLETE] == 2
+    cells = {cell.key: cell for cell in spec.cells}
+    engine.study.optimize(lambda trial: engine._run_trial(trial, cells, lines.append), n_trials=2)
+    assert len(lines) == 2
+    assert trials(engine) == {TrialState.COMPLETE: 2, TrialState.PRUNED: 2}
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("nonsense", ["nonsense"]),
+        ("mysqueel://host/x", ["mysqueel"]),
+        ("sqlite:////proc/none/study.db", ["/proc/none/study.db"]),
+        ("postgresql+psycopg://me:secret@127.0.0.1:1/none", ["me:***@127.0.0.1:1"]),
+    ],
+)
+def test_a_storage_that_cannot_be_opened(make_spec, url, words):
+    with pytest.raises(InputError) as error:
+        Engine(make_spec(), url)
+    message = str(error.value)
+    assert "\n" not in message and "secret" not in message
+    assert all(word in message for word in words)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Several processes
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def wait_for(condition, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_of_two_workers_one_is_killed_and_the_table_is_that_of_one_worker(make_spec, backend, request):
+    alone = make_spec("alone")
+    Engine(alone).work(quiet)
+
+    together = make_spec("together")
+    url = (
+        request.getfixturevalue("postgresql_url")
+        if backend == "postgresql"
+        else f"sqlite:///{together.output_dir}/s.db"
+    )
+    workers = [worker(together, "--storage", url) for _ in range(2)]
+    unfinished = together.output_dir / "unfinished"
+    # One is killed while it trains, the other goes on.
+    wait_for(lambda: any(path.is_dir() for path in unfinished.glob("*/*/*")))
+    engine = Engine(together, url, heartbeat=1)
+    running = [t for t in engine.study.get_trials() if t.state == TrialState.RUNNING and "worker" in t.user_attrs]
+    victim = int(running[0].user_attrs["worker"].rpartition(":")[2])
+    os.kill(victim, signal.SIGKILL)
+    codes = {process.pid: process.wait(timeout=300) for process in workers}
+    survivor = next(pid for pid in codes if pid != victim)
+    output = {process.pid: process.stdout.read() for process in workers if process.stdout}
+    assert codes == {victim: -signal.SIGKILL, survivor: 0}, output
+
+    assert set(states(engine).values()) == {State.DONE}
+    assert trials(engine)[TrialState.COMPLETE] == 4
+    assert trials(engine)[TrialState.FAIL] == 1
+    assert_same_records(alone, together)
+    assert (together.output_dir / "report" / "index.html").exists()
+
+
+@pytest.mark.slow
+def test_workers_of_one_command(make_spec):
+    spec = make_spec("several")
+    process = worker(spec, "--workers", "2")
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    engine = Engine(spec)
+    done = [t for t in engine.study.get_trials() if t.state == TrialState.COMPLETE]
+    assert len(done) == 4
+    assert len({t.user_attrs["worker"] for t in done}) == 2
+    assert output.count("report of 4 of 4 runs") == 1
+
+
+@pytest.fixture
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory):
+    """A PostgreSQL server of the test's own."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
+    if initdb is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = tmp_path_factory.mktemp("postgresql")
+    # It does not run as root.
+    user = "nobody" if os.geteuid() == 0 else None
+    if user is not None:
+        for parent in (folder, *folder.parents[:2]):
+            parent.chmod(0o755)
+        shutil.chown(folder, user)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    subprocess.run(
+        [initdb, "-D", folder / "data", "-U", "dlfa", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        check=True,
+        user=user,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+    )
+    options = {"-D": folder / "data", "-p": str(port), "-k": folder, "-h": "127.0.0.1"}
+    log = open(folder.parent / f"{folder.name}.log", "w")  # noqa: SIM115
+    command = [Path(initdb).with_name("postgres"), *(part for option in options.items() for part in option)]
+    server = subprocess.Popen(command, user=user, cwd=folder, stdout=log, stderr=log)
+    url = f"postgresql+psycopg://dlfa@127.0.0.1:{port}/postgres"
+    import psycopg
+
+    def answers() -> bool:
+        assert server.poll() is None, Path(log.name).read_text()
+        try:
+            psycopg.connect(url.replace("+psycopg", ""), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    try:
+        wait_for(answers, 60)
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=60)
+        log.close()
+
+
+def test_optuna_has_what_the_engine_leans_on():
+    """`fail_stale_trials` is experimental there: say so if it goes."""
+    assert callable(optuna.storages.fail_stale_trials)

@@ -1,0 +1,109 @@
+"""What a cell leaves for good, and that nothing else is taken for it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.study.records import Record, has_record, load_records, unpacked_counts
+from modeling_dlfa.study.spec import BASELINE, Cell, Model
+from modeling_dlfa.training.data import prepare
+from modeling_dlfa.training.results import RunResults
+from modeling_dlfa.xtreme.metrics import score_of_counts
+
+
+@pytest.fixture(scope="module")
+def recorded(tiny_encoder, xtreme_folder, tmp_path_factory):
+    """recorded(task) -> the record of a short run of the task."""
+    from modeling_dlfa.training.run import run
+
+    made: dict[str, Record] = {}
+
+    def record(task: str) -> Record:
+        if task not in made:
+            arguments = {
+                "task": task,
+                "model_name_or_path": tiny_encoder,
+                "data": str(xtreme_folder),
+                "fusion": "none",
+                "seed": 1,
+                "max_length": 16,
+                "num_train_epochs": 2,
+                "learning_rate": 5e-3,
+                "eval_strategy": "no",
+                "use_cpu": True,
+                "disable_tqdm": True,
+            }
+            cell = Cell(task, "tiny-encoder", Model(BASELINE, BASELINE, {"fusion": "none"}), 1, arguments)
+            folder = tmp_path_factory.mktemp("runs") / task
+            run_arguments, training_arguments = cell.run_arguments(folder)
+            data = prepare(run_arguments)
+            run(run_arguments, training_arguments, data)
+            made[task] = Record.of_run(cell, folder, data)
+        return made[task]
+
+    return record
+
+
+@pytest.mark.parametrize("task", ["xnli", "pawsx", "panx", "udpos"])
+def test_counts_add_up_to_the_reported_score(recorded, task):
+    record = recorded(task)
+    assert record.counts.keys() == record.results.scores.keys() == {"en", "de", "ru", "zh"}
+    for language, counts in record.counts.items():
+        assert counts.shape == (record.results.support[language], 3)
+        assert score_of_counts(counts.sum(axis=0)) == pytest.approx(record.results.scores[language], abs=1e-9)
+    assert 0 < record.results.average < 100  # else any counts would do
+
+
+def test_a_record_comes_back_as_it_was(recorded, tmp_path):
+    record = recorded("panx")
+    assert not has_record(tmp_path, record.cell)
+    record.save(tmp_path)
+    assert has_record(tmp_path, record.cell)
+    (again,) = load_records(tmp_path, [record.cell])
+    assert again.results == record.results
+    assert all(np.array_equal(again.counts[code], record.counts[code]) for code in record.counts)
+    assert RunResults.load(tmp_path / f"{record.cell.name}.json") == record.results  # a results file like any other
+    assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("largest", [0, 1, 255, 256, 70_000])
+def test_counts_of_any_size(recorded, largest):
+    record = recorded("panx")
+    counts = {"en": np.array([[0, largest, 1], [0, 0, largest]])}
+    packed = Record(record.cell, record.results, counts).packed_counts()
+    assert np.array_equal(unpacked_counts(packed)["en"], counts["en"])
+
+
+def test_a_record_of_other_arguments_is_none(recorded, tmp_path):
+    record = recorded("panx")
+    record.save(tmp_path)
+    cell = record.cell
+    other = Cell(cell.task, cell.encoder, cell.model, cell.seed, {**cell.arguments, "max_length": 17})
+    assert other.name == cell.name
+    assert not has_record(tmp_path, other)
+    assert load_records(tmp_path, [other]) == []
+
+
+@pytest.mark.parametrize("damage", ["missing", "text", "cut"])
+def test_damaged_counts(recorded, tmp_path, damage):
+    record = recorded("panx")
+    record.save(tmp_path)
+    counts: Path = tmp_path / f"{record.cell.name}.npz"
+    content = counts.read_bytes()
+    counts.unlink()
+    if damage != "missing":
+        counts.write_bytes(b"counts" if damage == "text" else content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"baseline-seed1\.npz") as error:
+        load_records(tmp_path, [record.cell])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", json.dumps({"arguments": {}})])
+def test_a_damaged_results_file_is_no_record(recorded, tmp_path, text):
+    record = recorded("panx")
+    record.save(tmp_path)
+    (tmp_path / f"{record.cell.name}.json").write_text(text)
+    assert load_records(tmp_path, [record.cell]) == []

@@ -1,0 +1,148 @@
+"""A study's YAML file: the grid that it asks for, and one clear line for what is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.study.spec import load_spec
+
+
+@pytest.fixture
+def write(tmp_path: Path, tiny_encoder: str):
+    """write(**entries): a study file with those entries over a small whole one; None leaves an entry out."""
+
+    def file(**entries) -> Path:
+        values = {
+            "tasks": ["udpos"],
+            "models": {"dlfa": {"fusion_layer": [0, 2]}},
+            "encoders": [tiny_encoder],
+            "seeds": [1, 2],
+            **entries,
+        }
+        path = tmp_path / "small.yaml"
+        path.write_text(yaml.safe_dump({k: v for k, v in values.items() if v is not None}), encoding="utf-8")
+        return path
+
+    return file
+
+
+def names(spec) -> list[str]:
+    return [cell.name for cell in spec.cells]
+
+
+def test_the_grid_is_complete_and_goes_seed_by_seed(write):
+    spec = load_spec(
+        write(tasks=["udpos", "xnli"], models={"dlfa": {"fusion_layer": [0, 2]}, "sum": {"fusion": "sum"}})
+    )
+    models = ["baseline", "dlfa-k0", "dlfa-k2", "sum"]
+    assert names(spec) == [
+        f"{task}/tiny-encoder/{model}-seed{seed}" for seed in (1, 2) for task in ("udpos", "xnli") for model in models
+    ]
+    assert len({cell.key for cell in spec.cells}) == len(spec.cells)
+
+
+def test_all_layers_are_those_of_the_encoder(write):
+    spec = load_spec(write(models={"dlfa": {"fusion_layer": "all"}}, seeds=[1]))
+    assert [cell.model.fusion_layer for cell in spec.cells] == [None, 0, 1, 2]
+    assert [cell.model.group for cell in spec.cells] == ["baseline", "dlfa", "dlfa", "dlfa"]
+
+
+def test_a_study_without_models_is_the_baseline_alone(write):
+    assert names(load_spec(write(models=None, seeds=[4]))) == ["udpos/tiny-encoder/baseline-seed4"]
+
+
+def test_arguments_of_a_cell_come_from_study_task_and_model_the_later_winning(write):
+    spec = load_spec(
+        write(
+            arguments={"learning_rate": 1e-3, "max_length": 16, "weight_decay": 0.5},
+            tasks={"udpos": {"learning_rate": 2e-3, "max_length": 32}},
+            models={"one": {"fusion_layer": 1, "max_length": 64, "config_overrides": {"aif_output": "scale"}}},
+        )
+    )
+    baseline, one = spec.cells[:2]
+    run, training = baseline.run_arguments("out")
+    assert (run.fusion, run.max_length, training.learning_rate, training.seed) == ("none", 32, 2e-3, 1)
+    run, training = one.run_arguments("out")
+    assert (run.fusion, run.fusion_layer, run.max_length) == ("aif", 1, 64)
+    assert run.overrides() == {"aif_output": "scale"} and training.weight_decay == 0.5
+    assert training.output_dir == "out"
+
+
+def test_a_cell_with_other_arguments_is_another_cell(write):
+    first = load_spec(write(arguments={"learning_rate": 1e-3}))
+    same = load_spec(write(arguments={"learning_rate": 1e-3}, seeds=[1, 2, 3], title="more seeds"))
+    other = load_spec(write(arguments={"learning_rate": 2e-3}))
+    keys = [{cell.key for cell in spec.cells} for spec in (first, same, other)]
+    assert keys[0] < keys[1]
+    assert not keys[0] & keys[2]
+
+
+def test_output_dir(write, tmp_path):
+    assert load_spec(write()).output_dir == Path("runs/small")
+    assert load_spec(write(output_dir="results/x")).output_dir == Path("results/x")
+    assert load_spec(write(output_dir="results/x"), tmp_path).output_dir == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"tasks": None}, ["tasks", "xnli"]),
+        ({"tasks": ["upos"]}, ["upos", "udpos"]),
+        ({"tasks": 3}, ["tasks", "3"]),
+        ({"seed": [1]}, ["unknown entry 'seed'", "seeds"]),
+        ({"seeds": 3}, ["seeds", "list", "3"]),
+        ({"seeds": []}, ["seeds", "[]"]),
+        ({"seeds": [1, 1]}, ["seeds", "twice"]),
+        ({"seeds": ["one"]}, ["seeds", "whole numbers", "one"]),
+        ({"encoders": "embedded"}, ["encoders", "list"]),
+        ({"encoders": ["a/same", "b/same"]}, ["encoders", "same", "alike"]),
+        ({"models": ["dlfa"]}, ["models", "dlfa"]),
+        ({"models": {"baseline": {"fusion": "sum"}}}, ["models", "'baseline'", "always"]),
+        ({"models": {"dlfa": 8}}, ["models.dlfa", "8"]),
+        ({"models": {"dlfa": {"seed": 8}}}, ["models.dlfa", "seed", "the study sets it"]),
+        ({"arguments": {"output_dir": "x"}}, ["arguments", "output_dir"]),
+        ({"arguments": {"fusion_layer": [1, 2]}}, ["arguments.fusion_layer", "models"]),
+    ],
+)
+def test_mistakes_are_one_line(write, entries, words):
+    path = write(**entries)
+    with pytest.raises(InputError) as error:
+        load_spec(path)
+    message = str(error.value)
+    assert "\n" not in message
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"models": {"dlfa": {"fusion_layer": [0, 7]}}}, ["dlfa-k7", "fusion_layer=7", "0 (embeddings) to 2"]),
+        ({"models": {"dlfa": {"fusion_leyer": 1}}}, ["udpos/tiny-encoder/dlfa", "fusion_leyer"]),
+        ({"arguments": {"learning_rate": "fast"}}, ["learning_rate", "fast"]),
+        ({"arguments": {"eval_strategy": False}}, ["eval_strategy", "False"]),
+        ({"encoders": ["no/such"]}, ["no/such"]),
+    ],
+)
+def test_check_finds_what_no_run_could_start_with(write, entries, words):
+    spec = load_spec(write(**entries))
+    with pytest.raises(InputError) as error:
+        spec.check()
+    message = str(error.value)
+    assert "\n" not in message
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("text", ["a: [", "[]", "just words", "\x00"])
+def test_files_that_are_no_study(tmp_path, text):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="broken.yaml") as error:
+        load_spec(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match="none.yaml"):
+        load_spec(tmp_path / "none.yaml")
