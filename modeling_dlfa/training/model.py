@@ -1,7 +1,9 @@
 """The model that a run asks for."""
 
+import copy
 from typing import Any
 
+import torch
 from transformers import AutoConfig, PreTrainedConfig
 
 from ..backbones import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
@@ -65,15 +67,28 @@ def _encoder_config(name: str, revision: str | None) -> PreTrainedConfig:
 def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
     """The pretrained encoder with the asked fusion and a new head for the task.
 
+    Built with the same seed, a model has the head of the baseline, and training draws the same dropout: what sets the
+    two apart is the fusion, not luck.
+
     Raises:
         InputError: an encoder that cannot be opened, or a fusion that does not fit it.
     """
+    model_class = MODEL_CLASSES[task.kind]
+    wanted = model_arguments(arguments, task)
     try:
-        model = MODEL_CLASSES[task.kind].from_encoder(
+        model: Any = model_class.from_encoder(
             resolve_encoder(arguments.model_name_or_path),
             revision=arguments.model_revision,
-            **model_arguments(arguments, task),
+            **{**wanted, "fusion": "none"},
         )
+        if arguments.fusion != "none":
+            # A copy, because a new configuration resets how its encoder attends.
+            config = DLFAConfig(encoder_config=copy.deepcopy(model.config.encoder_config), **wanted)
+            with torch.random.fork_rng(devices=[]):
+                fused: Any = model_class(config, encoder=model.dlfa.encoder)
+            fused.classifier = model.classifier
+            config.dtype = model.dtype
+            model = fused.to(model.dtype).eval()
     except (ValueError, OSError) as error:
         raise _one_line("cannot build the model", error) from error
     # It is saved with the model, and a path on this machine helps nobody.
