@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from modeling_dlfa.study.__main__ import COMMANDS
+from modeling_dlfa.study.records import load_records
+from modeling_dlfa.study.report import write_report
+from modeling_dlfa.study.spec import load_spec
 from modeling_dlfa.training.arguments import CommandLine
 
 
@@ -53,6 +57,41 @@ def test_documented_commands_are_found():
 
 def test_tables_equal_results_files():
     subprocess.run([sys.executable, ROOT / "results" / "tables.py", "--check"], check=True)
+
+
+STUDIES = sorted((ROOT / "examples" / "studies").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_example_studies_could_start(path: Path, embedded_encoder: str):
+    spec = load_spec(path)
+    spec.check()
+    assert len(spec.cells) >= 10
+
+
+def test_the_study_in_the_readme_is_one(tmp_path: Path):
+    (block,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    path = tmp_path / "study.yaml"
+    path.write_text(block, encoding="utf-8")
+    spec = load_spec(path)
+    assert len(spec.seeds) == 5 and len(spec.encoders) == 2 and set(spec.models) == {"dlfa", "mix"}
+
+
+def test_documented_study_commands():
+    commands = re.findall(r"^python -m modeling_dlfa\.study (\w+) (\S+)", README, flags=re.MULTILINE)
+    assert ("run", "examples/studies/quick.yaml") in commands
+    assert all(command in COMMANDS and (ROOT / file).exists() for command, file in commands)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [path.stem for path in STUDIES if (ROOT / "results" / path.stem).exists()])
+def test_committed_reports_are_those_of_the_committed_records(name: str, tmp_path: Path):
+    """Pages and tables; pictures depend on the version of matplotlib."""
+    committed = ROOT / "results" / name
+    spec = load_spec(ROOT / "examples" / "studies" / f"{name}.yaml", committed)
+    write_report(spec, load_records(spec.records, spec.cells), tmp_path)
+    for file in ("report.md", "summary.csv", "models.csv", "languages.csv", "scores.csv"):
+        assert (tmp_path / file).read_text("utf-8") == (committed / "report" / file).read_text("utf-8"), file
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The commands of a study: `python -m modeling_dlfa.study run|status|retry|report STUDY.yaml`."""
+"""The commands of a study: `python -m modeling_dlfa.study run|status|retry|scout|report STUDY.yaml`."""
 
 import argparse
 import os
@@ -19,6 +19,7 @@ from rich.table import Table
 from ..errors import InputError
 from ..training.launch import make_console
 from .records import load_records
+from .scouting import scout_study, scout_table
 from .spec import StudySpec, load_spec
 
 
@@ -96,13 +97,26 @@ def retry_failed(spec: StudySpec, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def scout_layers(spec: StudySpec, arguments: argparse.Namespace) -> int:
+    """Rank all layers on development data of the training language, without running the grid."""
+    spec.check()
+    make_console().print(scout_table(scout_study(spec, _line)))
+    return 0
+
+
 def report_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     """Write the report from the records, without the storage unless one is given."""
     _write_report(spec, _engine(spec, arguments) if arguments.storage else None)
     return 0
 
 
-COMMANDS = {"run": run_study, "status": show_status, "retry": retry_failed, "report": report_study}
+COMMANDS = {
+    "run": run_study,
+    "status": show_status,
+    "retry": retry_failed,
+    "scout": scout_layers,
+    "report": report_study,
+}
 
 
 def _write_report(spec: StudySpec, engine: Engine | None) -> None:

@@ -176,8 +176,9 @@ def heat_map(columns: Sequence[Column], train_language: str, average_label: str 
         [[column.average for column in columns]]
         + [[column.differences.get(language, np.nan) for column in columns] for language in languages]
     )
+    names_height = 0 if _is_curve(columns) else 0.075 * max(len(column.name) for column in columns)
     with style.context(STYLE):
-        figure = _figure(3.6 + 0.46 * max(len(columns), 5), 1.7 + 0.215 * len(values))
+        figure = _figure(3.6 + 0.46 * max(len(columns), 5), 1.7 + 0.215 * len(values) + names_height)
         axes = figure.add_subplot()
         limit = _colour_limit(values)
         mesh = axes.pcolormesh(
@@ -230,7 +231,7 @@ def _mark_groups(axes: Axes, columns: Sequence[Column]) -> None:
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     ticks = np.arange(len(columns)) + 0.5
-    if len(set(groups)) == 1 and columns[0].layer is not None:
+    if _is_curve(columns):
         axes.set_xticks(ticks, [str(column.layer) for column in columns])
         axes.set_xlabel(f"{groups[0]}: fusion layer k")
     else:
@@ -238,6 +239,11 @@ def _mark_groups(axes: Axes, columns: Sequence[Column]) -> None:
     for place in range(1, len(columns)):
         if groups[place] != groups[place - 1]:
             axes.axvline(place, color="black", linewidth=1)
+
+
+def _is_curve(columns: Sequence[Column]) -> bool:
+    """Whether the columns are the layers of one group."""
+    return len({column.group for column in columns}) == 1 and columns[0].layer is not None
 
 
 def intervals(lines: Sequence[Interval], xlabel: str) -> Figure:
@@ -261,7 +267,7 @@ def intervals(lines: Sequence[Interval], xlabel: str) -> Figure:
 
 def _figure(width: float, height: float) -> Figure:
     """A figure of so many inches, on a canvas of its own."""
-    figure = Figure(figsize=(width, height), facecolor="white")
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

@@ -8,6 +8,7 @@ other languages are never opened.
 """
 
 import copy
+import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
 from torch import nn
 from torch.nn import functional as F
-from transformers import PreTrainedConfig, TrainingArguments, set_seed
+from transformers import PreTrainedConfig, PrinterCallback, TrainingArguments, set_seed
 from transformers.modeling_outputs import BaseModelOutput
 
 from ..configuration_dlfa import DLFAConfig
@@ -63,8 +63,8 @@ class Scouting:
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file; layers become strings there."""
-        return asdict(self)
+        """As it comes back from a JSON file: layers are strings."""
+        return json.loads(json.dumps(asdict(self)))
 
 
 def scout(
@@ -88,11 +88,12 @@ def scout(
     """
     start = time.perf_counter()
     data = training_language_data(arguments)
+    set_seed(training_arguments.seed)
     base = build_model(replace(arguments, fusion="none"), data.task)
     frozen = method == "frozen"
     model = LayerModels(
         base.dlfa,  # pyright: ignore[reportArgumentType]
-        layer_models(base, arguments, data, training_arguments.seed, layers),
+        layer_models(base, arguments, data, layers),
         frozen=frozen,
         draw=np.random.default_rng(training_arguments.seed) if method == "random" else None,
     )
@@ -130,26 +131,27 @@ class KnownStates(nn.Module):
 
 
 def layer_models(
-    base: DLFAPreTrainedModel,
-    arguments: RunArguments,
-    data: RunData,
-    seed: int,
-    layers: Sequence[int] | None = None,
+    base: DLFAPreTrainedModel, arguments: RunArguments, data: RunData, layers: Sequence[int] | None = None
 ) -> dict[int, DLFAPreTrainedModel]:
     """layer k -> the model that a run with it would train, without its encoder: `forward(states=..., ...)`.
 
-    All start from the same weights, as runs with the same seed do.
+    Built with the same seed they start as `build_model` starts them: all fusions alike, every head that of the
+    baseline.
+
+    Args:
+        base: the baseline with encoder and head.
     """
     encoder_config = base.config.encoder_config
     models = {}
     for k in range(encoder_config.num_hidden_layers) if layers is None else layers:
-        set_seed(seed)
         config = DLFAConfig(
             encoder_config=copy.deepcopy(encoder_config),  # a model sets its attention, and this one has none
             **model_arguments(replace(arguments, fusion_layer=k), data.task),
         )
         stand_in: Any = KnownStates(config.encoder_config)
-        model: Any = MODEL_CLASSES[data.task.kind](config, encoder=stand_in)
+        with torch.random.fork_rng(devices=[]):
+            model: Any = MODEL_CLASSES[data.task.kind](config, encoder=stand_in)
+        model.classifier = copy.deepcopy(base.classifier)
         models[k] = model.to(device=base.device, dtype=base.dtype)
     return models
 
@@ -217,13 +219,13 @@ def development_scores(
     trainer: DLFATrainer, layers: Sequence[int], development: EvalSet
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Reported metric and mean cross entropy by layer, from one pass over the development data."""
-    output = trainer.predict(development.features)  # pyright: ignore[reportArgumentType]
+    output: Any = trainer.predict(development.features)  # pyright: ignore[reportArgumentType]
     predicted, losses = output.predictions  # (N, ..., layers) and (N, layers)
-    label_ids: Any = output.label_ids
+    label_ids = output.label_ids
     count = (label_ids != IGNORED).sum()
     scores = {}
     for place, k in enumerate(layers):
-        in_order = development.in_order(predicted[..., place], label_ids)  # pyright: ignore
+        in_order = development.in_order(predicted[..., place], label_ids)
         scores[k] = development.score(in_order)[development.task.metric]
     return scores, {k: float(losses[:, place].sum() / count) for place, k in enumerate(layers)}
 
@@ -248,13 +250,15 @@ def quiet_trainer(
     training_arguments = copy.copy(training_arguments)
     for name, value in {**NO_SELECTION, "report_to": []}.items():
         setattr(training_arguments, name, value)
-    train: Dataset = data.train
-    return DLFATrainer(
+    trainer = DLFATrainer(
         model=model,
         args=training_arguments,
-        train_dataset=train,
+        train_dataset=data.train,
         processing_class=data.tokenizer,
         data_collator=data_collator(data.task, data.tokenizer),
         preprocess_logits_for_metrics=predictions_and_losses,
         head_learning_rate=arguments.head_learning_rate,
+        fusion_learning_rate=arguments.fusion_learning_rate,
     )
+    trainer.remove_callback(PrinterCallback)
+    return trainer

@@ -1,5 +1,6 @@
 """The commands of a study, as a user gives them."""
 
+import json
 import os
 from datetime import datetime, timedelta
 
@@ -171,3 +172,28 @@ DONE, RUNNING, WAITING = State.DONE, State.RUNNING, State.WAITING
 def test_expected_time_left(statuses, seconds):
     left = time_left(statuses, NOW)
     assert left == (None if seconds is None else timedelta(seconds=seconds))
+
+
+def test_scouting_ranks_all_layers_and_is_not_repeated(study, tmp_path, capsys, monkeypatch):
+    values = yaml.safe_load(study.read_text())
+    values["models"]["dlfa"]["fusion_layer"] = [0, 2]
+    study.write_text(yaml.safe_dump(values))
+    assert main(["scout", str(study)]) == 0
+    output = capsys.readouterr().out
+    (file,) = (tmp_path / "runs" / "small" / "scout").rglob("*.json")
+    assert file.relative_to(tmp_path / "runs" / "small" / "scout").as_posix() == "xnli/tiny-encoder/dlfa-seed1.json"
+    found = json.loads(file.read_text())
+    assert list(found["scores"]) == ["0", "1", "2"]  # of a three-layer encoder, whatever the grid has
+    assert all(f"{score:.1f}" in output for score in found["scores"].values())
+    assert f"dlfa-seed1: layer {found['layer']}" in output
+
+    def again(*_):
+        raise AssertionError("scouted twice")
+
+    monkeypatch.setattr("modeling_dlfa.study.scouting.scout", again)
+    assert main(["scout", str(study)]) == 0
+    assert capsys.readouterr().out == output
+    values["arguments"]["learning_rate"] = 1e-4
+    study.write_text(yaml.safe_dump(values))
+    with pytest.raises(AssertionError, match="scouted twice"):
+        main(["scout", str(study)])
