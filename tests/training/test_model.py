@@ -37,7 +37,8 @@ def test_with_the_same_seed_every_fusion_has_the_baselines_encoder_head_and_luck
     for name, weight in baseline.named_parameters():
         assert torch.equal(weight, weights.pop(name)), name
     assert all(name.startswith("dlfa.fusion.") for name in weights)
-    assert not model.training and model.dlfa.encoder.config is model.config.encoder_config
+    assert not model.training
+    assert model.dlfa.encoder.config is model.config.encoder_config  # pyright: ignore
     for config in (model.config, model.config.encoder_config):
         assert config._attn_implementation == "sdpa"
         assert config.dtype == torch.float32
