@@ -253,3 +253,19 @@ def test_results_say_how_to_repeat_them(argv, tmp_path: Path):
     values = json.loads((tmp_path / "out" / "all_results.json").read_text(encoding="utf-8"))
     assert values["seed"] == 9 and values["training"]["max_eval_samples"] == 7
     assert set(values["support"].values()) == {7}
+
+
+def test_the_layer_auto_is_found_and_told(argv, tmp_path, capsys):
+    flags = "--fusion_layer auto --num_train_epochs 2 --eval_strategy no --compare_baseline"
+    assert main(argv("panx", tmp_path / "out", flags)) == 0
+    baseline, results = (RunResults.load(tmp_path / "out" / name) for name in ("baseline", "aif"))
+    assert baseline.scouting is None and results.scouting is not None
+    assert results.fusion_layer == results.scouting["layer"]
+    scores = results.scouting["scores"]
+    assert list(scores) == ["0", "1", "2"]
+    assert scores[str(results.fusion_layer)] == max(scores.values())
+    output = capsys.readouterr().out
+    assert f"DLFA k={results.fusion_layer}, chosen on en development data" in output
+    assert ", ".join(f"{k}: {score:.1f}" for k, score in scores.items()) in output
+    card = (tmp_path / "out" / "aif" / "README.md").read_text(encoding="utf-8")
+    assert f"layer {results.fusion_layer} (chosen on en development data)" in card
