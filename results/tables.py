@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 
 from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.spec import load_spec
@@ -23,12 +24,14 @@ from modeling_dlfa.xtreme.languages import LANGUAGES, by_family
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 
-# The worked model cards: task -> record of the run.
+LAYERS = "layers/cells/udpos/embedded"
+
+# The worked model cards: task -> results file of a run.
 CARDS = {
-    "udpos": "layers/cells/udpos/embedded/dlfa-k8-seed1",
-    "panx": "layers/cells/panx/embedded/dlfa-k8-seed1",
-    "xnli": "pairs/cells/xnli/embedded/dlfa-k8-seed1",
-    "pawsx": "pairs/cells/pawsx/embedded/dlfa-k8-seed1",
+    "udpos": f"{LAYERS}/dlfa-k8-seed1.json",
+    "panx": "layers/cells/panx/embedded/dlfa-k8-seed1.json",
+    "xnli": "xnli/dlfa-k8-seed1.json",
+    "pawsx": "pawsx/dlfa-k8-seed1.json",
 }
 
 
@@ -37,6 +40,51 @@ def study_tables(name: str) -> dict[str, str]:
     """The tables of a study under `results/`, from its records."""
     spec = load_spec(ROOT / "examples" / "studies" / f"{name}.yaml", HERE / name)
     return tables(spec, load_records(spec.records, spec.cells))
+
+
+def pairs() -> str:
+    """Zero-shot averages of the two sentence pair tasks; in brackets the difference to the baseline of each seed."""
+    rows = []
+    for task in ("xnli", "pawsx"):
+        runs = {}
+        for model in ("baseline", "dlfa-k4", "dlfa-k8"):
+            found = [RunResults.load(path) for path in sorted((HERE / task).glob(f"{model}-seed*.json"))]
+            runs[model] = {run.seed: run.zero_shot_average or 0.0 for run in found}
+            first = found[0]
+        baseline = runs.pop("baseline")
+        row = [
+            f"{task} ({first.metric})",
+            str(len(first.scores) - 1),
+            str(len(baseline)),
+            f"{fmean(baseline.values()):.1f}",
+        ]
+        for scores in runs.values():
+            differences = ", ".join(f"{score - baseline[seed]:+.1f}" for seed, score in scores.items())
+            row.append(f"{fmean(scores.values()):.1f} ({differences})")
+        rows.append(row)
+    header = ["task", "languages", "seeds", "baseline", "DLFA k=4", "DLFA k=8"]
+    return Table("pairs", "", header, rows).markdown()
+
+
+def heads() -> str:
+    """Zero-shot differences at one seed, with a head of the run's own and with that of the baseline."""
+    layers = (0, 2, 4, 6, 8, 10, 11)
+    rows = []
+    for title, pattern in (
+        ("head of its own", "own_head/{}.json"),
+        ("head of the baseline", f"{LAYERS}/{{}}-seed1.json"),
+    ):
+        scores = [
+            RunResults.load(HERE / pattern.format(name)).zero_shot_average or 0.0
+            for name in ("baseline", *(f"dlfa-k{k}" for k in layers))
+        ]
+        rows.append([title, *(f"{score - scores[0]:+.1f}" for score in scores[1:])])
+    return Table("heads", "", ["UD-POS, seed 1", *(f"k={k}" for k in layers)], rows).markdown()
+
+
+def scout() -> str:
+    """What `results/scout_regret.py` wrote, the means."""
+    return (HERE / "scout" / "table.md").read_text("utf-8").partition("\n\n")[0]
 
 
 def label_piece() -> str:
@@ -67,7 +115,13 @@ def sample() -> str:
     return Table("sample", "", ["UD-POS F1 on the sample", *(run.model_name for run in runs)], rows).markdown()
 
 
-TABLES: dict[str, Callable[[], str]] = {"label_piece": label_piece, "sample": sample}
+TABLES: dict[str, Callable[[], str]] = {
+    "pairs": pairs,
+    "heads": heads,
+    "scout": scout,
+    "label_piece": label_piece,
+    "sample": sample,
+}
 
 
 def table(name: str) -> str:
@@ -88,8 +142,8 @@ def filled(text: str) -> str:
 def pages() -> dict[Path, str]:
     """Every page made from results files, with what it should hold."""
     made = {page: filled(page.read_text("utf-8")) for page in (ROOT / "README.md", HERE / "README.md")}
-    for task, record in CARDS.items():
-        made[ROOT / "model_cards" / f"{task}.md"] = str(model_card(RunResults.load(HERE / f"{record}.json")))
+    for task, results in CARDS.items():
+        made[ROOT / "model_cards" / f"{task}.md"] = str(model_card(RunResults.load(HERE / results)))
     return made
 
 
