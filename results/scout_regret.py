@@ -104,13 +104,14 @@ class Choice:
 
 def choices(spec: StudySpec, task: str, cells: Path) -> list[Choice]:
     """What the full grid and every method chose, as far as grid and scouting have come."""
-    grid = [(cell, results) for cell in layer_cells(spec, task) if (results := result_of(cells, cell))]
+    found = [(cell, results) for cell in layer_cells(spec, task) if (results := result_of(cells, cell))]
     layers = sorted({layer_of(cell) for cell in layer_cells(spec, task)})
+    # A seed with some of the layers only would move the means of those.
+    whole = [seed for seed in spec.seeds if sum(cell.seed == seed for cell, _ in found) == len(layers)]
+    grid = [(cell, results) for cell, results in found if cell.seed in whole]
     made = []
-    for seed in spec.seeds:
+    for seed in whole:
         dev = {layer_of(cell): results.development_score for cell, results in grid if cell.seed == seed}
-        if set(dev) < set(layers):
-            continue
         test = test_scores(grid, layers)
         for by, scores, layer, cost in [grid_choice(dev), *scouted(task, seed, layers)]:
             regret = max(test.values()) - test[layer]
