@@ -7,3 +7,8 @@ class InputError(ValueError):
     The message is a single line that names the file, line or value at fault and says what was expected instead.
     `run_xtreme.py` prints it without a traceback.
     """
+
+
+def one_line(error: BaseException, limit: int | None = None) -> str:
+    """The message of an error as a single line, of at most `limit` characters."""
+    return " ".join(str(error).split())[:limit]

@@ -4,20 +4,17 @@ import argparse
 import os
 import subprocess
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import fmean
-from typing import NoReturn
 
-import datasets
 import torch
-import transformers
 from rich.table import Table
 
 from ..errors import InputError
-from ..training.launch import make_console
+from ..training.arguments import RaisesInputError
+from ..training.launch import make_console, quiet_libraries
 from .records import load_records
 from .scouting import scout_study, scout_table
 from .spec import StudySpec, load_spec
@@ -32,10 +29,7 @@ except ModuleNotFoundError as error:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 where cells are missing, 2 for something the user gave."""
-    warnings.filterwarnings("ignore")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    datasets.logging.set_verbosity_error()
+    quiet_libraries()
     try:
         arguments = _parser().parse_args(argv)
         for name in ("workers", "heartbeat"):
@@ -69,9 +63,7 @@ def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     if os.environ.get(WORKER) is None:
         _write_report(spec, engine)
     statuses = engine.status()
-    for status in statuses:
-        if status.state is State.FAILED:
-            _line(f"failed: {status.cell.name}: {status.error}")
+    _show_failures(statuses)
     return int(any(status.state is not State.DONE for status in statuses))
 
 
@@ -80,13 +72,17 @@ def show_status(spec: StudySpec, arguments: argparse.Namespace) -> int:
     statuses = _engine(spec, arguments).status()
     console = make_console()
     console.print(status_table(spec, statuses))
-    for status in statuses:
-        if status.state is State.FAILED:
-            console.print(f"failed: {status.cell.name}: {status.error}", markup=False, highlight=False, soft_wrap=True)
+    _show_failures(statuses)
     left = time_left(statuses)
     if left is not None:
         console.print(f"about {left} left", highlight=False)
     return 0
+
+
+def _show_failures(statuses: Sequence[CellStatus]) -> None:
+    for status in statuses:
+        if status.state is State.FAILED:
+            _line(f"failed: {status.cell.name}: {status.error}")
 
 
 def retry_failed(spec: StudySpec, arguments: argparse.Namespace) -> int:
@@ -217,13 +213,8 @@ def _line(text: str) -> None:
     print(text, flush=True)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (--help lists all arguments)")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m modeling_dlfa.study", description=__doc__, allow_abbrev=False)
+    parser = RaisesInputError(prog="python -m modeling_dlfa.study", description=__doc__, allow_abbrev=False)
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("study", help="YAML file that describes the study")
     parser.add_argument("--output_dir", help="instead of the one that the file names")

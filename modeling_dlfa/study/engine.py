@@ -28,7 +28,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..training.arguments import RunArguments
 from ..training.data import READ_BY_PREPARE, RunData, prepare
 from ..training.results import RESULTS_FILE, RunResults
@@ -170,7 +170,7 @@ class Engine:
         try:
             record = self.run_cell(cell, trial.number)
         except Exception as error:
-            message = " ".join(str(error).split())[:500]
+            message = one_line(error, 500)
             trial.set_user_attr("error", f"{type(error).__name__}: {message}")
             trial.set_user_attr("traceback", traceback.format_exc())
             report(f"failed: {cell.name}: {message}")
@@ -203,13 +203,12 @@ class Engine:
         that was taken for dead cannot write into the run of its successor.
         """
         folder = self.spec.runs / cell.name
-        arguments, _ = cell.run_arguments(folder)
+        attempt = self.spec.output_dir / "unfinished" / f"{cell.name}-{number}"
+        arguments, training_arguments = cell.run_arguments(attempt)
+        training_arguments.disable_tqdm = True
         data = self._prepared(arguments)
         if not _is_run_of(folder, cell):
-            attempt = self.spec.output_dir / "unfinished" / f"{cell.name}-{number}"
             shutil.rmtree(attempt, ignore_errors=True)
-            arguments, training_arguments = cell.run_arguments(attempt)
-            training_arguments.disable_tqdm = True
             with contextlib.redirect_stdout(io.StringIO()) as log:
                 run(arguments, training_arguments, data)
             write_text(attempt / "train.log", log.getvalue())
@@ -264,7 +263,7 @@ def _open(url: str, name: str, heartbeat: int) -> optuna.Study:
             if tries and isinstance(error, DatabaseError):
                 time.sleep(1)  # of workers that start together on a new database, one makes the tables
                 continue
-            reason = " ".join(str(error).split())[:300]
+            reason = one_line(error, 300)
             raise InputError(f"--storage {_without_password(url)}: cannot be opened: {reason}") from error
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from transformers import TrainingArguments
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..training.arguments import CommandLine, RunArguments, as_argv
 from ..training.model import check_model, encoder_layers
 from ..training.results import short_name
@@ -184,7 +184,7 @@ def load_spec(path: str | Path, output_dir: str | Path | None = None) -> StudySp
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read the study {path}: {' '.join(str(error).split())}") from error
+        raise InputError(f"cannot read the study {path}: {one_line(error)}") from error
     entries = {entry.name for entry in fields(StudySpec)}
     if not isinstance(values, dict) or not values.keys() <= entries:
         unknown = sorted(map(str, values.keys() - entries)) if isinstance(values, dict) else [values]

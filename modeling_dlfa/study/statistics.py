@@ -169,22 +169,6 @@ def compare(
     return _compared(pairs, np.mean(list(tables.values()), axis=0))
 
 
-def compare_languages(
-    models: Mapping[str, Sequence[Record]],
-    baseline: Sequence[Record],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> dict[str, dict[str, Comparison]]:
-    """language -> what `compare` says of that language alone, for all languages including the training language.
-
-    `p_adjusted` allows for the models, not for looking at many languages. Raises as `compare`.
-    """
-    pairs = {name: _paired(name, runs, baseline) for name, runs in models.items()}
-    tables = _tables(pairs, list(baseline[0].counts), resamples, seed) if pairs else {}
-    return {language: _compared(pairs, table) for language, table in tables.items()}
-
-
 def select(comparisons: Mapping[str, Comparison]) -> Selection:
     """Choose among what `compare` returned, in the order of the layers.
 

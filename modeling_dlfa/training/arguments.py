@@ -1,5 +1,6 @@
 """What a user can ask of a run: command line or YAML/JSON file, over the task's recipe."""
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from ..backbones import EMBEDDED
 from ..configuration_dlfa import CHOICES, DLFAConfig
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..xtreme.tasks import TASKS, Task
 
 
@@ -224,13 +225,19 @@ class CommandLine:
         try:
             run, training = _parser(defaults).parse_args_into_dataclasses(args=argv)
         except ValueError as error:  # TrainingArguments' own checks
-            raise InputError(" ".join(str(error).split())) from error
+            raise InputError(one_line(error)) from error
         return run, training
 
 
-class _Parser(HfArgumentParser):
+class RaisesInputError(argparse.ArgumentParser):
+    """A parser that raises where argparse would print its usage and end the process."""
+
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (--help lists all arguments)")
+
+
+class _Parser(RaisesInputError, HfArgumentParser):
+    """Of the arguments of a run."""
 
 
 def _parser(defaults: dict[str, Any] | None = None) -> _Parser:
@@ -251,7 +258,7 @@ def _file_arguments(path: Path, parser: _Parser) -> list[str]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read arguments from {path}: {' '.join(str(error).split())}") from error
+        raise InputError(f"cannot read arguments from {path}: {one_line(error)}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected names of arguments with their values, such as 'task: udpos'")
     actions = {action.dest: action for action in parser._actions}

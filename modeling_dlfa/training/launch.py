@@ -14,7 +14,7 @@ from rich.console import Console
 from transformers import TrainingArguments
 from transformers.debug_utils import DebugOption
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from .arguments import CommandLine, RunArguments
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
 from .folder import checkpoint_to_resume, last_checkpoint
@@ -32,10 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     debug = _takes_debug(argv)
     if not debug:
-        warnings.filterwarnings("ignore")
-        transformers.logging.set_verbosity_error()
-        transformers.logging.disable_progress_bar()
-        datasets.logging.set_verbosity_error()
+        quiet_libraries()
     try:
         launch(CommandLine(argv))
     except InputError as error:
@@ -50,10 +47,17 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        message = " ".join(str(error).split())[:500]
-        print(f"error: {type(error).__name__}: {message} (--debug shows where)", file=sys.stderr)
+        print(f"error: {type(error).__name__}: {one_line(error, 500)} (--debug shows where)", file=sys.stderr)
         return 1
     return 0
+
+
+def quiet_libraries() -> None:
+    """Keep warnings, log messages and progress bars of the libraries off the screen."""
+    warnings.filterwarnings("ignore")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.logging.set_verbosity_error()
 
 
 @dataclass(frozen=True)

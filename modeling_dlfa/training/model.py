@@ -8,7 +8,7 @@ from transformers import AutoConfig, PreTrainedConfig
 
 from ..backbones import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..configuration_dlfa import DLFAConfig
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..modeling_dlfa import DLFAForSequenceClassification, DLFAForTokenClassification, DLFAPreTrainedModel
 from ..xtreme.tasks import Task, get_task
 from .arguments import AUTO_LAYER, RunArguments
@@ -42,7 +42,7 @@ def check_model(arguments: RunArguments) -> None:
     try:
         DLFAConfig(encoder_config=encoder_config, **model_arguments(arguments, get_task(arguments.task)))
     except (ValueError, TypeError, AttributeError) as error:
-        raise _one_line("cannot build the model", error) from error
+        raise InputError(f"cannot build the model: {one_line(error)}") from error
 
 
 def encoder_layers(name: str, revision: str | None = None) -> int:
@@ -58,7 +58,7 @@ def _encoder_config(name: str, revision: str | None) -> PreTrainedConfig:
     try:
         config = AutoConfig.from_pretrained(resolve_encoder(name), revision=revision, trust_remote_code=False)
     except (ValueError, OSError) as error:
-        raise _one_line(f"cannot open the encoder {name}", error) from error
+        raise InputError(f"cannot open the encoder {name}: {one_line(error)}") from error
     if config.model_type == DLFAConfig.model_type:
         raise InputError(f"{name} is a DLFA checkpoint: --model_name_or_path expects a plain encoder")
     return config
@@ -90,14 +90,10 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
             config.dtype = model.dtype
             model = fused.to(model.dtype).eval()
     except (ValueError, OSError) as error:
-        raise _one_line("cannot build the model", error) from error
+        raise InputError(f"cannot build the model: {one_line(error)}") from error
     # It is saved with the model, and a path on this machine helps nobody.
     name = EMBEDDED_HUB_ID if arguments.model_name_or_path == EMBEDDED else short_name(arguments.model_name_or_path)
     model.config.encoder_config._name_or_path = name
     if arguments.freeze_embeddings:
         model.get_input_embeddings().requires_grad_(False)
     return model
-
-
-def _one_line(what: str, error: Exception) -> InputError:
-    return InputError(f"{what}: {' '.join(str(error).split())}")

@@ -128,7 +128,11 @@ def test_all_layers_start_as_their_runs(parsed):
     [
         ("udpos", "--gradient_accumulation_steps 2 --num_train_epochs 6 --head_learning_rate 1e-2"),
         ("udpos", "--num_train_epochs 4 --head_learning_rate 1e-2 --fusion_learning_rate 5e-2"),
-        ("xnli", "--freeze_embeddings --bf16 true --gradient_checkpointing true"),
+        (
+            "panx",
+            "--freeze_embeddings --bf16 true --gradient_checkpointing true --num_train_epochs 6 "
+            "--head_learning_rate 1e-2",
+        ),
     ],
 )
 def test_scouting_one_layer_is_its_run(parsed, tiny_dropout_encoder: str, task: str, flags: str):
