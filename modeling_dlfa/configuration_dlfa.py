@@ -9,12 +9,21 @@ from transformers.activations import ACT2FN
 
 
 # What a saved `config.json` tells the Auto classes. `save_pretrained` alone would name only the class being saved.
+# Where a parser was saved, `AutoModel` opens the parser (`auto_map`).
 AUTO_MAP = {
     "AutoConfig": "configuration_dlfa.DLFAConfig",
     "AutoModel": "modeling_dlfa.DLFAModel",
     "AutoModelForSequenceClassification": "modeling_dlfa.DLFAForSequenceClassification",
     "AutoModelForTokenClassification": "modeling_dlfa.DLFAForTokenClassification",
 }
+
+PARSER = "DLFAForDependencyParsing"
+
+
+def auto_map(architectures: list[str]) -> dict[str, str]:
+    """The Auto classes' entries for a checkpoint of these architectures. Parsers have no Auto class of their own."""
+    return {**AUTO_MAP, "AutoModel": f"modeling_dlfa.{PARSER}"} if PARSER in architectures else dict(AUTO_MAP)
+
 
 FUSION_NAMES = ("aif", "sum", "concat", "scalar_mix", "layer", "none")
 
@@ -56,11 +65,14 @@ class DLFAConfig(PreTrainedConfig):
         pooling: how a sequence becomes one vector: its first token (`"cls"`, as XTREME) or the mean over its real
             tokens (`"mean"`).
         classifier_dropout: dropout in the heads. Default: the encoder's `classifier_dropout`, else its hidden dropout.
+        parser_arc_size: width of a word's representation as a dependent, and as a head, in the parser (500 in Dozat
+            and Manning 2017, arXiv 1611.01734; 256 for fine-tuning is our choice).
+        parser_relation_size: the same for the relation between the two (100 in Dozat and Manning; 128 is our choice).
         kwargs: every other `PreTrainedConfig` argument (`num_labels`, `id2label`, `problem_type`, ...).
 
     Raises:
         ValueError: an unknown choice, a fusion layer outside the encoder, a width that `aif_reduction` does not
-            divide, or a misspelt argument.
+            divide, a parser without width, or a misspelt argument.
     """
 
     model_type = "dlfa"
@@ -79,6 +91,8 @@ class DLFAConfig(PreTrainedConfig):
     gate_bias: float = 4.0
     pooling: str = "cls"
     classifier_dropout: float | None = None
+    parser_arc_size: int = 256
+    parser_relation_size: int = 128
 
     def __post_init__(self, **kwargs):
         self.check_spelling(kwargs)
@@ -91,8 +105,15 @@ class DLFAConfig(PreTrainedConfig):
             self.fusion_layer = None
         elif self.fusion_layer is None:
             self.fusion_layer = self.num_encoder_layers * 2 // 3
-        super().__post_init__(**{**kwargs, "auto_map": dict(AUTO_MAP)})
+        self.architectures = self.architectures or []  # AutoModel goes through them, where a model was saved or not
+        super().__post_init__(**{**kwargs, "auto_map": auto_map(self.architectures)})
         self.validate_fusion()
+        self.validate_parser()
+
+    def save_pretrained(self, save_directory, *args, **kwargs):
+        """As every `save_pretrained`. The configuration may have come from a checkpoint of another head."""
+        self.auto_map = auto_map(self.architectures or [])
+        return super().save_pretrained(save_directory, *args, **kwargs)
 
     @staticmethod
     def check_spelling(names: Iterable[str]):
@@ -125,6 +146,13 @@ class DLFAConfig(PreTrainedConfig):
         width = self.encoder_config.hidden_size
         if self.fusion == "aif" and (self.aif_reduction < 1 or width % self.aif_reduction):
             raise ValueError(f"aif_reduction={self.aif_reduction}: expected a divisor of the hidden size {width}")
+
+    def validate_parser(self):
+        """Check the sizes of the parser, as `validate_fusion` checks the fusion."""
+        for field in ("parser_arc_size", "parser_relation_size"):
+            value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{field}={value!r}: expected a whole number above 0")
 
     def get_text_config(self, *args, **kwargs) -> PreTrainedConfig:
         """The encoder's configuration: hidden size, vocabulary size and depth are read there."""

@@ -1,18 +1,21 @@
 """DLFA: fuse one lower layer of a pretrained encoder with its last layer (Chen et al. 2022, arXiv 2205.08497).
 
-Shapes: B batch, T tokens, E hidden size, L layers, C labels. x = `hidden_states[L]`, y = `hidden_states[k]`.
+Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels. x = `hidden_states[L]`, y = `hidden_states[k]`.
 """
 
 import inspect
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.activations import ACT2FN
 from transformers.modeling_outputs import BaseModelOutput, SequenceClassifierOutput, TokenClassifierOutput
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 from transformers.utils import output_capturing
+from transformers.utils.generic import ModelOutput
 
 from .configuration_dlfa import DLFAConfig
 
@@ -222,6 +225,10 @@ class DLFAPreTrainedModel(PreTrainedModel):
         elif isinstance(module, ScalarMix):
             nn.init.constant_(module.logit, bias if identity else 0.0)
             nn.init.ones_(module.scale)
+        elif isinstance(module, ParserLinear):
+            nn.init.xavier_uniform_(module.weight)
+        elif isinstance(module, BiaffineParser):
+            nn.init.normal_(module.root, std=getattr(self.config.encoder_config, "initializer_range", None) or 0.02)
 
     @classmethod
     def from_encoder(cls, encoder_name_or_path: str, **kwargs: Any):
@@ -524,6 +531,189 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
         return output if return_dict else output.to_tuple()
 
 
+class ParserLinear(nn.Linear):
+    """A map of the parser; a class of its own because it starts differently (`_init_weights`).
+
+    Two representations and a matrix are multiplied into a score: with the encoder's small start it would learn slowly.
+    """
+
+
+class BiaffineParser(nn.Module):
+    """Scores of every arc between two words, and of every relation that it may have (Dozat and Manning 2017).
+
+    A word has four small representations: as dependent and as head, for arcs and for relations. With d and h those of
+    a dependent and a possible head, an arc scores d U h + u h and relation c of it d U_c h + u_c h + v_c d + b_c.
+    The root is a learned vector that stands before the words; the activation is our choice.
+    """
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        width, arc, relation = config.encoder_config.hidden_size, config.parser_arc_size, config.parser_relation_size
+
+        def perceptron(size: int) -> nn.Sequential:
+            return nn.Sequential(ParserLinear(width, size), nn.LeakyReLU(0.1), head_dropout(config))
+
+        self.root = nn.Parameter(torch.empty(width))
+        self.arc_dependent, self.arc_head = perceptron(arc), perceptron(arc)
+        self.relation_dependent, self.relation_head = perceptron(relation), perceptron(relation)
+        # A biaffine score is linear in h; these two maps make its coefficients out of d.
+        self.arc = ParserLinear(arc, arc)
+        self.relation = ParserLinear(relation, config.num_labels * (relation + 1))  # pyright: ignore
+        self.num_labels = config.num_labels
+
+    def forward(
+        self, words: torch.Tensor, mask: torch.Tensor, heads: torch.LongTensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score arcs and relations.
+
+        Args:
+            words: (B, W, E).
+            mask: (B, W), true at words, false at padding.
+            heads: (B, W), 0 (the root) to W. With it relations are scored at these heads only.
+
+        Returns:
+            arcs (B, W, W + 1), the lowest number of their type where the head is padding; relations
+            (B, W, W + 1, C), or with `heads` (B, W, C).
+        """
+        candidates = torch.cat((self.root.expand(len(words), 1, -1), words), dim=1)  # (B, W + 1, E)
+        arcs = self.arc(self.arc_dependent(words)) @ self.arc_head(candidates).transpose(1, 2)
+        possible = torch.cat((torch.ones_like(mask[:, :1]), mask), dim=1).unsqueeze(1)  # (B, 1, W + 1)
+        arcs = arcs.masked_fill(~possible, torch.finfo(arcs.dtype).min)
+
+        coefficients = self.relation(self.relation_dependent(words))
+        coefficients = coefficients.unflatten(-1, (self.num_labels, -1))  # (B, W, C, R + 1): of h, and what is without
+        factors, constants = coefficients[..., :-1], coefficients[..., -1]
+        relation_heads = self.relation_head(candidates)  # (B, W + 1, R)
+        if heads is None:
+            relations = torch.einsum("bwcr,bhr->bwhc", factors, relation_heads) + constants.unsqueeze(2)
+        else:
+            relation_heads = gather_positions(relation_heads, heads)  # (B, W, R)
+            relations = torch.einsum("bwcr,bwr->bwc", factors, relation_heads) + constants
+        return arcs, relations
+
+
+def gather_positions(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """The states (B, T, E) at positions (B, W) -> (B, W, E)."""
+    return states.gather(1, positions.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
+
+
+@dataclass
+class DependencyParserOutput(ModelOutput):
+    """What `DLFAForDependencyParsing` returns.
+
+    Args:
+        loss: with labels; the mean of the cross entropies of arcs and of relations at the right heads.
+        arc_logits: (B, W, W + 1), how well each word fits as the head of a word; 0 is the root, j is word j, counted
+            from 1. Padding has the lowest number of the type.
+        relation_logits: (B, W, W + 1, C), of the relations of each such arc; None in training with labels.
+        hidden_states, attentions: the encoder's own, where asked for.
+    """
+
+    loss: torch.Tensor | None = None
+    arc_logits: torch.Tensor | None = None
+    relation_logits: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+    attentions: tuple[torch.Tensor, ...] | None = None
+
+
+class DLFAForDependencyParsing(DLFAPreTrainedModel):
+    """DLFA with a biaffine dependency parser of words. It scores; the tree of the best score is for the caller."""
+
+    def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
+        super().__init__(config)
+        config.validate_parser()
+        self.dlfa = DLFAModel(config, encoder=encoder)
+        self.parser = BiaffineParser(config)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.LongTensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        inputs_embeds: torch.FloatTensor | None = None,
+        word_positions: torch.LongTensor | None = None,
+        labels: torch.LongTensor | None = None,
+        output_hidden_states: bool | int | list[int] | None = None,
+        return_dict: bool | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        **kwargs: Any,
+    ) -> DependencyParserOutput | tuple:
+        """Score the dependencies between words.
+
+        Args:
+            word_positions: (B, W), the token that stands for each word, usually its first; -1 is padding, after the
+                words.
+            labels: (B, W, 2), of each word its head (0 is the root, j is word j, counted from 1) and its relation's
+                index; -100 where it is not scored.
+            num_items_in_batch: labels, two for a word, in all accumulated batches, given by the Trainer; the loss is
+                then the sum divided by it.
+
+        Returns:
+            `DependencyParserOutput`. Other arguments: `DLFAModel.forward`.
+
+        Raises:
+            ValueError: `word_positions` is missing.
+        """
+        if word_positions is None:
+            raise ValueError(
+                "a dependency parser needs word_positions, (B, W): which token stands for each word, -1 at padding"
+            )
+        outputs = self.dlfa(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            position_ids=position_ids,
+            inputs_embeds=inputs_embeds,
+            output_hidden_states=output_hidden_states,
+            return_dict=True,
+            **kwargs,
+        )
+        words = gather_positions(outputs.last_hidden_state, word_positions.clamp(min=0))  # (B, W, E)
+        mask = word_positions >= 0  # (B, W)
+
+        loss = None
+        if labels is None:
+            arc_logits, relation_logits = self.parser(words, mask)
+        else:
+            gold = labels[..., 0].clamp(min=0)  # (B, W)
+            if self.training:  # the scores of all arcs' relations are large, and only these are needed
+                relation_logits = None
+                arc_logits, gold_logits = self.parser(words, mask, gold)
+            else:
+                arc_logits, relation_logits = self.parser(words, mask)
+                index = gold[..., None, None].expand(-1, -1, 1, relation_logits.shape[-1])
+                gold_logits = relation_logits.gather(2, index).squeeze(2)  # (B, W, C)
+            loss = parsing_loss(arc_logits, gold_logits, labels, num_items_in_batch)
+        output = DependencyParserOutput(loss, arc_logits, relation_logits, outputs.hidden_states, outputs.attentions)
+        return_dict = self.config.return_dict if return_dict is None else return_dict
+        return output if return_dict else output.to_tuple()
+
+
+def parsing_loss(
+    arc_logits: torch.Tensor,
+    relation_logits: torch.Tensor,
+    labels: torch.Tensor,
+    num_items_in_batch: torch.Tensor | int | None,
+) -> torch.Tensor:
+    """The mean of two cross entropies.
+
+    Args:
+        arc_logits: (B, W, W + 1).
+        relation_logits: (B, W, C), at the right heads.
+        labels, num_items_in_batch: as in `DLFAForDependencyParsing.forward`.
+    """
+    heads = labels[..., 0]
+    relations = labels[..., 1].masked_fill(heads < 0, -100)  # without its head, a relation was scored at another one
+    if num_items_in_batch is None:
+        num_items_in_batch = ((heads >= 0).sum() + (relations >= 0).sum()).clamp(min=1)
+    of_arcs = F.cross_entropy(arc_logits.float().flatten(0, 1), heads.flatten(), reduction="sum")
+    of_relations = F.cross_entropy(relation_logits.float().flatten(0, 1), relations.flatten(), reduction="sum")
+    return (of_arcs + of_relations) / num_items_in_batch
+
+
 DLFAModel.register_for_auto_class("AutoModel")
+DLFAForDependencyParsing.register_for_auto_class("AutoModel")  # there is no Auto class of its own
 DLFAForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
 DLFAForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")

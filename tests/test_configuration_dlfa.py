@@ -4,7 +4,7 @@ import pytest
 from transformers import AutoConfig, BertConfig, CLIPConfig
 
 from modeling_dlfa import DLFAConfig
-from modeling_dlfa.configuration_dlfa import AUTO_MAP
+from modeling_dlfa.configuration_dlfa import AUTO_MAP, PARSER
 
 
 def test_default_construction():
@@ -51,6 +51,9 @@ def test_encoder_is_seen_through_the_wrapper(family, tiny_config):
         ({"aif_reduction": 4.0}, "aif_reduction=4.0: expected a whole number"),
         ({"aif_reduction": 5}, "aif_reduction=5: expected a divisor of the hidden size 32"),
         ({"aif_reduction": 0}, "aif_reduction=0: expected a divisor of the hidden size 32"),
+        ({"parser_arc_size": 0}, "parser_arc_size=0: expected a whole number above 0"),
+        ({"fusion": "none", "parser_arc_size": 1.5}, "parser_arc_size=1.5: expected a whole number above 0"),
+        ({"parser_relation_size": True}, "parser_relation_size=True: expected a whole number above 0"),
         ({"fusion_layr": 1}, "DLFAConfig has no argument 'fusion_layr'; did you mean 'fusion_layer'?"),
         ({"aif_reductoin": 2}, "DLFAConfig has no argument 'aif_reductoin'; did you mean 'aif_reduction'?"),
     ],
@@ -103,6 +106,8 @@ def test_round_trip(family, tiny_config, tmp_path):
         gate_bias=1.5,
         pooling="mean",
         classifier_dropout=0.25,
+        parser_arc_size=16,
+        parser_relation_size=8,
         id2label={0: "O", 1: "B-PER", 2: "I-PER"},
         problem_type="single_label_classification",
     )
@@ -130,6 +135,17 @@ def test_saved_config_names_every_auto_class(tiny_config, tmp_path):
         "AutoModelForSequenceClassification",
         "AutoModelForTokenClassification",
     }
+
+
+def test_auto_map_follows_what_is_saved(tiny_config, tmp_path):
+    """As where a parser's configuration is used for another head: `save_pretrained` of a model names it first."""
+    config = DLFAConfig(encoder_config=tiny_config())
+    parser = {**AUTO_MAP, "AutoModel": f"modeling_dlfa.{PARSER}"}
+    for saved, expected in (([PARSER], parser), (["DLFAForTokenClassification"], AUTO_MAP), (None, AUTO_MAP)):
+        config.architectures = saved
+        config.save_pretrained(tmp_path)
+        assert json.loads((tmp_path / "config.json").read_text())["auto_map"] == config.auto_map == expected
+        assert DLFAConfig.from_pretrained(tmp_path).auto_map == expected  # pyright: ignore
 
 
 def test_auto_map_is_not_shared_between_configurations(tiny_config):

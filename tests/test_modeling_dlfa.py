@@ -17,7 +17,13 @@ from transformers import (
     TrainingArguments,
 )
 
-from modeling_dlfa import DLFAConfig, DLFAForSequenceClassification, DLFAForTokenClassification, DLFAModel
+from modeling_dlfa import (
+    DLFAConfig,
+    DLFAForDependencyParsing,
+    DLFAForSequenceClassification,
+    DLFAForTokenClassification,
+    DLFAModel,
+)
 from modeling_dlfa.modeling_dlfa import (
     AIF,
     ConcatFusion,
@@ -28,12 +34,13 @@ from modeling_dlfa.modeling_dlfa import (
 )
 
 
-CLASSES = (DLFAModel, DLFAForSequenceClassification, DLFAForTokenClassification)
+CLASSES = (DLFAModel, DLFAForSequenceClassification, DLFAForTokenClassification, DLFAForDependencyParsing)
 HEADS = CLASSES[1:]
 AUTO_CLASSES = {
     DLFAModel: AutoModel,
     DLFAForSequenceClassification: AutoModelForSequenceClassification,
     DLFAForTokenClassification: AutoModelForTokenClassification,
+    DLFAForDependencyParsing: AutoModel,
 }
 # Families of which Transformers keeps only the hidden states asked for; the others always compute all.
 SELECTIVE = ("bert", "xlm-roberta", "distilbert", "modernbert", "electra")
@@ -51,6 +58,7 @@ VARIANTS = {
 }
 by_class = pytest.mark.parametrize("model_class", CLASSES, ids=lambda c: c.__name__)
 by_head = pytest.mark.parametrize("head", HEADS, ids=lambda c: c.__name__)
+by_token_head = pytest.mark.parametrize("head", HEADS[1:], ids=lambda c: c.__name__)
 by_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
@@ -70,9 +78,10 @@ def randomize(module: nn.Module) -> Any:
 
 def build(model_class, encoder_config, **kwargs) -> Any:
     """A model in evaluation mode, whose fusion and head (not the encoder) have random weights."""
-    model = model_class(DLFAConfig(encoder_config=encoder_config, **{"num_labels": 3, **kwargs})).eval()
+    arguments = {"num_labels": 3, "parser_arc_size": 12, "parser_relation_size": 6, **kwargs}
+    model = model_class(DLFAConfig(encoder_config=encoder_config, **arguments)).eval()
     for name, module in model.named_modules():
-        if name.split(".")[-1] in ("fusion", "classifier"):
+        if name.split(".")[-1] in ("fusion", "classifier", "parser"):
             randomize(module)
     return model
 
@@ -90,6 +99,29 @@ def batch(lengths=(5, 9, 7), width=None) -> dict[str, torch.Tensor]:
         input_ids[row, :length] = torch.randint(5, 64, (length,))
         mask[row, :length] = 1
     return {"input_ids": input_ids, "attention_mask": mask}
+
+
+def batch_for(model_class, lengths=(5, 9, 7), labelled=False) -> dict[str, torch.Tensor]:
+    """A batch as `batch`; a parser's words are the tokens between the first and the last. Labels: three classes."""
+    inputs = batch(lengths)
+    rows, width = inputs["input_ids"].shape
+    sizes = {DLFAForSequenceClassification: (rows,), DLFAForTokenClassification: (rows, width)}
+    if model_class is DLFAForDependencyParsing:
+        inputs["word_positions"] = torch.full((rows, width - 2), -1)
+        for row, length in enumerate(lengths):
+            inputs["word_positions"][row, : length - 2] = torch.arange(1, length - 1)
+        if labelled:
+            heads = torch.stack([torch.randint(0, length - 1, (width - 2,)) for length in lengths])
+            inputs["labels"] = torch.stack((heads, torch.randint(0, 3, heads.shape)), dim=-1)
+            inputs["labels"][inputs["word_positions"] < 0] = -100
+    elif labelled and model_class is not DLFAModel:
+        inputs["labels"] = torch.randint(0, 3, sizes[model_class])
+    return inputs
+
+
+def logits_of(outputs) -> torch.Tensor:
+    """The scores of classes; a parser's of relations."""
+    return outputs.relation_logits if "relation_logits" in outputs else outputs.logits
 
 
 def close(actual, expected, tolerance=1e-5):
@@ -361,12 +393,17 @@ def test_padding_changes_no_training_step(head, pooling, tiny_config):
     arguments = {"fusion_layer": 1, "aif_norm": "batch", "pooling": pooling}
     model = build(head, tiny_config(**changes), **arguments).train()
     other = copy.deepcopy(model)
-    narrow = batch()
-    wide = {name: F.pad(tensor, (0, 6), value=1 - (name == "attention_mask")) for name, tensor in narrow.items()}
-    assert not wide["attention_mask"][:, 9:].any() and (wide["input_ids"][:, 9:] == 1).all()
+    narrow = batch_for(head)
+    padding = {"attention_mask": 0, "input_ids": 1, "word_positions": -1}
+    wide = {name: F.pad(tensor, (0, 6), value=padding[name]) for name, tensor in narrow.items()}
     for _ in range(2):
-        expected, actual = model(**narrow).logits, other(**wide).logits
-        if expected.dim() == 3:
+        expected, actual = logits_of(model(**narrow)), logits_of(other(**wide))
+        if head is DLFAForDependencyParsing:
+            assert actual.shape == (3, 13, 14, 3)
+            known = narrow["word_positions"] >= 0
+            pairs = known[:, :, None] & F.pad(known, (1, 0), value=True)[:, None, :]
+            expected, actual = expected[pairs], actual[:, :7, :8][pairs]
+        elif expected.dim() == 3:
             real = narrow["attention_mask"].bool()
             expected, actual = expected[real], actual[:, :9][real]
         close(actual, expected)
@@ -414,14 +451,15 @@ def test_fusion_none_captures_nothing(family, tiny_config):
 @pytest.mark.parametrize("variant", ["aif", "none"])
 @pytest.mark.parametrize(
     "model_class, can_select",
-    [(DLFAModel, True), (DLFAModel, False), (DLFAForSequenceClassification, True), (DLFAForTokenClassification, True)],
+    [(DLFAModel, False), *((model_class, True) for model_class in CLASSES)],
 )
 @torch.no_grad()
 def test_hidden_states_are_those_asked_for(family, model_class, can_select, variant, tiny_config, monkeypatch):
     monkeypatch.setattr(f"{DLFAModel.__module__}.CAN_SELECT_STATES", can_select)  # False: before Transformers 5.23
     model = build(model_class, tiny_config(family), **{"fusion_layer": 1, **VARIANTS[variant]})
-    inputs = batch()
-    states = model.base_model.encoder(**inputs, output_hidden_states=True).hidden_states
+    inputs = batch_for(model_class)
+    encoder_inputs = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    states = model.base_model.encoder(**encoder_inputs, output_hidden_states=True).hidden_states
     requests = {
         True: {0, 1, 2, 3},
         0: {0},
@@ -467,20 +505,14 @@ def test_attentions_are_the_encoders(family, model_class, tiny_config):
 @torch.no_grad()
 def test_tuples_hold_the_same(model_class, tiny_config):
     model = build(model_class, tiny_config(), fusion_layer=1, attn_implementation="eager")
-    inputs = {**batch(), "output_hidden_states": True, "output_attentions": True}
-    if model_class is not DLFAModel:
-        sequence = model_class is DLFAForSequenceClassification
-        inputs["labels"] = torch.randint(0, 3, (3,) if sequence else (3, 9))
+    inputs = {**batch_for(model_class, labelled=True), "output_hidden_states": True, "output_attentions": True}
     expected = model(**inputs)
     actual = model(**inputs, return_dict=False)
     model.config.return_dict = False
     configured = model(**inputs)
     assert type(actual) is type(configured) is tuple
-    assert [*expected] == [
-        *(["last_hidden_state"] if model_class is DLFAModel else ["loss", "logits"]),
-        "hidden_states",
-        "attentions",
-    ]
+    first = {DLFAModel: ["last_hidden_state"], DLFAForDependencyParsing: ["loss", "arc_logits", "relation_logits"]}
+    assert [*expected] == [*first.get(model_class, ["loss", "logits"]), "hidden_states", "attentions"]
     assert len(actual) == len(configured) == len(expected)
     for one, other, value in zip(actual, configured, expected.to_tuple()):
         for a, b, v in zip(*(value if isinstance(value, tuple) else (value,) for value in (one, other, value))):
@@ -491,10 +523,10 @@ def test_tuples_hold_the_same(model_class, tiny_config):
 @torch.no_grad()
 def test_inputs_embeds_replace_input_ids(family, head, tiny_config):
     model = build(head, tiny_config(family), fusion_layer=0, pooling="mean")
-    inputs = batch((9, 9))
-    expected = model(**inputs).logits
+    inputs = batch_for(head, (9, 9))
+    expected = logits_of(model(**inputs))
     embeds = model.get_input_embeddings()(inputs.pop("input_ids"))
-    close(model(**inputs, inputs_embeds=embeds).logits, expected)
+    close(logits_of(model(**inputs, inputs_embeds=embeds)), expected)
 
 
 @pytest.mark.parametrize("name", ["token_type_ids", "position_ids"])
@@ -659,7 +691,7 @@ def test_saved_model_opens_the_same(family, model_class, tiny_config, tmp_path):
     model.save_pretrained(tmp_path)
     files = {"config.json", "model.safetensors", "configuration_dlfa.py", "modeling_dlfa.py"}
     assert {path.name for path in tmp_path.iterdir()} == files
-    inputs = batch()
+    inputs = batch_for(model_class)
     for opener in (model_class, AUTO_CLASSES[model_class]):  # no trust_remote_code: the package registered its classes
         loaded = opener.from_pretrained(tmp_path)
         assert type(loaded) is model_class
@@ -696,7 +728,8 @@ def test_base_and_heads_open_each_other(tiny_config, tmp_path):
             same_weights(loaded.base_model, saved.base_model)
             if source is DLFAModel or target is DLFAModel:
                 missing = {name.split(".")[0] for name in info["missing_keys"]}
-                assert missing == (set() if target is DLFAModel else {"classifier"})
+                new = {DLFAModel: set(), DLFAForDependencyParsing: {"parser"}}.get(target, {"classifier"})
+                assert missing == new
 
 
 @by_head
@@ -706,7 +739,7 @@ def test_another_number_of_labels(head, tiny_config, tmp_path):
     with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
         head.from_pretrained(tmp_path, num_labels=5)
     loaded = head.from_pretrained(tmp_path, num_labels=5, ignore_mismatched_sizes=True)
-    assert loaded(**batch()).logits.shape[-1] == 5
+    assert logits_of(loaded(**batch_for(head))).shape[-1] == 5
     same_weights(loaded.dlfa, model.dlfa)
 
 
@@ -785,8 +818,8 @@ def test_token_head(tiny_config):
 @by_head
 def test_head_dropout(head, given, family, changes, rate, tiny_config):
     model = head(DLFAConfig(encoder_config=tiny_config(family, **changes), classifier_dropout=given))
-    dropout = model.dropout if head is DLFAForTokenClassification else model.classifier.dropout
-    assert dropout.p == rate
+    of_head = (module for name, module in model.named_modules() if not name.startswith("dlfa."))
+    assert {module.p for module in of_head if isinstance(module, nn.Dropout)} == {rate}
 
 
 def labels_for(problem: str) -> torch.Tensor:
@@ -888,10 +921,10 @@ def test_training_reaches_every_weight(family, head, variant, encoder_folder):
     """From the identity start, the last maps of AIF move first; after one step everything has a gradient."""
     model = head.from_encoder(encoder_folder(family), num_labels=3, **{"fusion_layer": 1, **VARIANTS[variant]}).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    labels = torch.randint(0, 3, (3,) if head is DLFAForSequenceClassification else (3, 9))
+    inputs = batch_for(head, labelled=True)
     for _ in range(2):
         optimizer.zero_grad()
-        model(**batch(), labels=labels).loss.backward()
+        model(**inputs).loss.backward()
         optimizer.step()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -913,28 +946,39 @@ def test_embeddings_can_be_frozen(family, encoder_folder):
 @pytest.mark.parametrize(
     "family, reentrant", [*((family, False) for family in (*SELECTIVE, "deberta-v2", "rembert")), ("bert", True)]
 )
-def test_activation_checkpointing_gives_the_same_gradients(family, reentrant, tiny_config):
-    model = build(DLFAForTokenClassification, tiny_config(family), fusion_layer=1)
+@by_token_head
+def test_activation_checkpointing_gives_the_same_gradients(family, reentrant, head, tiny_config):
+    model = build(head, tiny_config(family), fusion_layer=1)
     checkpointed = copy.deepcopy(model)
     checkpointed.activation_checkpointing_enable({"use_reentrant": reentrant})
     assert checkpointed.is_activation_checkpointing
-    inputs, labels = batch(), torch.randint(0, 3, (3, 9))
+    inputs = batch_for(head, labelled=True)
     for one in (model, checkpointed):
         torch.manual_seed(1)  # the same dropout
-        one.train()(**inputs, labels=labels).loss.backward()
+        one.train()(**inputs).loss.backward()
     for (name, parameter), expected in zip(checkpointed.named_parameters(), model.parameters()):
         assert parameter.grad is not None, name
         close(parameter.grad, expected.grad)
 
 
-@pytest.mark.parametrize("family, fusion", [("bert", "aif"), ("xlm-roberta", "scalar_mix"), ("modernbert", "none")])
-def test_compiles_without_graph_breaks(family, fusion, tiny_config):
+@pytest.mark.parametrize(
+    "family, fusion, head, training",
+    [
+        ("bert", "aif", DLFAForTokenClassification, False),
+        ("xlm-roberta", "scalar_mix", DLFAForTokenClassification, False),
+        ("modernbert", "none", DLFAForTokenClassification, False),
+        ("bert", "aif", DLFAForDependencyParsing, True),  # which computes less in training
+        ("xlm-roberta", "none", DLFAForDependencyParsing, False),
+    ],
+)
+def test_compiles_without_graph_breaks(family, fusion, head, training, tiny_config):
     torch.compiler.reset()
-    model = build(DLFAForTokenClassification, tiny_config(family), fusion=fusion, fusion_layer=1)
-    inputs, labels = batch(), torch.randint(0, 3, (3, 9))
+    changes = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0}
+    model = build(head, tiny_config(family, **changes), fusion=fusion, fusion_layer=1).train(training)
+    inputs = batch_for(head, labelled=True)
     fresh = copy.deepcopy(model)  # nothing ran eagerly before
-    loss = torch.compile(fresh, fullgraph=True, backend="eager")(**inputs, labels=labels).loss
-    expected = model(**inputs, labels=labels).loss
+    loss = torch.compile(fresh, fullgraph=True, backend="eager")(**inputs).loss
+    expected = model(**inputs).loss
     close(loss, expected)
     loss.backward()
     expected.backward()
@@ -964,8 +1008,9 @@ def test_embeddings_can_be_resized(family, head, tiny_config, tmp_path):
     assert model.config.encoder_config.vocab_size == 70
     model.save_pretrained(tmp_path)
     same_weights(head.from_pretrained(tmp_path), model)
-    input_ids = torch.full((1, 4), 69)
-    assert model(input_ids).logits.isfinite().all()
+    inputs = batch_for(head, (4,))
+    inputs["input_ids"].fill_(69)
+    assert logits_of(model(**inputs)).isfinite().all()
 
 
 def test_attention_can_be_switched(tiny_config):

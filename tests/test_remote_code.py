@@ -12,7 +12,13 @@ import pytest
 import torch
 from transformers import BertTokenizer
 
-from modeling_dlfa import DLFAConfig, DLFAForSequenceClassification, DLFAForTokenClassification, DLFAModel
+from modeling_dlfa import (
+    DLFAConfig,
+    DLFAForDependencyParsing,
+    DLFAForSequenceClassification,
+    DLFAForTokenClassification,
+    DLFAModel,
+)
 from modeling_dlfa.configuration_dlfa import AUTO_MAP
 
 
@@ -22,11 +28,13 @@ CLASSES = {
     "AutoModelForSequenceClassification": DLFAForSequenceClassification,
     "AutoModelForTokenClassification": DLFAForTokenClassification,
 }
+SAVERS = {**CLASSES, "parser": DLFAForDependencyParsing}  # folder -> what is saved there
 SAVED = {"config.json", "model.safetensors", "configuration_dlfa.py", "modeling_dlfa.py"}
 LABELS = ["O", "B-PER", "I-PER"]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat"]
 
-# What the fresh process runs. In its folder it finds one model for each of the Auto classes, named after it.
+# What the fresh process runs. In its folder it finds one model for each of the Auto classes, named after it, and a
+# parser, which AutoModel opens.
 PROGRAM = """
 import json, sys
 from pathlib import Path
@@ -46,16 +54,24 @@ def opened(auto, folder, **kwargs):
 
 @torch.no_grad()
 def outputs(model):
-    return model.eval()(**inputs)[0]
+    words = {"word_positions": torch.tensor([[1, 3, 4, 7], [2, 3, 5, -1], [4, 5, -1, -1]])}
+    return model.eval()(**inputs, **(words if hasattr(model, "parser") else {}))[0]
 
 
-for saved in autos:
+for saved in (*autos, "parser"):
     for auto in autos:
         model, info = opened(auto, root / saved, output_loading_info=True)
         tensors[f"{saved} {auto}"] = outputs(model)
         report[f"{saved} {auto}"] = [type(model).__module__, type(model).__name__, sorted(info["missing_keys"])]
-    opened(saved, root / saved).save_pretrained(root / f"{saved} again")
-    tensors[f"{saved} again"] = outputs(opened(saved, root / f"{saved} again"))
+    own = "AutoModel" if saved == "parser" else saved
+    opened(own, root / saved).save_pretrained(root / f"{saved} again")
+    tensors[f"{saved} again"] = outputs(opened(own, root / f"{saved} again"))
+
+opened("AutoModelForTokenClassification", root / "parser").save_pretrained(root / "tagger of parser")
+parser_config = opened("AutoConfig", root / "parser")
+torch.use_deterministic_algorithms(True)  # fills new memory with NaN
+tensors["fresh root"] = transformers.AutoModel.from_config(parser_config, trust_remote_code=True).parser.root.detach()
+torch.use_deterministic_algorithms(False)
 
 config = opened("AutoConfig", root / "AutoModel")
 report["config"] = [type(config).__module__, config.to_dict()]
@@ -74,7 +90,7 @@ for task, auto in (("text", "AutoModelForSequenceClassification"), ("token", "Au
     run = transformers.pipeline(f"{task}-classification", model=str(root / auto), trust_remote_code=True)
     report[f"{task} pipeline"] = [{key: str(value) for key, value in item.items()} for item in run("the cat sat")]
 
-model_class = type(model)
+model_class = type(opened("AutoModelForTokenClassification", root / "AutoModelForTokenClassification"))
 transformers.BertModel(config.encoder_config).save_pretrained(root / "plain")
 try:
     model_class.from_pretrained(root / "plain")
@@ -107,16 +123,16 @@ def elsewhere(tiny_config, tmp_path_factory) -> dict[str, Any]:
     inputs["attention_mask"][1:, 6:] = 0
     torch.save(inputs, root / "inputs.pt")
     models = {}
-    for auto, model_class in CLASSES.items():
+    for folder, model_class in SAVERS.items():
         arguments = {"fusion_layer": 1, "aif_norm": "batch", "id2label": dict(enumerate(LABELS))}
         config = DLFAConfig(encoder_config=tiny_config(pad_token_id=0), **arguments)
-        models[auto] = model_class(config).eval()
+        models[folder] = model_class(config).eval()
         with torch.no_grad():
-            for parameter in models[auto].base_model.fusion.parameters():
+            for parameter in models[folder].base_model.fusion.parameters():
                 parameter.normal_(std=0.3)
-        models[auto].save_pretrained(root / auto)
-        assert {path.name for path in (root / auto).iterdir()} == SAVED
-        tokenizer.save_pretrained(root / auto)
+        models[folder].save_pretrained(root / folder)
+        assert {path.name for path in (root / folder).iterdir()} == SAVED
+        tokenizer.save_pretrained(root / folder)
     run_program(root)
     return {
         "root": root,
@@ -137,26 +153,44 @@ def test_logits_are_the_same_elsewhere(elsewhere, auto):
     assert elsewhere["report"]["imported"] == []
 
 
-@pytest.mark.parametrize("auto", CLASSES)
-def test_every_auto_class_opens_what_any_class_saved(elsewhere, auto):
-    with torch.no_grad():
-        expected = elsewhere["models"][auto].base_model(**elsewhere["inputs"])[0]
-    assert torch.equal(elsewhere["tensors"][f"{auto} AutoModel"], expected)
-    for other in CLASSES:
-        _, name, missing = elsewhere["report"][f"{auto} {other}"]
-        assert name == CLASSES[other].__name__
+@pytest.mark.parametrize("saved", SAVERS)
+def test_every_auto_class_opens_what_any_class_saved(elsewhere, saved):
+    if saved != "parser":
+        with torch.no_grad():
+            expected = elsewhere["models"][saved].base_model(**elsewhere["inputs"])[0]
+        assert torch.equal(elsewhere["tensors"][f"{saved} AutoModel"], expected)
+    for auto in CLASSES:
+        _, name, missing = elsewhere["report"][f"{saved} {auto}"]
+        model_class = SAVERS["parser"] if (saved, auto) == ("parser", "AutoModel") else CLASSES[auto]
+        assert name == model_class.__name__
         assert not [key for key in missing if not key.startswith("classifier.")]
-        assert elsewhere["tensors"][f"{auto} {other}"].isfinite().all()
+        assert elsewhere["tensors"][f"{saved} {auto}"].isfinite().all()
 
 
-@pytest.mark.parametrize("auto", CLASSES)
-def test_saved_again_elsewhere(elsewhere, auto):
-    folder = elsewhere["root"] / f"{auto} again"
+def test_a_parser_is_the_same_elsewhere(elsewhere):
+    words = torch.tensor([[1, 3, 4, 7], [2, 3, 5, -1], [4, 5, -1, -1]])
+    with torch.no_grad():
+        expected = elsewhere["models"]["parser"](**elsewhere["inputs"], word_positions=words).arc_logits
+    assert torch.equal(elsewhere["tensors"]["parser AutoModel"], expected)
+    assert elsewhere["report"]["parser AutoModel"][2] == []
+    assert 0.1 < elsewhere["tensors"]["fresh root"].std() < 0.3  # the encoder's initializer_range is 0.2
+
+
+@pytest.mark.parametrize("saved", SAVERS)
+def test_saved_again_elsewhere(elsewhere, saved):
+    folder = elsewhere["root"] / f"{saved} again"
     assert {path.name for path in folder.iterdir()} == SAVED
     for name in ("configuration_dlfa.py", "modeling_dlfa.py"):
         assert (folder / name).read_text() == (PACKAGE / name).read_text()
-    assert json.loads((folder / "config.json").read_text())["auto_map"] == AUTO_MAP
-    assert torch.equal(elsewhere["tensors"][f"{auto} again"], elsewhere["tensors"][f"{auto} {auto}"])
+    parser = {"AutoModel": "modeling_dlfa.DLFAForDependencyParsing"} if saved == "parser" else {}
+    assert json.loads((folder / "config.json").read_text())["auto_map"] == {**AUTO_MAP, **parser}
+    auto = "AutoModel" if saved == "parser" else saved
+    assert torch.equal(elsewhere["tensors"][f"{saved} again"], elsewhere["tensors"][f"{saved} {auto}"])
+
+
+def test_a_tagger_made_from_a_parser_is_no_parser_elsewhere(elsewhere):
+    config = json.loads((elsewhere["root"] / "tagger of parser" / "config.json").read_text())
+    assert config["auto_map"] == AUTO_MAP and config["architectures"] == ["DLFAForTokenClassification"]
 
 
 def test_config_is_the_same_elsewhere(elsewhere):
