@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import random
+import sys
 import tempfile
 from pathlib import Path
 
@@ -114,6 +115,21 @@ def _tagged(task: str, draw: random.Random) -> str:
     return "".join(f"{words[tag]}{draw.randrange(6)}\t{tag}\n" for tag in tags) + "\n"
 
 
+RELATIONS = {"NOUN": "nsubj", "VERB": "conj", "DET": "det", "ADJ": "amod", "PUNCT": "punct"}
+
+
+def _tree(draw: random.Random) -> str:
+    """Every word hangs on the first one, by a relation that its tag decides."""
+    words = TAG_WORDS["udpos"]
+    tags = draw.choices(list(words), k=draw.choice((3, 5, 8)))
+    lines = []
+    for number, tag in enumerate(tags, start=1):
+        relation = RELATIONS[tag] if number > 1 else "root"
+        form, head = f"{words[tag]}{draw.randrange(6)}", min(number - 1, 1)
+        lines.append(f"{number}\t{form}\t_\t{tag}\t_\t_\t{head}\t{relation}\t_\t_\n")
+    return "".join(lines) + "\n"
+
+
 def _pair(task: str, draw: random.Random) -> str:
     label = draw.choice(list(LABEL_WORDS[task]))
     first, second = (" ".join(draw.choices("abcdefgh", k=draw.randrange(1, 6))) for _ in range(2))
@@ -121,15 +137,16 @@ def _pair(task: str, draw: random.Random) -> str:
 
 
 def write_xtreme_folder(root: Path) -> Path:
-    """All four tasks in four languages: training data in English, development and test data in all."""
-    for task in (*TAG_WORDS, *LABEL_WORDS):
+    """XTREME's tasks and trees in four languages: training data in English, development and test data in all."""
+    for task in (*TAG_WORDS, *LABEL_WORDS, "uddep"):
         (root / task).mkdir(parents=True)
-        row = _tagged if task in TAG_WORDS else _pair
+        row = _tagged if task in TAG_WORDS else _pair if task in LABEL_WORDS else lambda _, draw: _tree(draw)
+        suffix = "conllu" if task == "uddep" else "tsv"
         for language in LANGUAGES:
             for split in ("train", "dev", "test") if language == "en" else ("dev", "test"):
                 draw = random.Random(f"{task} {split} {language}")
                 text = "".join(row(task, draw) for _ in range(SIZES[split]))
-                (root / task / f"{split}-{language}.tsv").write_text(text, encoding="utf-8")
+                (root / task / f"{split}-{language}.{suffix}").write_text(text, encoding="utf-8")
     return root
 
 
@@ -189,3 +206,23 @@ def tiny_dropout_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 def xtreme_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small folder in XTREME's layout; not to be written to."""
     return write_xtreme_folder(tmp_path_factory.mktemp("data") / "xtreme")
+
+
+opened: list[str] | None = None  # by the running test; an audit hook cannot be taken away again
+
+
+@pytest.fixture
+def opened_files():
+    """Names of the files that the test has opened so far."""
+
+    def note(event: str, values: tuple):
+        if opened is not None and event == "open" and isinstance(values[0], (str, bytes, Path)):
+            opened.append(str(values[0]))
+
+    global opened
+    if not getattr(sys, "_open_hook", False):
+        sys.addaudithook(note)
+        sys._open_hook = True  # pyright: ignore
+    opened = []
+    yield opened
+    opened = None

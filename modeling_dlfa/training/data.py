@@ -1,6 +1,5 @@
 """What a run reads: the rows of training, development and scoring, encoded, and predictions brought back to rows."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +8,12 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..backbones import resolve_encoder
 from ..errors import InputError
-from ..xtreme.encoding import at_labels, encode, join_tags
+from ..xtreme.encoding import at_labels, complete_trees, encode, join_tags
 from ..xtreme.languages import LANGUAGES
-from ..xtreme.metrics import score
-from ..xtreme.sources import Source, open_source
+from ..xtreme.metrics import majority_predictions, score
+from ..xtreme.sources import LABEL_COLUMNS, Source, open_source
 from ..xtreme.tasks import Task, get_task
+from ..xtreme.trees import half
 from .arguments import RunArguments
 
 
@@ -21,6 +21,7 @@ from .arguments import RunArguments
 READ_BY_PREPARE = (
     *("task", "data", "model_name_or_path", "model_revision", "train_language", "languages", "eval_split"),
     *("max_train_samples", "max_eval_samples", "max_dev_samples", "max_length", "label_piece"),
+    *("train_half", "half_by", "shuffle_labels"),
 )
 
 
@@ -41,33 +42,43 @@ class EvalSet:
 
     @property
     def references(self) -> list:
-        """Gold label ids: one per pair, or a list per sentence."""
-        return self.rows["label" if self.task.kind == "classification" else "tags"][:]
+        """Gold label ids: one per pair, or a list per sentence; for parsing a list of (head, relation id)."""
+        labels = self.rows[LABEL_COLUMNS[self.task.kind]][:]
+        if self.task.kind != "parsing":
+            return labels
+        return [list(zip(*arcs, strict=True)) for arcs in zip(self.rows["heads"][:], labels, strict=True)]
+
+    @property
+    def tokens(self) -> list[list[str]] | None:
+        """Words of each sentence; None for pairs."""
+        return None if self.task.kind == "classification" else self.rows["tokens"][:]
 
     def in_order(self, predictions: np.ndarray, label_ids: np.ndarray) -> list:
-        """The model's predictions (label ids, in the order of `features`) in the shape and order of `references`."""
+        """The model's predictions in the shape and order of `references`.
+
+        Args:
+            predictions: in the order of `features`, label ids; for parsing (N, W, 2) heads and relation ids, as from
+                `trees.decode`.
+            label_ids: the labels in the order and shape in which the Trainer returns them.
+        """
         if self.task.kind == "classification":
             ordered = np.empty_like(predictions)
             ordered[self.features["sentence"][:]] = predictions
             return ordered.tolist()
+        if self.task.kind == "parsing":
+            return complete_trees(self.task, self.features, predictions.tolist(), list(map(len, self.rows["heads"])))
         return join_tags(self.features, at_labels(predictions, label_ids), len(self.rows))
 
     def score(self, predictions: list) -> dict[str, float]:
         return score(self.task, predictions, self.references)
 
     def at_chance(self, scores: dict[str, float]) -> bool:
-        """Whether scores are no better than those of always predicting the most frequent label.
+        """Whether scores are no better than those of always predicting the most frequent label or arc.
 
         Compared by accuracy where the task has it: a constant answer says little in terms of XTREME's POS F1.
         """
-        references = self.references
-        if self.task.kind == "classification":
-            constant = [Counter(references).most_common(1)[0][0]] * len(references)
-        else:
-            tag = Counter(tag for tags in references for tag in tags).most_common(1)[0][0]
-            constant = [[tag] * len(tags) for tags in references]
         metric = "accuracy" if "accuracy" in scores else self.task.metric
-        return scores[metric] <= self.score(constant)[metric]
+        return scores[metric] <= self.score(majority_predictions(self.task, self.references))[metric]
 
 
 @dataclass(frozen=True)
@@ -108,10 +119,15 @@ def load_rows(arguments: RunArguments) -> RunRows:
         loaded = source.load(task, split, language)
         return loaded if limit is None else loaded.select(range(min(limit, len(loaded))))
 
+    train = rows("train", arguments.train_language, arguments.max_train_samples)
+    if arguments.train_half is not None:
+        train = train.select(_half(arguments, source, len(train)))
+    if arguments.shuffle_labels:
+        train = _shuffled(task, train)
     return RunRows(
         task=task,
         source=source,
-        train=rows("train", arguments.train_language, arguments.max_train_samples),
+        train=train,
         development=rows(
             "validation", arguments.train_language, arguments.max_dev_samples or arguments.max_eval_samples
         ),
@@ -119,6 +135,29 @@ def load_rows(arguments: RunArguments) -> RunRows:
             language: rows(arguments.eval_split, language, arguments.max_eval_samples) for language in languages
         },
     )
+
+
+def _half(arguments: RunArguments, source: Source, rows: int) -> list[int]:
+    """Places of the easier or harder half of the first `rows` training sentences of a task made from trees."""
+    task = get_task(arguments.task)
+    if task.rung is None:
+        raise InputError(f"--train_half {arguments.train_half}: {task.name} has no trees; expected a task of uddep")
+    trees = source.load(get_task("uddep"), "train", arguments.train_language).select(range(rows))
+    return half(trees, arguments.train_half, arguments.half_by)  # pyright: ignore[reportArgumentType]
+
+
+def _shuffled(task: Task, rows: Dataset) -> Dataset:
+    """The same rows with their labels dealt out anew, over all words or pairs."""
+    if task.kind == "parsing":
+        raise InputError(f"--shuffle_labels: {task.name} has trees; expected a task with labels of words or pairs")
+    column = LABEL_COLUMNS[task.kind]
+    labels: list = rows[column][:]
+    flat = labels if task.kind == "classification" else [tag for tags in labels for tag in tags]
+    dealt = np.random.default_rng(0).permutation(flat).tolist()
+    if task.kind == "tagging":
+        remaining = iter(dealt)
+        dealt = [[next(remaining) for _ in tags] for tags in labels]
+    return Dataset.from_dict({**{name: rows[name][:] for name in rows.column_names}, column: dealt}, rows.features)
 
 
 def open_tokenizer(arguments: RunArguments) -> PreTrainedTokenizerBase:

@@ -1,18 +1,22 @@
 """From the sources' rows to what an encoder reads: sub-word ids, with a word's label on one of its pieces.
 
 Tagged sentences that are longer than the limit become several rows, as in XTREME, so that every word is scored;
-`join_tags` puts the predictions together again.
+`join_tags` puts the predictions together again. A tree cannot be split: what does not fit is left out, and
+`complete_trees` gives it a head.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from datasets import Dataset, Features, List, Value
 from transformers import DataCollatorForTokenClassification, DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from ..errors import InputError
 from .tasks import Task
+from .trees import UNKNOWN_RELATION
 
 
 LabelPiece = Literal["character", "first"]
@@ -30,19 +34,46 @@ def encode(
     max_length: int,
     label_piece: LabelPiece = "character",
 ) -> Dataset:
-    """`encode_pairs` or `encode_tags`, by the kind of the task."""
+    """`encode_pairs`, `encode_tags` or `encode_trees`, by the kind of the task."""
     if task.kind == "classification":
         return encode_pairs(dataset, tokenizer, max_length)
+    if task.kind == "parsing":
+        return encode_trees(dataset, tokenizer, max_length, label_piece)
     return encode_tags(dataset, tokenizer, max_length, label_piece)
 
 
-def data_collator(
-    task: Task, tokenizer: PreTrainedTokenizerBase
-) -> DataCollatorWithPadding | DataCollatorForTokenClassification:
+def data_collator(task: Task, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
     """The collator that pads a task's encoded rows to the longest of the batch."""
     if task.kind == "classification":
         return DataCollatorWithPadding(tokenizer)
+    if task.kind == "parsing":
+        return DataCollatorForParsing(tokenizer)
     return DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
+
+
+@dataclass
+class DataCollatorForParsing:
+    """Pads rows of `encode_trees`: the inputs as the tokenizer does, words to the most of the batch.
+
+    Returns `word_positions` (B, W) padded with -1 and `labels` (B, W, 2) padded with -100 beside the inputs.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        inputs = [{name: value for name, value in row.items() if name not in _OF_WORDS} for row in rows]
+        batch = dict(DataCollatorWithPadding(self.tokenizer)(inputs))
+        words = max(len(row["word_positions"]) for row in rows)
+        batch["word_positions"] = torch.full((len(rows), words), -1)
+        if "labels" in rows[0]:
+            batch["labels"] = torch.full((len(rows), words, 2), IGNORED)
+        for place, row in enumerate(rows):
+            for name in _OF_WORDS & row.keys():
+                batch[name][place, : len(row[name])] = torch.tensor(row[name])
+        return batch
+
+
+_OF_WORDS = {"word_positions", "labels"}
 
 
 def encode_pairs(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
@@ -94,47 +125,67 @@ def encode_tags(
     Raises:
         InputError: for a slow tokenizer, and a `max_length` that leaves no room beside the special tokens.
     """
-    _check_fast(tokenizer)
-    before, after = _special_tokens(tokenizer)
-    room = max_length - len(before) - len(after)
-    if room < 1:
-        raise InputError(f"max_length {max_length} is too small: expected more than {len(before) + len(after)}")
-
-    sentences: list[list[str]] = dataset["tokens"][:]
-    if _wants_spaces(tokenizer):
-        sentences = [words[:1] + [f" {word}" for word in words[1:]] for words in sentences]
-    pieces_of = _tokenize_words(tokenizer, (word for words in sentences for word in words))
-    blank = _blank_pieces(tokenizer, pieces_of.values()) if label_piece == "character" else frozenset()
-
-    inputs: dict[str, list] = {name: [] for name in tokenizer.model_input_names if name in _CONSTANT_INPUTS}
-    columns: dict[str, list] = {"input_ids": []} | inputs
-    columns |= {"labels": [], "length": [], "sentence": [], "first_word": []}
+    pieces = _Pieces(tokenizer, dataset["tokens"][:], max_length, label_piece)
+    rows: list[dict[str, Any]] = []
 
     def add_row(ids: list[int], labels: list[int], sentence: int, first_word: int) -> None:
-        row = [*before, *ids, *after]
-        columns["input_ids"].append(row)
-        for name in inputs:
-            columns[name].append([_CONSTANT_INPUTS[name]] * len(row))
-        columns["labels"].append([IGNORED] * len(before) + labels + [IGNORED] * len(after))
-        columns["length"].append(len(row))
-        columns["sentence"].append(sentence)
-        columns["first_word"].append(first_word)
+        labels = [IGNORED] * len(pieces.before) + labels + [IGNORED] * len(pieces.after)
+        rows.append(pieces.row(ids) | {"labels": labels, "sentence": sentence, "first_word": first_word})
 
-    for sentence, (words, tags) in enumerate(zip(sentences, dataset["tags"][:], strict=True)):
+    for sentence, tags in enumerate(dataset["tags"][:]):
         ids: list[int] = []
         labels: list[int] = []
         first_word = 0
-        for place, (word, tag) in enumerate(zip(words, tags, strict=True)):
-            pieces = pieces_of[word][:room]
-            if ids and len(ids) + len(pieces) > room:
+        for place, ((word, labelled), tag) in enumerate(zip(pieces.words(sentence), tags, strict=True)):
+            if ids and len(ids) + len(word) > pieces.room:
                 add_row(ids, labels, sentence, first_word)
                 ids, labels, first_word = [], [], place
-            labelled = next((index for index, piece in enumerate(pieces) if piece not in blank), 0)
-            ids = ids + pieces
-            labels = labels + [tag if index == labelled else IGNORED for index in range(len(pieces))]
+            ids = ids + word
+            labels = labels + [tag if index == labelled else IGNORED for index in range(len(word))]
         if ids:
             add_row(ids, labels, sentence, first_word)
-    return Dataset.from_dict(columns, features=Features({name: _FEATURES[name] for name in columns}))
+    return _dataset(rows, [*pieces.columns, "labels", "sentence", "first_word"], _TAG_FEATURES)
+
+
+def encode_trees(
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    label_piece: LabelPiece = "character",
+) -> Dataset:
+    """Encode sentences with their trees, one row each, cut behind the last word that fits whole.
+
+    Words have the pieces that `encode_tags` gives them.
+
+    Args:
+        dataset: columns `tokens` (words), `heads` (0 for the root, words from 1 on) and `relations` (ids).
+        max_length, label_piece: as for `encode_tags`.
+
+    Returns:
+        The inputs as from `encode_tags`, `word_positions` (the place of each kept word's label piece in the row),
+        `labels` ([head, relation] of each kept word; both -100 where the head was cut off), `length` (sub-words) and
+        `sentence` (row in `dataset`).
+
+    Raises:
+        InputError: as `encode_tags`.
+    """
+    pieces = _Pieces(tokenizer, dataset["tokens"][:], max_length, label_piece)
+    rows: list[dict[str, Any]] = []
+    for sentence, arcs in enumerate(zip(dataset["heads"][:], dataset["relations"][:], strict=True)):
+        ids: list[int] = []
+        positions: list[int] = []
+        for word, labelled in pieces.words(sentence):
+            if ids and len(ids) + len(word) > pieces.room:
+                break
+            positions.append(len(pieces.before) + len(ids) + labelled)
+            ids = ids + word
+        kept = len(positions)
+        labels = [
+            [head, relation] if head <= kept else [IGNORED, IGNORED]
+            for head, relation in list(zip(*arcs, strict=True))[:kept]
+        ]
+        rows.append(pieces.row(ids) | {"word_positions": positions, "labels": labels, "sentence": sentence})
+    return _dataset(rows, [*pieces.columns, "word_positions", "labels", "sentence"], _TREE_FEATURES)
 
 
 def at_labels(predictions: np.ndarray, labels: np.ndarray) -> list[list[int]]:
@@ -175,16 +226,90 @@ def join_tags(encoded: Dataset, predictions: Sequence[Sequence[int]], sentences:
     return joined
 
 
+def complete_trees(
+    task: Task, encoded: Dataset, predictions: Sequence[Sequence[Sequence[int]]], words: Sequence[int]
+) -> list[list[tuple[int, int]]]:
+    """Predictions in the order of the sentences, with the words that did not fit into the row.
+
+    Such a word is attached to the word before it with the relation "dep" (our choice): the tree stays one, and every
+    word is scored.
+
+    Args:
+        encoded: what `encode_trees` returned; its rows may have been reordered together with `predictions`.
+        predictions: for each of its rows (head, relation id) of each kept word, padding behind them allowed.
+        words: number of words of each sentence that was encoded.
+
+    Returns:
+        For each sentence (head, relation id) of each word.
+    """
+    unknown = task.labels.index(UNKNOWN_RELATION)
+    completed: list[list[tuple[int, int]]] = [[] for _ in words]
+    for sentence, positions, arcs in zip(encoded["sentence"], encoded["word_positions"], predictions, strict=True):
+        kept = len(positions)
+        predicted = [(int(head), int(relation)) for head, relation in arcs[:kept]]
+        if len(predicted) < kept or any(head < 0 for head, _ in predicted):
+            raise ValueError(f"sentence {sentence}: fewer predictions than the {kept} words of its row")
+        completed[sentence] = predicted + [(before, unknown) for before in range(kept, words[sentence])]
+    return completed
+
+
 _CONSTANT_INPUTS = {"attention_mask": 1, "token_type_ids": 0}
-_FEATURES = {
+_INPUT_FEATURES = {
     "input_ids": List(Value("int32")),
     "attention_mask": List(Value("int8")),
     "token_type_ids": List(Value("int8")),
-    "labels": List(Value("int64")),
     "length": Value("int64"),
     "sentence": Value("int64"),
-    "first_word": Value("int64"),
 }
+_TAG_FEATURES = _INPUT_FEATURES | {"labels": List(Value("int64")), "first_word": Value("int64")}
+_TREE_FEATURES = _INPUT_FEATURES | {"labels": List(List(Value("int64"))), "word_positions": List(Value("int64"))}
+
+
+class _Pieces:
+    """The pieces of sentences of words, and the rows that hold them.
+
+    Attributes:
+        before, after: ids of the special tokens around a row.
+        room: pieces that fit between them.
+        columns: names of what `row` makes.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        sentences: list[list[str]],
+        max_length: int,
+        label_piece: LabelPiece,
+    ) -> None:
+        _check_fast(tokenizer)
+        self.before, self.after = _special_tokens(tokenizer)
+        special = len(self.before) + len(self.after)
+        self.room = max_length - special
+        if self.room < 1:
+            raise InputError(f"max_length {max_length} is too small: expected more than {special}")
+        if _wants_spaces(tokenizer):
+            sentences = [words[:1] + [f" {word}" for word in words[1:]] for words in sentences]
+        self._sentences = sentences
+        self._pieces_of = _tokenize_words(tokenizer, (word for words in sentences for word in words))
+        self._blank = _blank_pieces(tokenizer, self._pieces_of.values()) if label_piece == "character" else frozenset()
+        self._inputs = [name for name in tokenizer.model_input_names if name in _CONSTANT_INPUTS]
+        self.columns = ["input_ids", *self._inputs, "length"]
+
+    def words(self, sentence: int) -> Iterable[tuple[list[int], int]]:
+        """The pieces of each word, cut where they exceed a row, and which of them has the word's label."""
+        for word in self._sentences[sentence]:
+            pieces = self._pieces_of[word][: self.room]
+            yield pieces, next((index for index, piece in enumerate(pieces) if piece not in self._blank), 0)
+
+    def row(self, ids: list[int]) -> dict[str, Any]:
+        row = [*self.before, *ids, *self.after]
+        constants = {name: [_CONSTANT_INPUTS[name]] * len(row) for name in self._inputs}
+        return {"input_ids": row, **constants, "length": len(row)}
+
+
+def _dataset(rows: list[dict[str, Any]], names: list[str], features: dict[str, Any]) -> Dataset:
+    columns = {name: [row[name] for row in rows] for name in names}
+    return Dataset.from_dict(columns, features=Features({name: features[name] for name in names}))
 
 
 def _check_fast(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -1,11 +1,12 @@
 """Where the data come from: the Hub, a folder in XTREME's layout, or the embedded sample, all in one shape.
 
 A classification data set has the columns `sentence1`, `sentence2` (strings) and `label`; a tagging data set has
-`tokens` (strings) and `tags`, one per token. Labels are `ClassLabel`s over `Task.labels`, whatever the origin calls
-or numbers them: they are matched by name. Rows keep the order of the origin.
+`tokens` (strings) and `tags`, one per token; a parsing data set has `tokens`, and `heads` (0 for the root, words from
+1 on) and `relations`, one per token. Labels are `ClassLabel`s over `Task.labels`, whatever the origin calls or numbers
+them: they are matched by name. Rows keep the order of the origin; tasks made from the same trees have the same rows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -13,11 +14,16 @@ import datasets
 from datasets import ClassLabel, Dataset, Features, List, Value
 from datasets.exceptions import DatasetsError
 
-from ..errors import InputError
+from ..errors import InputError, one_line
+from .conllu import parse_trees
 from .tasks import Task, check_split
+from .trees import RELATIONS, RUNGS, UPOS, Tree, fault, universal
 
 
 FILE_PREFIXES = {"train": "train", "validation": "dev", "test": "test"}
+
+# Which column holds what is looked up in `Task.labels`.
+LABEL_COLUMNS: Mapping[str, str] = {"classification": "label", "tagging": "tags", "parsing": "relations"}
 
 # From this many rows on, a single label for all of them is taken for a placeholder. Our choice: XTREME's public test
 # files carry no labels, and copies with one dummy label in their place look like a model at chance level.
@@ -66,9 +72,10 @@ class HubSource:
         config = task.hub.config_name(language)
         where = f"{task.hub.path}, {config}, {split}"
         try:
-            raw = datasets.load_dataset(task.hub.path, config, split=split, revision=task.hub.revision)
+            name, folder = (None, config) if task.hub.in_folders else (config, None)
+            raw = datasets.load_dataset(task.hub.path, name, data_dir=folder, split=split, revision=task.hub.revision)
         except (OSError, ValueError, RuntimeError, DatasetsError) as error:
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            reason = f"{type(error).__name__}: {one_line(error, 200)}"
             raise InputError(
                 f"cannot load {where} from the Hub ({reason}): check the network, or give a folder or 'sample' as data"
             ) from error
@@ -77,11 +84,12 @@ class HubSource:
 
 
 class FolderSource:
-    """A folder in the layout of XTREME's download: `<root>/<task>/{train,dev,test}-<language>.tsv`.
+    """A folder in the layout of XTREME's download: `<root>/<task>/{train,dev,test}-<language>.tsv`, trees `.conllu`.
 
     UTF-8 (a byte order mark and CRLF line ends are tolerated), no header. Pair files hold sentence1, sentence2 and
-    label; tagging files hold token and tag and end each sentence with a blank line. Fields are separated by tabs and a
-    quotation mark is text. The languages of a task are those whose files are there.
+    label; tagging files hold token and tag and end each sentence with a blank line; trees are CoNLL-U, read as
+    `conllu.parse_trees` says. Fields are separated by tabs and a quotation mark is text. The languages of a task are
+    those whose files are there.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -94,19 +102,22 @@ class FolderSource:
         return str(self.root)
 
     def languages(self, task: Task, split: str) -> list[str]:
-        folder = self.root / task.name
+        folder = self.root / task.folder
+        suffix = _suffix(task)
         prefix = FILE_PREFIXES[check_split(split)] + "-"
         if not folder.is_dir():
             there = ", ".join(sorted(entry.name for entry in self.root.iterdir() if entry.is_dir())) or "no folder"
             raise InputError(
-                f"{self.root} has no folder {task.name!r}: expected {folder}/{prefix}en.tsv; found {there}"
+                f"{self.root} has no folder {task.folder!r}: expected {folder}/{prefix}en{suffix}; found {there}"
             )
-        return _ordered(task, (path.stem.removeprefix(prefix) for path in folder.glob(f"{prefix}*.tsv")))
+        return _ordered(task, (path.stem.removeprefix(prefix) for path in folder.glob(f"{prefix}*{suffix}")))
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
         _check_language(task, split, language, self.languages(task, split), str(self.root))
-        path = self.root / task.name / f"{FILE_PREFIXES[split]}-{language}.tsv"
-        if task.kind == "classification":
+        path = self.root / task.folder / f"{FILE_PREFIXES[split]}-{language}{_suffix(task)}"
+        if task.rung is not None:
+            columns = _columns_of_trees(task, parse_trees(read_lines(path), str(path)))
+        elif task.kind == "classification":
             columns = _read_pairs(path, task)
         else:
             columns = _read_sentences(path, task)
@@ -128,7 +139,7 @@ class SampleSource:
         from . import sample
 
         _check_language(task, split, language, self.languages(task, split), "the sample")
-        rows = sample.rows(task.name, split, language)
+        rows = sample.rows(task.folder, split, language)
         return normalise(task, Dataset.from_list(rows), language, f"the sample, {split}, {language}", hub=False)
 
 
@@ -137,6 +148,8 @@ def task_features(task: Task) -> Features:
     label = ClassLabel(names=list(task.labels))
     if task.kind == "classification":
         return Features({"sentence1": Value("string"), "sentence2": Value("string"), "label": label})
+    if task.kind == "parsing":
+        return Features({"tokens": List(Value("string")), "heads": List(Value("int64")), "relations": List(label)})
     return Features({"tokens": List(Value("string")), "tags": List(label)})
 
 
@@ -144,21 +157,25 @@ def normalise(task: Task, raw: Dataset, language: str, where: str, hub: bool = T
     """Bring a data set of other columns and label types into the common shape.
 
     Labels may be `ClassLabel`s in any order, strings, or integers that are written like the label (0 for "0").
-    Sentences without tokens are dropped, and the language prefixes of raw WikiANN tokens ("de:Haus") are removed.
+    Sentences without tokens are dropped, and the language prefixes of raw WikiANN tokens ("de:Haus") are removed. Of
+    trees, what has no head (multiword ranges and empty nodes, which the Hub's conversion keeps) is dropped.
 
     Args:
         where: how error messages name the data set.
         hub: whether the columns have the names of `Task.hub`, or already ours.
 
     Raises:
-        InputError: for missing columns, unknown or missing labels, and sentences with more or fewer tags than tokens.
+        InputError: for missing columns, unknown or missing labels, sentences with more or fewer tags than tokens, and
+            heads that are no tree with one root.
     """
-    features = task_features(task)
-    names = {ours: task.hub.columns[ours] if hub else ours for ours in features}
+    columns_needed = task_features(task) if task.rung is None else _TREE_COLUMNS
+    names = {ours: task.hub.columns[ours] if hub else ours for ours in columns_needed}
     if absent := [name for name in names.values() if name not in raw.column_names]:
         raise InputError(f"{where}: no column {absent[0]!r}; found {', '.join(raw.column_names)}")
     values = raw.select_columns(list(names.values()))[:]
     columns: dict[str, list] = {ours: values[theirs] for ours, theirs in names.items()}
+    if task.rung is not None:
+        return _build(task, _columns_of_trees(task, _raw_trees(columns, raw.features[names["upos"]], where)), where)
     if task.kind == "classification":
         columns["label"] = _label_ids(task, columns["label"], raw.features[names["label"]], where)
         for name in ("sentence1", "sentence2"):
@@ -176,6 +193,49 @@ def normalise(task: Task, raw: Dataset, language: str, where: str, hub: bool = T
         "tags": [[next(ids) for _ in tags] for _, tags in sentences],
     }
     return _build(task, columns, where)
+
+
+_TREE_COLUMNS = ("tokens", "upos", "heads", "relations")
+_NO_HEAD = (None, "None", "_", "")
+
+
+def _raw_trees(columns: dict[str, list], upos_feature: Any, where: str) -> list[Tree]:
+    """The trees of a data set: heads may be strings, parts of speech `ClassLabel`s, relations have subtypes."""
+    if isinstance(upos_feature.feature, ClassLabel):
+        columns = columns | {"upos": [upos_feature.feature.int2str(tags) for tags in columns["upos"]]}
+    trees: list[Tree] = []
+    for number, row in enumerate(zip(*(columns[name] for name in _TREE_COLUMNS), strict=True), start=1):
+        here = f"{where}: sentence {number}"
+        if len(set(map(len, row))) > 1:
+            counts = ", ".join(f"{len(values)} {name}" for name, values in zip(_TREE_COLUMNS, row, strict=True))
+            raise InputError(f"{here}: expected as many of each, found {counts}")
+        words = [word for word in zip(*row, strict=True) if word[2] not in _NO_HEAD]
+        if not words:
+            continue
+        tokens, upos, heads, relations = (list(values) for values in zip(*words, strict=True))
+        relations = [universal(relation or "") for relation in relations]
+        for values, known, what in ((upos, UPOS, "part of speech"), (relations, RELATIONS, "relation")):
+            if unknown := [value for value in values if value not in known]:
+                raise InputError(f"{here}: unknown {what} {unknown[0]!r}; expected one of {', '.join(known)}")
+        try:
+            tree = Tree(tokens, upos, [int(head) for head in heads], relations)
+        except ValueError as error:
+            raise InputError(f"{here}: a head is not a number: {one_line(error)}") from error
+        if found := fault(tree.tokens, tree.heads):
+            raise InputError(f"{here}: {found[1]}")
+        trees.append(tree)
+    return trees
+
+
+def _columns_of_trees(task: Task, trees: Sequence[Tree]) -> dict[str, list]:
+    """The columns of a task that is made from trees."""
+    assert task.rung is not None
+    ids = {label: index for index, label in enumerate(task.labels)}
+    labels = [[ids[label] for label in RUNGS[task.rung].label(tree)] for tree in trees]
+    columns: dict[str, list] = {"tokens": [tree.tokens for tree in trees]}
+    if task.kind == "tagging":
+        return columns | {"tags": labels}
+    return columns | {"heads": [tree.heads for tree in trees], "relations": labels}
 
 
 def _label_ids(task: Task, values: Sequence[Any], feature: Any, where: str) -> list[int]:
@@ -214,11 +274,13 @@ def _check_language(task: Task, split: str, language: str, there: Sequence[str],
 
 
 def _build(task: Task, columns: dict[str, list], where: str) -> Dataset:
-    labels = columns["label"] if task.kind == "classification" else [tag for tags in columns["tags"] for tag in tags]
-    rows = len(next(iter(columns.values())))
-    if not rows:
+    labels = columns[LABEL_COLUMNS[task.kind]]
+    if not labels:
         raise InputError(f"{where}: no data")
-    if rows >= PLACEHOLDER_ROWS and len(set(labels)) == 1:
+    rows = len(labels)
+    if task.kind != "classification":
+        labels = [label for sentence in labels for label in sentence]
+    if rows >= PLACEHOLDER_ROWS and len(set(labels)) == 1 < len(task.labels):
         raise InputError(
             f"{where}: every label is {task.labels[labels[0]]!r}, which looks like a placeholder for hidden labels; "
             "labelled data are needed"
@@ -234,7 +296,12 @@ def _without_prefix(sentences: list[list[str]], language: str) -> list[list[str]
     return [[token.removeprefix(prefix) or token for token in tokens] for tokens in sentences]
 
 
-def _read_lines(path: Path) -> list[str]:
+def _suffix(task: Task) -> str:
+    return ".tsv" if task.rung is None else ".conllu"
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file without their ends; InputError where it is not UTF-8."""
     content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
@@ -251,7 +318,7 @@ def _read_lines(path: Path) -> list[str]:
 def _read_pairs(path: Path, task: Task) -> dict[str, list]:
     known = _known_labels(task)
     columns: dict[str, list] = {"sentence1": [], "sentence2": [], "label": []}
-    for number, line in enumerate(_read_lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         fields = line.split("\t")
         if len(fields) != 3 or fields[2].strip() not in known:
             _malformed(path, number, line, fields, ("sentence1", "sentence2", "label"), task)
@@ -266,7 +333,7 @@ def _read_sentences(path: Path, task: Task) -> dict[str, list]:
     columns: dict[str, list] = {"tokens": [], "tags": []}
     tokens: list[str] = []
     tags: list[int] = []
-    for number, line in enumerate([*_read_lines(path), ""], start=1):
+    for number, line in enumerate([*read_lines(path), ""], start=1):
         if line.strip():
             fields = line.split("\t")
             if len(fields) != 2 or not fields[0] or fields[1].strip() not in known:

@@ -1,4 +1,7 @@
-"""The four tasks as data: labels, languages, reported metric, XTREME's recipe, and where the Hub keeps them."""
+"""The tasks as data: labels, languages, reported metric, recipe, and where the Hub keeps them.
+
+Beside XTREME's four stands a ladder of tasks made from one set of dependency trees.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,15 +9,16 @@ from typing import Literal
 
 from ..errors import InputError
 from .languages import LANGUAGES
+from .trees import RUNGS, UPOS
 
 
-Kind = Literal["classification", "tagging"]
+Kind = Literal["classification", "tagging", "parsing"]
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Fine-tuning defaults of a task, from XTREME's training scripts.
+    """Fine-tuning defaults of a task, from XTREME's training scripts; the ladder follows udpos (our choice).
 
     Attributes:
         num_train_epochs: passes over the English training set.
@@ -39,10 +43,14 @@ class HubDataset:
 
     Attributes:
         path: repository id.
-        config: pattern of the configuration name; `{code}` and `{name}` are filled from `Language`.
+        config: pattern of the configuration name; `{code}` and `{name}` are filled from `Language`, `{treebank}` from
+            `treebanks`.
         columns: our column name -> the repository's.
         missing: split -> codes of the languages that lack it.
         revision: branch, tag or commit; None is the default branch.
+        treebanks: code -> treebank of that language.
+        in_folders: whether configurations are folders of Parquet files that no card of the repository declares, as on
+            the branch that the Hub converts repositories of loading scripts to.
     """
 
     path: str
@@ -50,25 +58,30 @@ class HubDataset:
     columns: Mapping[str, str]
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     revision: str | None = None
+    treebanks: Mapping[str, str] = field(default_factory=dict)
+    in_folders: bool = False
 
     def config_name(self, language: str) -> str:
         """Name of the configuration that holds a language, e.g. "udpos.German"."""
-        return self.config.format(code=language, name=LANGUAGES[language].name)
+        name = LANGUAGES[language].name
+        return self.config.format(code=language, name=name, treebank=self.treebanks.get(language, ""))
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task of the benchmark.
+    """One task.
 
     Attributes:
-        name: name of the task and of its folder in XTREME's layout.
-        kind: "classification" of sentence pairs, or "tagging" of words.
-        languages: XTREME's languages, English first, then alphabetically.
-        labels: label names; a label's id is its place.
+        name: name of the task.
+        kind: "classification" of sentence pairs, "tagging" of words, or "parsing": a head and a relation per word.
+        languages: the languages of the benchmark, English first, then alphabetically.
+        labels: label names, for parsing those of relations; a label's id is its place.
         metric: key of the reported score in `metrics.score`.
-        recipe: XTREME's fine-tuning defaults.
+        recipe: fine-tuning defaults.
         hub: where the Hub keeps the task.
         label_aliases: other spellings of a label -> the label.
+        rung: key of `trees.RUNGS` for a task that is made from dependency trees, None for XTREME's.
+        folder: where a data folder and the sample keep it; by default its name.
     """
 
     name: str
@@ -79,10 +92,46 @@ class Task:
     recipe: Recipe
     hub: HubDataset
     label_aliases: Mapping[str, str] = field(default_factory=dict)
+    rung: str | None = None
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", self.folder or self.name)
 
 
 def _languages(codes: str) -> tuple[str, ...]:
     return ("en", *sorted(set(codes.split()) - {"en"}))
+
+
+# One treebank per language, of release 2.7; XTREME's udpos joins all treebanks of a language.
+_TREEBANKS = {
+    **{"ar": "ar_pud", "de": "de_gsd", "en": "en_ewt", "es": "es_gsd", "fi": "fi_ftb", "fr": "fr_gsd", "hi": "hi_pud"},
+    **{"id": "id_gsd", "ja": "ja_gsd", "ru": "ru_gsd", "tr": "tr_imst", "vi": "vi_vtb", "zh": "zh_gsd"},
+}
+_TEST_ONLY = tuple(code for code, treebank in _TREEBANKS.items() if treebank.endswith("_pud"))
+
+
+def _tree_task(name: str, kind: Kind, rung: str, metric: str) -> Task:
+    """A task of the ladder. Parsing keeps sentences whole, so its rows are longer than those of tagging."""
+    return Task(
+        name=name,
+        kind=kind,
+        languages=_languages(" ".join(_TREEBANKS)),
+        labels=RUNGS[rung].labels,
+        metric=metric,
+        recipe=Recipe(10, 2e-5, 32, 256 if kind == "parsing" else 128, eval_steps=500, seed=1),
+        hub=HubDataset(
+            "universal-dependencies/universal_dependencies",
+            "{treebank}",
+            columns={"tokens": "tokens", "upos": "upos", "heads": "head", "relations": "deprel"},
+            missing={"train": _TEST_ONLY, "validation": _TEST_ONLY},
+            revision="refs/convert/parquet",
+            treebanks=_TREEBANKS,
+            in_folders=True,
+        ),
+        rung=rung,
+        folder="uddep",
+    )
 
 
 _PAIRS = {"sentence1": "sentence1", "sentence2": "sentence2", "label": "label"}
@@ -131,10 +180,7 @@ TASKS: dict[str, Task] = {
             languages=_languages(
                 "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
             ),
-            labels=(
-                *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM"),
-                *("PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"),
-            ),
+            labels=UPOS,
             metric="f1",
             recipe=Recipe(10, 2e-5, 32, 128, eval_steps=500, seed=1),
             hub=HubDataset(
@@ -144,8 +190,16 @@ TASKS: dict[str, Task] = {
                 missing={"train": ("th", "tl", "yo"), "validation": ("kk", "th", "tl", "yo")},
             ),
         ),
+        _tree_task("uddep-upos", "tagging", "upos", "accuracy"),
+        _tree_task("uddep-direction", "tagging", "direction", "accuracy"),
+        _tree_task("uddep-depth", "tagging", "depth", "accuracy"),
+        _tree_task("uddep-distance", "tagging", "distance", "accuracy"),
+        _tree_task("uddep-arcs", "parsing", "arcs", "uas"),
+        _tree_task("uddep", "parsing", "tree", "las"),
     )
 }
+XTREME_TASKS: tuple[str, ...] = ("xnli", "pawsx", "panx", "udpos")
+"""The tasks of XTREME; the others are the ladder of parsing tasks, from easy to hard."""
 
 
 def get_task(name: str) -> Task:

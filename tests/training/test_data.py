@@ -9,7 +9,8 @@ import pytest
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.arguments import CommandLine, RunArguments
 from modeling_dlfa.training.data import EvalSet, load_rows, open_tokenizer, prepare
-from modeling_dlfa.xtreme.encoding import IGNORED
+from modeling_dlfa.xtreme.encoding import IGNORED, data_collator
+from modeling_dlfa.xtreme.metrics import majority_predictions
 
 
 @pytest.fixture
@@ -55,6 +56,71 @@ def test_always_the_same_label_is_chance_level(arguments, task: str):
     common = max(set(labels), key=labels.count)
     constant = [[common] * len(tags) for tags in references] if tagging else [common] * len(references)
     assert eval_set.at_chance(eval_set.score(constant))
+
+
+TREES = ("a0 b1 c2 d3", "a e5 b c4 d3 g", "h", "a0 b1 c2 d3 e4 f5 g0 h1 a2", "a2 b1 a c3 d4 e5")
+
+
+def trees_folder(root: Path) -> Path:
+    """A few trees in English and German. Most words hang on the word behind them."""
+    (root / "uddep").mkdir(parents=True)
+    text = ""
+    for words in map(str.split, TREES):
+        for number, word in enumerate(words, start=1):
+            head, relation = (0, "root") if number == len(words) else (number + 1, "amod")
+            if number == 2 and len(words) > 5:
+                head, relation = len(words), "nsubj"
+            text += f"{number}\t{word}\t_\tNOUN\t_\t_\t{head}\t{relation}\t_\t_\n"
+        text += "\n"
+    for split, language in [("train", "en"), ("dev", "en"), ("test", "en"), ("test", "de")]:
+        (root / "uddep" / f"{split}-{language}.conllu").write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def trees_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trees_folder(tmp_path_factory.mktemp("trees"))
+
+
+@pytest.mark.parametrize("task", ["uddep", "uddep-arcs"])
+@pytest.mark.parametrize(("max_length", "missing"), [(40, 0), (10, 14)])
+def test_trees_come_back_in_the_order_of_the_rows(arguments, trees_data: Path, task, max_length, missing):
+    data = prepare(arguments(task, f"--data {trees_data} --max_length {max_length}"))
+    eval_set = data.evaluation["de"]
+    lengths = eval_set.features["length"][:]
+    assert lengths == sorted(lengths, reverse=True) and max(lengths) <= max_length
+    assert eval_set.features["sentence"][:] != list(range(5))
+    columns = [name for name in eval_set.features.column_names if name not in ("length", "sentence")]
+    batch = data_collator(data.task, data.tokenizer)(eval_set.features.select_columns(columns).to_list())
+    labels = batch["labels"].numpy()
+    # Gold heads, as far as they are in the row; the root where they are not. Wrong in rows of 8 pieces are 8 words
+    # that were cut off and 6 whose head was.
+    kept = (batch["word_positions"] >= 0).numpy()[..., None]
+    predictions = np.where(kept & (labels == IGNORED), 0, labels)
+    restored = eval_set.in_order(predictions, labels)
+    assert [len(words) for words in restored] == [len(words) for words in eval_set.references]
+    wrong = [
+        (found, gold)
+        for sentence in zip(restored, eval_set.references, strict=True)
+        for found, gold in zip(*sentence, strict=True)
+        if found != gold
+    ]
+    assert len(wrong) == missing
+    if not missing:
+        assert restored == eval_set.references
+        assert set(eval_set.score(restored).values()) == {100.0}
+        assert not eval_set.at_chance(eval_set.score(restored))
+    assert data.train_samples == len(data.train) == 5
+
+
+@pytest.mark.parametrize("task", ["uddep", "uddep-arcs", "uddep-distance", "uddep-direction"])
+def test_always_the_same_arc_is_chance_level(arguments, trees_data: Path, task: str):
+    eval_set = prepare(arguments(task, f"--data {trees_data}")).evaluation["de"]
+    constant = majority_predictions(eval_set.task, eval_set.references)
+    scores = eval_set.score(constant)
+    assert 50 < scores[eval_set.task.metric] < 100
+    assert eval_set.at_chance(scores)
+    assert not eval_set.at_chance({name: value + 0.1 for name, value in scores.items()})
 
 
 def test_limits(arguments):

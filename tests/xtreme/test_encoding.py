@@ -9,10 +9,12 @@ from modeling_dlfa.errors import InputError
 from modeling_dlfa.xtreme.encoding import (
     IGNORED,
     at_labels,
+    complete_trees,
     data_collator,
     encode,
     encode_pairs,
     encode_tags,
+    encode_trees,
     join_tags,
 )
 from modeling_dlfa.xtreme.sources import FolderSource
@@ -202,11 +204,118 @@ def test_a_limit_without_room_for_words_is_refused(tokenizer, max_length):
         encode_tags(tagged("the dog"), tokenizer, max_length)
 
 
-@pytest.mark.parametrize("function", [encode_pairs, encode_tags])
+@pytest.mark.parametrize("function", [encode_pairs, encode_tags, encode_trees])
 def test_slow_tokenizers_are_refused(bert_tokenizer, monkeypatch, function):
     monkeypatch.setattr(type(bert_tokenizer), "is_fast", False)
     with pytest.raises(InputError, match="is a slow tokenizer"):
         function(tagged("the"), bert_tokenizer, 128)
+
+
+# ---------------------------------------------------------------- trees
+
+
+def treed(*sentences):
+    """Sentences of words, each the head of the word before it, with the relations 0, 1, 2 …"""
+    words = [sentence.split(" ") for sentence in sentences]
+    return Dataset.from_dict(
+        {
+            "tokens": words,
+            "heads": [[*range(2, len(sentence) + 1), 0] for sentence in words],
+            "relations": [list(range(len(sentence))) for sentence in words],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "label_piece", "positions"),
+    [
+        ("wordpiece", "the dogs 我们 \x00", "character", [1, 2, 4, 6]),
+        ("unigram", "the dogs 我们 我", "character", [1, 2, 5, 8]),
+        ("unigram", "the dogs 我们 我", "first", [1, 2, 4, 7]),
+        ("byte_level", "one two é x", "character", [1, 2, 4, 7]),
+    ],
+)
+def test_word_positions_are_those_of_the_label_pieces(request, name, words, label_piece, positions):
+    fixture = {"wordpiece": "bert_tokenizer", "unigram": "xlmr_tokenizer", "byte_level": "modernbert_tokenizer"}[name]
+    tokenizer = request.getfixturevalue(fixture)
+    (row,) = encode_trees(treed(words), tokenizer, 128, label_piece).to_list()
+    (tags,) = encode_tags(tagged(words), tokenizer, 128, label_piece).to_list()
+    assert row["word_positions"] == positions
+    assert positions == [place for place, label in enumerate(tags["labels"]) if label != IGNORED]
+    assert row["labels"] == [[2, 0], [3, 1], [4, 2], [0, 3]]
+    inputs = [*tokenizer.model_input_names, "length", "sentence"]
+    assert {key: row[key] for key in inputs} == {key: tags[key] for key in inputs}
+    assert set(row) == {*inputs, "word_positions", "labels"}
+
+
+@pytest.mark.parametrize(
+    ("max_length", "kept", "labels"),
+    [
+        (8, 4, [[2, 0], [3, 1], [4, 2], [0, 3]]),
+        (7, 3, [[2, 0], [3, 1], [-100, -100]]),
+        (6, 2, [[2, 0], [-100, -100]]),
+        (5, 2, [[2, 0], [-100, -100]]),
+        (4, 1, [[-100, -100]]),
+    ],
+)
+def test_a_tree_is_cut_behind_the_last_whole_word(bert_tokenizer, max_length, kept, labels):
+    encoded = encode_trees(treed("one", "the dogs running one"), bert_tokenizer, max_length)
+    assert encoded["sentence"][:] == [0, 1]
+    assert encoded["labels"][:] == [[[0, 0]], labels]
+    assert len(encoded["word_positions"][1]) == kept
+    assert encoded["length"][1] == len(encoded["input_ids"][1]) == {8: 8, 7: 7, 6: 5, 5: 5, 4: 3}[max_length]
+
+
+def test_the_first_word_is_kept_however_long(xlmr_tokenizer):
+    (row,) = encode_trees(treed("我们我们我们 dog"), xlmr_tokenizer, 4).to_list()
+    assert (row["length"], row["word_positions"], row["labels"]) == (4, [2], [[IGNORED, IGNORED]])
+    with pytest.raises(InputError, match="^max_length 2 is too small: expected more than 2$"):
+        encode_trees(treed("dog"), xlmr_tokenizer, 2)
+
+
+@pytest.mark.parametrize(("name", "unknown"), [("uddep", 14), ("uddep-arcs", 0)])
+def test_words_that_were_cut_off_hang_on_the_word_before(bert_tokenizer, name, unknown):
+    dataset = treed("one", "the dogs running one two", "a the")
+    encoded = encode_trees(dataset, bert_tokenizer, 7).select([2, 1, 0])
+    predictions = [
+        [(0, 1), (1, 2), (IGNORED, IGNORED)],
+        [(2, 5), (0, 6), (1, 7)],
+        np.array([[0, 9], [IGNORED, IGNORED]]),
+    ]
+    assert complete_trees(TASKS[name], encoded, predictions, [1, 5, 2]) == [
+        [(0, 9)],
+        [(2, 5), (0, 6), (1, 7), (3, unknown), (4, unknown)],
+        [(0, 1), (1, 2)],
+    ]
+    for short in (predictions[1][:2], [(2, 5), (0, 6), (IGNORED, IGNORED)]):
+        with pytest.raises(ValueError, match="sentence 1: fewer predictions than the 3 words of its row"):
+            complete_trees(TASKS[name], encoded, [predictions[0], short, predictions[2]], [1, 5, 2])
+
+
+def test_a_batch_of_trees_is_padded_by_words(tokenizer):
+    task = TASKS["uddep"]
+    encoded = encode(task, treed("one", "one two one"), tokenizer, 128)
+    columns = (*tokenizer.model_input_names, "word_positions", "labels")
+    batch = data_collator(task, tokenizer)([{name: row[name] for name in columns} for row in encoded.to_list()])
+    assert batch.keys() == set(columns)
+    assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, 5)
+    assert batch["word_positions"].tolist() == [[1, -1, -1], [1, 2, 3]]
+    assert batch["labels"].tolist() == [[[0, 0], [-100, -100], [-100, -100]], [[2, 0], [3, 1], [0, 2]]]
+    unlabelled = data_collator(task, tokenizer)(
+        [{name: row[name] for name in columns[:-1]} for row in encoded.to_list()]
+    )
+    assert unlabelled.keys() == set(columns[:-1])
+
+
+def test_real_trees_fit_into_a_row(xtreme_data, request):
+    tokenizer = request.getfixturevalue("embedded_tokenizer")
+    task, source = TASKS["uddep"], FolderSource(xtreme_data)
+    for language in source.languages(task, "test"):
+        rows = source.load(task, "test", language)
+        encoded = encode(task, rows, tokenizer, task.recipe.max_length)
+        arcs = [list(map(list, zip(*arc, strict=True))) for arc in zip(rows["heads"], rows["relations"], strict=True)]
+        assert encoded["labels"][:] == arcs, language
+        assert all(max(places) < length - 1 for places, length in zip(encoded["word_positions"], encoded["length"]))
 
 
 def test_a_data_set_without_sentences_gives_no_rows(tokenizer):

@@ -15,17 +15,42 @@ import sklearn.metrics
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.xtreme import metrics
-from modeling_dlfa.xtreme.metrics import XtremeMetric, example_counts, label_names, score, score_of_counts
+from modeling_dlfa.xtreme.metrics import (
+    XtremeMetric,
+    example_counts,
+    label_names,
+    majority_predictions,
+    score,
+    score_of_counts,
+)
 from modeling_dlfa.xtreme.predictions import prediction_file, read_predictions, write_predictions
-from modeling_dlfa.xtreme.tasks import TASKS
+from modeling_dlfa.xtreme.sources import FolderSource
+from modeling_dlfa.xtreme.tasks import TASKS, XTREME_TASKS
+from modeling_dlfa.xtreme.trees import fault
 
 
-def noisy(task, *, rows=300, seed=0, right=0.7):
-    """Gold label ids and predictions of which about 70 % are right."""
+def random_heads(rng, words):
+    """Heads of a random tree with one root."""
+    order = rng.sample(range(1, words + 1), words)
+    heads = {word: rng.choice(order[:place]) if place else 0 for place, word in enumerate(order)}
+    return [heads[word] for word in range(1, words + 1)]
+
+
+def noisy(task, *, rows=300, seed=0, right=0.7) -> tuple[list, list]:
+    """Gold label ids and predictions of which about 70 % are right; those of parsing are trees."""
     rng = random.Random(seed)
 
     def guess(label):
         return label if rng.random() < right else rng.randrange(len(task.labels))
+
+    if task.kind == "parsing":
+        heads = [random_heads(rng, rng.randrange(1, 25)) for _ in range(rows)]
+        gold = [[(head, rng.randrange(len(task.labels))) for head in row] for row in heads]
+        others = [row if rng.random() < 0.5 else random_heads(rng, len(row)) for row in heads]
+        return gold, [
+            [(head, guess(relation)) for head, (_, relation) in zip(row, arcs, strict=True)]
+            for row, arcs in zip(others, gold, strict=True)
+        ]
 
     if task.kind == "classification":
         gold = [rng.randrange(len(task.labels)) for _ in range(rows)]
@@ -50,7 +75,7 @@ def read_as_evaluate_py_does(path, task):
 
 @pytest.mark.filterwarnings("ignore:.*seems not to be NE tag")
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", XTREME_TASKS)
 def test_scores_equal_those_of_evaluate_py_on_the_written_files(tmp_path, name, seed):
     task = TASKS[name]
     gold, predicted = noisy(task, seed=seed)
@@ -126,8 +151,10 @@ def test_ids_and_names_score_the_same(name):
         ("xnli", [], [], "nothing to score"),
         ("xnli", [0, 1], [0], "2 predictions for 1 references"),
         ("panx", [[0]], [[0], [0]], "1 predictions for 2 references"),
-        ("udpos", [[0, 1]], [[0]], "differ in the number of tags"),
-        ("udpos", [[0, 1], [0]], [[0], [0, 1]], "differ in the number of tags"),
+        ("udpos", [[0, 1]], [[0]], "differ in the number of words"),
+        ("udpos", [[0, 1], [0]], [[0], [0, 1]], "differ in the number of words"),
+        ("uddep-depth", [[0, 1], [0]], [[0], [0, 1]], "differ in the number of words"),
+        ("uddep", [[(0, 0), (1, 0)], [(0, 0)]], [[(0, 0)], [(0, 0), (1, 0)]], "differ in the number of words"),
     ],
 )
 def test_shapes_that_differ_are_refused(name, predictions, references, message):
@@ -167,7 +194,10 @@ def test_the_metric_takes_batches(tmp_path, name):
     metric = XtremeMetric(name, cache_dir=tmp_path)
     for start in (0, 10):
         batch = slice(start, start + 10)
-        metric.add_batch(predictions=label_names(task, predicted[batch]), references=label_names(task, gold[batch]))
+        names = [label_names(task, labels[batch]) for labels in (predicted, gold)]
+        if task.kind == "parsing":
+            names = [[[{"head": h, "relation": r} for h, r in words] for words in labels] for labels in names]
+        metric.add_batch(predictions=names[0], references=names[1])
     expected = {key: value / 100 for key, value in score(task, predicted, gold).items()}
     assert metric.compute() == pytest.approx(expected)
 
@@ -202,6 +232,8 @@ def test_counts_of_any_examples_add_up_to_their_score(name):
     for chosen in (slice(None), slice(0, 1), slice(5, 40), slice(1, None, 3)):
         expected = score(task, predicted[chosen], references[chosen])[task.metric]
         assert score_of_counts(counts[chosen].sum(axis=0)) == pytest.approx(expected)
+    if task.metric != "f1" and task.kind != "classification":
+        assert counts[:, 1:].tolist() == [[len(words)] * 2 for words in references]
 
 
 def test_scores_of_counts_by_hand():
@@ -227,14 +259,23 @@ def test_prediction_files_have_xtremes_names_and_lines(tmp_path):
 def test_predictions_are_read_back(tmp_path, name):
     task = TASKS[name]
     _, predicted = noisy(task, rows=30)
-    path = write_predictions(tmp_path, task, "de", predicted)
+    tokens = None
+    if task.kind == "parsing":
+        tokens = [["a b", "\u2028", "#", "", "c\td"][: len(words)] + ["x"] * (len(words) - 5) for words in predicted]
+    path = write_predictions(tmp_path, task, "de", predicted, tokens=tokens)
     assert path == prediction_file(tmp_path, task, "de")
+    assert path.name == ("test-de.conllu" if task.kind == "parsing" else "test-de.tsv")
     assert read_predictions(path, task) == label_names(task, predicted)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
-    [("xnli", "neutral\n\n", "2: expected one of entailment, .*, found ''"), ("panx", "O\n\nLOC\n", "3: .*'LOC'")],
+    [
+        ("xnli", "neutral\n\n", "2: expected one of entailment, .*, found ''"),
+        ("panx", "O\n\nLOC\n", "3: .*'LOC'"),
+        ("uddep-arcs", "1\ta\t_\t_\t_\t_\t0\troot\t_\t_\n", "1: expected a relation of dep, found 'root'"),
+        ("uddep", "1\ta\t_\t_\t_\t_\t2\troot\t_\t_\n", "1: the head 2 of word 1 'a' is outside"),
+    ],
 )
 def test_unknown_predictions_are_named_by_line(tmp_path, name, text, message):
     path = tmp_path / "test-de.tsv"
@@ -260,3 +301,107 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 def test_sentences_without_tags_cannot_be_written(tmp_path):
     with pytest.raises(ValueError, match="a sentence without tags"):
         write_predictions(tmp_path, TASKS["panx"], "de", [[0], []])
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (None, "predictions of uddep are written with the words of the sentences: give tokens"),
+        ([["a"]], "zip"),
+        ([["a"], ["b"]], "zip"),
+        ([["a", "b"], []], "a sentence without words"),
+    ],
+)
+def test_trees_cannot_be_written_without_their_words(tmp_path, tokens, message):
+    with pytest.raises(ValueError, match=message):
+        write_predictions(tmp_path, TASKS["uddep"], "de", [[(0, 0), (1, 0)], []], tokens=tokens)
+    assert list(tmp_path.rglob("*.conllu")) == []
+
+
+# ---------------------------------------------------------------- parsing
+
+
+def independent_scores(gold_file, predicted_file):
+    """UAS and LAS in percent by the CoNLL 2018 shared task's evaluator, as Universal Dependencies maintains it."""
+    udeval = pytest.importorskip("udtools.udeval")
+    result = udeval.evaluate(*(udeval.load_conllu_file(str(path)) for path in (gold_file, predicted_file)))
+    return {"uas": 100 * result["UAS"].f1, "las": 100 * result["LAS"].f1}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ["uddep", "uddep-arcs"])
+def test_attachment_scores_of_random_trees_equal_those_of_the_shared_task(tmp_path, name, seed):
+    task = TASKS[name]
+    gold, predicted = noisy(task, rows=100, seed=seed)
+    tokens = [[f"w{place}" for place in range(len(words))] for words in gold]
+    files = [
+        write_predictions(tmp_path / folder, task, "de", labels, tokens=tokens)
+        for folder, labels in (("gold", gold), ("predictions", predicted))
+    ]
+    expected, scores = independent_scores(*files), score(task, predicted, gold)
+    assert scores == pytest.approx({key: expected[key] for key in scores}, abs=1e-9)
+    assert 20 < scores[task.metric] < 90
+    assert list(scores) == (["uas", "las"] if name == "uddep" else ["uas"])
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "tr"])
+def test_attachment_scores_of_real_trees_equal_those_of_the_shared_task(tmp_path, xtreme_data, language):
+    """The gold side is the original file, with comments, multiword ranges and subtypes as far as it has them."""
+    task, rng = TASKS["uddep"], random.Random(language)
+    rows = FolderSource(xtreme_data).load(task, "test", language)
+    gold = [list(zip(row["heads"], row["relations"], strict=True)) for row in rows.to_list()]
+    predicted = [
+        [(head, relation if rng.random() < 0.8 else 0) for head, (_, relation) in zip(heads, arcs, strict=True)]
+        for arcs in gold
+        for heads in [[h for h, _ in arcs] if rng.random() < 0.6 else random_heads(rng, len(arcs))]
+    ]
+    file = write_predictions(tmp_path, task, language, predicted, tokens=rows["tokens"][:])
+    expected = independent_scores(xtreme_data / "uddep" / f"test-{language}.conllu", file)
+    assert score(task, predicted, gold) == pytest.approx(expected, abs=1e-9)
+    assert 20 < expected["las"] < expected["uas"] < 90
+
+
+def test_subtypes_do_not_count_and_punctuation_does():
+    gold = [[(2, "nmod:poss"), (0, "root"), (2, "punct")]]
+    assert score(TASKS["uddep"], [[(2, "nmod"), (0, "root"), (1, "punct")]], gold) == pytest.approx(
+        {"uas": 200 / 3, "las": 200 / 3}
+    )
+    assert score(TASKS["uddep"], [[(2, "obj"), (0, "root"), (2, "punct")]], gold) == pytest.approx(
+        {"uas": 100, "las": 200 / 3}
+    )
+
+
+# ---------------------------------------------------------------- always the same answer
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "asked", "expected"),
+    [
+        ("xnli", [2, 1, 2], None, [2, 2, 2]),
+        ("xnli", [2, 1, 2], [0], [2]),
+        ("udpos", [[3, 3], [5]], None, [[3, 3], [3]]),
+        ("udpos", [[3, 3], [5]], [[0] * 4], [[3] * 4]),
+        # Distance +1 three times, twice with relation 7; 5 is frequent elsewhere. The last word falls to the root.
+        (
+            "uddep",
+            [[(2, 7), (3, 7), (4, 9), (0, 5), (4, 5), (4, 5), (4, 5)]],
+            [[(0, 0)] * 3, [(0, 0)]],
+            [[(2, 7), (3, 7), (0, 7)], [(0, 7)]],
+        ),
+        ("uddep", [[(0, 5), (1, 3), (2, 3), (3, 4)]], [[(0, 0)] * 3], [[(0, 3), (1, 3), (2, 3)]]),
+        ("uddep-arcs", [[(0, 0)]], [[(0, 0)] * 2], [[(0, 0), (1, 0)]]),
+    ],
+)
+def test_the_most_frequent_answer_by_hand(name, seen, asked, expected):
+    assert majority_predictions(TASKS[name], seen, asked) == expected
+
+
+@pytest.mark.parametrize("name", ["uddep", "uddep-arcs"])
+def test_the_most_frequent_answer_on_real_english_is_a_tree(xtreme_data, name):
+    task, source = TASKS[name], FolderSource(xtreme_data)
+    gold = [
+        list(zip(r["heads"], r["relations"], strict=True)) for r in source.load(task, "validation", "en").to_list()
+    ]
+    constant = majority_predictions(task, gold)
+    assert all(fault(["x"] * len(words), [head for head, _ in words]) is None for words in constant)
+    assert 20 < score(task, constant, gold)["uas"] < 40

@@ -34,7 +34,7 @@ every_language = pytest.mark.parametrize("language", sample.LANGUAGES)
 
 def _texts(task: str, split: str, language: str) -> list[tuple[str, ...]]:
     rows = sample.rows(task, split, language)
-    return [tuple(r["tokens"]) if task in TAGGING else (str(r["sentence1"]), str(r["sentence2"])) for r in rows]
+    return [(str(r["sentence1"]), str(r["sentence2"])) if task in PAIRS else tuple(r["tokens"]) for r in rows]
 
 
 def _tagged(language: str, task: str = "udpos") -> list[list[tuple[str, str]]]:

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 import datasets
 import pytest
@@ -24,6 +25,15 @@ GOOD_LINE = {
     "panx": "Rome\tB-LOC\n\n",
     "udpos": "Rome\tPROPN\n\n",
 }
+LADDER = [name for name, task in TASKS.items() if task.rung is not None]
+GOOD_LINE |= dict.fromkeys(LADDER, "1\tRome\t_\tPROPN\t_\t_\t0\troot\t_\t_\n\n")
+
+
+def file_name(name, split, language):
+    """Where a folder keeps a task."""
+    if name in LADDER:
+        return f"uddep/{FILE_PREFIXES[split]}-{language}.conllu"
+    return f"{name}/{FILE_PREFIXES[split]}-{language}.tsv"
 
 
 def folder(tmp_path, files):
@@ -42,13 +52,19 @@ def folder(tmp_path, files):
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_folder_gives_every_split_in_the_common_shape(tmp_path, name, split):
     task = get_task(name)
-    rows = folder(tmp_path, {f"{name}/{FILE_PREFIXES[split]}-de.tsv": GOOD_LINE[name]}).load(task, split, "de")
+    rows = folder(tmp_path, {file_name(name, split, "de"): GOOD_LINE[name]}).load(task, split, "de")
     assert rows.features == task_features(task)
     expected = {
         "xnli": {"sentence1": "A man.", "sentence2": "A person.", "label": 0},
         "pawsx": {"sentence1": "A man.", "sentence2": "A person.", "label": 1},
         "panx": {"tokens": ["Rome"], "tags": [5]},
         "udpos": {"tokens": ["Rome"], "tags": [11]},
+        "uddep-upos": {"tokens": ["Rome"], "tags": [11]},
+        "uddep-direction": {"tokens": ["Rome"], "tags": [0]},
+        "uddep-depth": {"tokens": ["Rome"], "tags": [0]},
+        "uddep-distance": {"tokens": ["Rome"], "tags": [0]},
+        "uddep-arcs": {"tokens": ["Rome"], "heads": [0], "relations": [0]},
+        "uddep": {"tokens": ["Rome"], "heads": [0], "relations": [34]},
     }
     assert rows.to_list() == [expected[name]]
 
@@ -172,16 +188,16 @@ def test_long_lines_are_shown_in_part(tmp_path):
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
 def test_an_empty_file_is_an_error(tmp_path, name, text):
-    source = folder(tmp_path, {f"{name}/test-en.tsv": text})
-    with pytest.raises(InputError, match=r"test-en\.tsv: no data$"):
+    source = folder(tmp_path, {file_name(name, "test", "en"): text})
+    with pytest.raises(InputError, match=r"test-en\.(tsv|conllu): no data$"):
         source.load(TASKS[name], "test", "en")
 
 
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize(("rows", "refused"), [(PLACEHOLDER_ROWS, True), (PLACEHOLDER_ROWS - 1, False)])
 def test_one_label_for_all_rows_is_taken_for_a_placeholder(tmp_path, name, rows, refused):
-    source = folder(tmp_path, {f"{name}/test-en.tsv": GOOD_LINE[name] * rows})
-    if refused:
+    source = folder(tmp_path, {file_name(name, "test", "en"): GOOD_LINE[name] * rows})
+    if refused and name != "uddep-arcs":  # which has one label
         with pytest.raises(InputError, match="placeholder for hidden labels; labelled data are needed"):
             source.load(TASKS[name], "test", "en")
     else:
@@ -226,6 +242,156 @@ def test_the_name_of_the_data_chooses_the_source(tmp_path):
         open_source("/no/such")
 
 
+# ---------------------------------------------------------------- trees
+
+SENTENCE = {
+    "tokens": ["the", "dogs", "run", "home"],
+    "upos": ["DET", "NOUN", "VERB", "ADV"],
+    "heads": [2, 3, 0, 3],
+    "relations": ["det", "nsubj", "root", "advmod"],
+}
+OF_SENTENCE = {
+    "uddep-upos": ["DET", "NOUN", "VERB", "ADV"],
+    "uddep-direction": ["right", "right", "root", "left"],
+    "uddep-depth": ["2", "1", "0", "1"],
+    "uddep-distance": ["right 1", "right 1", "root", "left 1"],
+    "uddep-arcs": ["dep"] * 4,
+    "uddep": ["det", "nsubj", "root", "advmod"],
+}
+
+
+def assert_rung(loaded, name):
+    """The rows are SENTENCE, and again, as the task of that name."""
+    task = TASKS[name]
+    assert loaded.features == task_features(task)
+    assert loaded["tokens"][:] == [SENTENCE["tokens"]] * 2
+    labels = loaded["tags" if task.kind == "tagging" else "relations"]
+    assert [[task.labels[label] for label in row] for row in labels] == [OF_SENTENCE[name]] * 2
+    if task.kind == "parsing":
+        assert loaded["heads"][:] == [SENTENCE["heads"]] * 2
+
+
+def conllu(sentence=SENTENCE, subtype=":x"):
+    words = enumerate(zip(*sentence.values(), strict=True), start=1)
+    return "".join(f"{i}\t{t}\t_\t{u}\t_\t_\t{h}\t{r}{subtype}\t_\t_\n" for i, (t, u, h, r) in words) + "\n"
+
+
+@pytest.mark.parametrize("name", LADDER)
+@pytest.mark.parametrize(
+    "text",
+    [
+        conllu() * 2,
+        ("\ufeff# a comment\n" + conllu() * 2).replace("\n", "\r\n"),
+        (conllu() + "# text\n" + conllu(subtype="")).rstrip("\n"),
+    ],
+    ids=["plain", "bom, comment, crlf", "no last newline"],
+)
+def test_every_rung_is_made_from_the_trees_of_a_folder(tmp_path, name, text):
+    source = folder(tmp_path, {"uddep/test-en.conllu": text, "uddep/dev-de.conllu": text, "uddep/test-fr.tsv": text})
+    assert source.languages(TASKS[name], "test") == ["en"]
+    assert source.languages(TASKS[name], "validation") == ["de"]
+    assert_rung(source.load(TASKS[name], "test", "en"), name)
+
+
+def test_a_folder_without_trees_is_refused_with_what_is_there(tmp_path):
+    source = folder(tmp_path, {"xnli/test-de.tsv": GOOD_LINE["xnli"]})
+    with pytest.raises(InputError, match=r"has no folder 'uddep': expected .*/uddep/test-en\.conllu; found xnli$"):
+        source.languages(TASKS["uddep-depth"], "test")
+
+
+def test_trees_that_are_not_utf8_are_named_by_line(tmp_path):
+    source = folder(tmp_path, {"uddep/test-en.conllu": conllu().encode() + b"1\tK\xf6ln\n"})
+    with pytest.raises(InputError, match=r"test-en\.conllu:6: byte 0xf6 is not UTF-8$"):
+        source.load(TASKS["uddep"], "test", "en")
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_every_rung_is_made_from_the_trees_of_the_sample(monkeypatch, name):
+    from modeling_dlfa.xtreme import sample
+
+    asked = []
+    monkeypatch.setattr(sample, "rows", lambda *given: asked.append(given) or [SENTENCE] * 2)
+    assert_rung(SampleSource().load(TASKS[name], "test", "de"), name)
+    assert asked == [("uddep", "test", "de")]
+
+
+def hub_trees(upos_type, head_type=str, **changes):
+    """SENTENCE twice as the Hub has it: subtypes, heads as strings, a multiword range and an empty node."""
+    upos_names = ["NOUN", "DET", "_", "VERB", "ADV"]
+    row = {
+        "text": "the dogs run home",
+        "tokens": ["the", "dogsrun", "dogs", "run", "does", "home"],
+        "upos": ["DET", "_", "NOUN", "VERB", "_", "ADV"],
+        "head": ["2", "None", "3", "0", "None", "3"],
+        "deprel": ["det", "_", "nsubj:pass", "root", "None", "advmod"],
+    } | changes
+    if upos_type is ClassLabel:
+        upos_type = ClassLabel(names=upos_names)
+        row["upos"] = [upos_names.index(tag) for tag in row["upos"]]
+    else:
+        upos_type = Value("string")
+        row["upos"] = [None if tag == "_" else tag for tag in row["upos"]]
+    if head_type is int:
+        row["head"] = [int(head) if head.isdecimal() else None for head in row["head"]]
+    columns = {name: List(Value("string")) for name in ("tokens", "deprel")}
+    columns |= {"text": Value("string"), "upos": List(upos_type)}
+    columns["head"] = List(Value("int64" if head_type is int else "string"))
+    nothing = {name: [] if isinstance(value, list) else value for name, value in row.items()}
+    return Dataset.from_list([row, nothing, row], features=Features(columns))
+
+
+@pytest.mark.parametrize("upos_type", [ClassLabel, str])
+@pytest.mark.parametrize("head_type", [int, str])
+@pytest.mark.parametrize("name", LADDER)
+def test_every_rung_is_made_from_the_trees_of_the_hub(tmp_path, monkeypatch, name, upos_type, head_type):
+    """A local folder stands in for the repository: Parquet files in a folder for each treebank."""
+    for treebank, trees in (("de_gsd", hub_trees(upos_type, head_type)), ("en_ewt", hub_trees(str).select([0]))):
+        trees.to_parquet(tmp_path / "repository" / treebank / "test" / "0000.parquet")
+    task = TASKS[name]
+    local = replace(task, hub=replace(task.hub, path=str(tmp_path / "repository"), revision=None))
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    assert_rung(HubSource().load(local, "test", "de"), name)
+
+
+def test_the_hubs_converted_branch_is_read_by_folder(hub):
+    calls = hub(hub_trees(str))
+    HubSource().load(TASKS["uddep"], "test", "de")
+    name = "universal-dependencies/universal_dependencies"
+    assert calls == [(name, None, "test", "refs/convert/parquet", "de_gsd")]
+    assert "ar" not in HubSource().languages(TASKS["uddep"], "train")
+    assert "ar" in HubSource().languages(TASKS["uddep"], "test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"head": ["2", "None", "3", "3", "None", "3"]}, "sentence 1: no root: expected one word with head 0"),
+        (
+            {"head": ["2", "None", "1", "0", "None", "3"]},
+            "sentence 1: a cycle of heads, words 1 'the' -> 2 'dogs' -> 1",
+        ),
+        ({"head": ["2", "None", "3", "0", "None", "x"]}, "sentence 1: a head is not a number: .*'x'"),
+        ({"head": ["2"]}, "sentence 1: expected as many of each, found 6 tokens, 6 upos, 1 heads, 6 relations"),
+        (
+            {"upos": ["DET", "_", "N", "VERB", "_", "ADV"]},
+            "sentence 1: unknown part of speech 'N'; expected one of ADJ",
+        ),
+        ({"deprel": ["det", "_", "sbj", "root", "_", "x"]}, "sentence 1: unknown relation 'sbj'; expected one of acl"),
+    ],
+)
+def test_trees_of_the_hub_that_are_none_are_refused(hub, changes, message):
+    hub(hub_trees(str, **changes))
+    with pytest.raises(InputError, match=f"^{TASKS['uddep'].hub.path}, de_gsd, test: {message}") as caught:
+        HubSource().load(TASKS["uddep-upos"], "test", "de")
+    assert "\n" not in str(caught.value)
+
+
+def test_trees_without_a_column_are_refused(hub):
+    hub(hub_trees(str).remove_columns("deprel"))
+    with pytest.raises(InputError, match="de_gsd, test: no column 'deprel'; found text, tokens, upos, head$"):
+        HubSource().load(TASKS["uddep"], "test", "de")
+
+
 # ---------------------------------------------------------------- the real files
 
 
@@ -240,11 +406,11 @@ def test_every_real_file_loads_with_the_rows_of_the_manifest(xtreme_data, name):
     loaded = set()
     for split in SPLITS:
         for language in source.languages(task, split):
-            file = f"{name}/{FILE_PREFIXES[split]}-{language}.tsv"
+            file = file_name(name, split, language)
             assert len(source.load(task, split, language)) == items[file], file
             loaded.add(file)
-    assert loaded == {f"{name}/{path.name}" for path in (xtreme_data / name).iterdir()}
-    assert f"{name}/train-en.tsv" in loaded
+    assert loaded == {f"{task.folder}/{path.name}" for path in (xtreme_data / task.folder).iterdir()}
+    assert file_name(name, "train", "en") in loaded
 
 
 # ---------------------------------------------------------------- hub
@@ -303,8 +469,8 @@ def hub(monkeypatch):
     calls = []
 
     def serve(answer):
-        def load_dataset(path, name, *, split, revision):
-            calls.append((path, name, split, revision))
+        def load_dataset(path, name, *, data_dir, split, revision):
+            calls.append((path, name, split, revision, data_dir))
             if isinstance(answer, Exception):
                 raise answer
             return answer
@@ -321,7 +487,7 @@ def test_hub_labels_are_matched_by_name(hub, case):
     task = TASKS[name]
     calls = hub(raw)
     loaded = HubSource().load(task, "test", "de")
-    assert calls == [(task.hub.path, task.hub.config_name("de"), "test", task.hub.revision)]
+    assert calls == [(task.hub.path, task.hub.config_name("de"), "test", task.hub.revision, None)]
     assert loaded.features == task_features(task)
     if task.kind == "classification":
         assert [task.labels[label] for label in loaded["label"]] == names
@@ -401,6 +567,6 @@ def test_the_sample_comes_in_the_common_shape(name):
     for split, language in [("train", "en"), ("validation", "en"), ("test", languages[-1])]:
         loaded = source.load(task, split, language)
         assert loaded.features == task_features(task)
-        assert len(loaded) == len(sample.rows(name, split, language))
+        assert len(loaded) == len(sample.rows(task.folder, split, language))
     with pytest.raises(InputError, match=f"{name} has no test data for 'xx' in the sample: there is en"):
         source.load(task, "test", "xx")

@@ -3,7 +3,8 @@ import pytest
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.xtreme.languages import LANGUAGES, by_family
 from modeling_dlfa.xtreme.metrics import score
-from modeling_dlfa.xtreme.tasks import TASKS, check_split, get_task
+from modeling_dlfa.xtreme.tasks import TASKS, XTREME_TASKS, check_split, get_task
+from modeling_dlfa.xtreme.trees import RUNGS
 
 
 # The language lists of XTREME's evaluate.py, and the figures of its scripts/train_<task>.sh.
@@ -22,9 +23,45 @@ XTREME = {
 }
 
 
-def test_there_are_four_tasks():
-    assert list(TASKS) == list(XTREME)
+# Kind, number of labels and reported metric, from easy to hard.
+LADDER = {
+    "uddep-upos": ("tagging", 17, "accuracy"),
+    "uddep-direction": ("tagging", 3, "accuracy"),
+    "uddep-depth": ("tagging", 6, "accuracy"),
+    "uddep-distance": ("tagging", 13, "accuracy"),
+    "uddep-arcs": ("parsing", 1, "uas"),
+    "uddep": ("parsing", 37, "las"),
+}
+
+
+def test_there_are_xtremes_four_tasks_and_the_ladder():
+    assert list(XTREME_TASKS) == list(XTREME)
+    assert list(TASKS) == [*XTREME, *LADDER]
     assert all(task.name == name for name, task in TASKS.items())
+    assert all(TASKS[name].folder == name and TASKS[name].rung is None for name in XTREME)
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_the_ladder_shares_trees_recipe_and_source(name):
+    kind, labels, metric = LADDER[name]
+    task, whole = get_task(name), get_task("uddep")
+    assert (task.kind, len(task.labels), task.metric, task.folder) == (kind, labels, metric, "uddep")
+    assert task.rung is not None and task.labels == RUNGS[task.rung].labels
+    assert len(set(task.labels)) == labels
+    assert (task.hub, task.languages) == (whole.hub, whole.languages)
+    recipe = task.recipe
+    assert (recipe.num_train_epochs, recipe.learning_rate, recipe.per_device_train_batch_size) == (10, 2e-5, 32)
+    assert recipe.max_length == (256 if kind == "parsing" else 128)
+
+
+def test_every_language_of_the_ladder_has_one_treebank():
+    task = get_task("uddep")
+    treebanks = {code: task.hub.config_name(code) for code in task.languages}
+    assert task.languages == ("en", *["ar", "de", "es", "fi", "fr", "hi", "id", "ja", "ru", "tr", "vi", "zh"])
+    assert all(name.split("_")[0] == code and name.split("_")[1] for code, name in treebanks.items())
+    assert treebanks["en"] == "en_ewt"
+    for split in ("train", "validation"):
+        assert set(task.hub.missing[split]) == {code for code, name in treebanks.items() if name.endswith("_pud")}
 
 
 @pytest.mark.parametrize("name", XTREME)
@@ -44,10 +81,12 @@ def test_a_task_has_as_many_languages_as_the_paper_says(name, count):
     assert len(get_task(name).languages) == count
 
 
-@pytest.mark.parametrize("name", XTREME)
+@pytest.mark.parametrize("name", TASKS)
 def test_the_reported_metric_is_one_that_the_scores_have(name):
     task = get_task(name)
     gold = list(task.labels) if task.kind == "classification" else [list(task.labels)]
+    if task.kind == "parsing":
+        gold = [[(0, label)] for label in task.labels]
     assert score(task, gold, gold)[task.metric] == 100
 
 
@@ -71,7 +110,7 @@ def test_aliases_lead_to_labels(alias):
 
 
 def test_unknown_tasks_and_splits_are_named_with_the_choices():
-    with pytest.raises(InputError, match="^unknown task 'ner': expected one of xnli, pawsx, panx, udpos$"):
+    with pytest.raises(InputError, match="^unknown task 'ner': expected one of xnli, pawsx, panx, udpos, .*, uddep$"):
         get_task("ner")
     with pytest.raises(InputError, match="^unknown split 'dev': expected one of train, validation, test$"):
         check_split("dev")

@@ -1,12 +1,13 @@
-"""An embedded sample of the four tasks in ten languages, generated from a small grammar for each.
+"""An embedded sample of the four tasks and of dependency trees in ten languages, generated from a grammar for each.
 
 What it is for: a first run, tests and examples without a download. What it is *not*: a benchmark. The sentences are
-generated from some 200 concepts and about a dozen patterns; the test sets are parallel over the languages; tags and
-labels follow from the meaning, so there is no annotation noise. Scores are far above those on real text, and
+generated from some 200 concepts and about a dozen patterns; the test sets are parallel over the languages; tags, trees
+and labels follow from the meaning, so there is no annotation noise. Scores are far above those on real text, and
 differences between methods on it say little. Sentences are grammatical in each language, not always sensible.
 
 English has training, validation and test rows, every other language test rows. About a third of the vocabulary occurs
-in validation and test only. Classification rows hold `sentence1, sentence2, label`, tagging rows `tokens, tags`.
+in validation and test only. Classification rows hold `sentence1, sentence2, label`, tagging rows `tokens, tags`,
+and the rows of "uddep" `tokens, upos, heads, relations`: the sentences of "udpos" with their trees (see grammar.py).
 """
 
 from collections.abc import Callable
@@ -45,9 +46,11 @@ SIZES = {
     "pawsx": {"train": 1000, "validation": 100, "test": 100},
     "panx": {"train": 600, "validation": 100, "test": 100},
     "udpos": {"train": 600, "validation": 100, "test": 100},
+    "uddep": {"train": 600, "validation": 100, "test": 100},
 }
 # Share of held-out concepts in validation and test. Names look alike in all Latin scripts, so that known ones could be
 # looked up: in panx most are new.
+_SENTENCES_OF = {"uddep": "udpos"}  # tasks that have the sentences of another
 _HELD_OUT = {"xnli": 0.4, "pawsx": 0.4, "panx": 0.85, "udpos": 0.4}
 _LABELS = {"xnli": ("entailment", "neutral", "contradiction"), "pawsx": ("0", "1")}
 _PAIRS: dict[str, Callable[[Draw, str], pairs.Pair]] = {"xnli": pairs.inference, "pawsx": pairs.paraphrase}
@@ -63,13 +66,15 @@ def rows(task_name: str, split: str, language: str) -> list[dict[str, Any]]:
     """The rows of a task, the same in every process.
 
     Args:
-        task_name: "xnli", "pawsx", "panx" or "udpos".
+        task_name: "xnli", "pawsx", "panx", "udpos" or "uddep".
         split: "train", "validation" (both English only) or "test". Row *i* of a test set means the same in every
             language.
         language: one of `languages(split)`.
 
     Returns:
-        `{"sentence1", "sentence2", "label"}` or `{"tokens", "tags"}` for each row.
+        `{"sentence1", "sentence2", "label"}`, `{"tokens", "tags"}` or `{"tokens", "upos", "heads", "relations"}` for
+        each row. Heads are numbered from 1, 0 is the root; relations are those of Universal Dependencies 2 without
+        subtypes. Row *i* of "uddep" is the sentence of row *i* of "udpos".
 
     Raises:
         InputError: the sample has no such task, split or language.
@@ -77,7 +82,10 @@ def rows(task_name: str, split: str, language: str) -> list[dict[str, Any]]:
     _check(task_name, tuple(SIZES), "task")
     _check(language, languages(split), f"language for the split {split!r}")
     grammar = _GRAMMARS[language]
-    return [_row(task_name, grammar, frame, label) for frame, label in _frames(task_name)[split]]
+    return [
+        _row(task_name, grammar, frame, label)
+        for frame, label in _frames(_SENTENCES_OF.get(task_name, task_name))[split]
+    ]
 
 
 def _check(value: str, choices: tuple[str, ...], what: str) -> None:
@@ -90,6 +98,13 @@ def _row(task_name: str, grammar: Grammar, frame: Frame, label: str) -> dict[str
         first, second = (grammar.text(_tokens(grammar, sentence)) for sentence in frame)
         return {"sentence1": first, "sentence2": second, "label": label}
     tokens = _tokens(grammar, frame[0])
+    if task_name == "uddep":
+        return {
+            "tokens": [token.form for token in tokens],
+            "upos": [token.upos for token in tokens],
+            "heads": [number + token.head if token.head else 0 for number, token in enumerate(tokens, start=1)],
+            "relations": [token.relation for token in tokens],
+        }
     tags = [token.upos if task_name == "udpos" else token.entity for token in tokens]
     return {"tokens": [token.form for token in tokens], "tags": tags}
 

@@ -1,7 +1,7 @@
 """Chinese (simplified): measure words, aspect particle, adjuncts before the verb; tags as in UD Chinese-GSD."""
 
 from .frames import Clause, Phrase, Sentence
-from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .grammar import Grammar, Token, adverbial, entity, person, pick_adjuncts, rel, tagged
 
 
 # concept: noun, measure word
@@ -126,12 +126,12 @@ TIMES = {
     "morning": "早上/NOUN",
     "evening": "晚上/NOUN",
     "every_day": "每/DET 天/NOUN",
-    "every_morning": "每/DET 天/NOUN 早上/NOUN",
-    "every_evening": "每/DET 天/NOUN 晚上/NOUN",
+    "every_morning": "每/DET/det> 天/NOUN/nmod 早上/NOUN",
+    "every_evening": "每/DET/det> 天/NOUN/nmod 晚上/NOUN",
 }
 FREQUENCIES = {"often": "经常", "always": "总是", "rarely": "很少"}
 NUMERALS = {2: "两", 3: "三", 4: "四"}
-PRONOUNS = {"he": "他/PRON", "she": "她/PRON", "they": "他们/PRON", "someone": "有/VERB 人/NOUN"}
+PRONOUNS = {"he": "他/PRON", "she": "她/PRON", "they": "他们/PRON", "someone": "人/NOUN"}
 NAMES = {
     "Anna": "安娜",
     "Maria": "玛丽亚",
@@ -207,23 +207,22 @@ class Chinese(Grammar):
     brackets = ("（/PUNCT", "）/PUNCT")
     interjection = "啊/INTJ"
     conjunction = "和/CCONJ"
-    links = {"but": "，/PUNCT 但是/CCONJ", "because": "，/PUNCT 因为/SCONJ"}
+    links = {"but": ("，/PUNCT 但是/CCONJ", "conj"), "because": ("，/PUNCT 因为/SCONJ", "advcl")}
 
     def city(self, name: str) -> list[Token]:
         return tagged(CITIES[name], "PROPN")
 
     def name(self, phrase: Phrase) -> list[Token]:
         if phrase.kind == "institution":
-            return entity(self.city(phrase.city) + tagged(INSTITUTIONS[phrase.head], "NOUN"), "ORG")
+            return entity(rel("compound", self.city(phrase.city)) + tagged(INSTITUTIONS[phrase.head], "NOUN"), "ORG")
         if phrase.kind == "company":
             return entity(tagged(COMPANIES[phrase.head], "PROPN"), "ORG")
-        surname = f"·/PUNCT {SURNAMES[phrase.surname]}" if phrase.surname else ""
-        return entity(tagged(f"{NAMES[phrase.head]} {surname}", "PROPN"), "PER")
+        return person(NAMES[phrase.head], SURNAMES.get(phrase.surname, ""), separator="·/PUNCT")
 
     def phrase(self, phrase: Phrase) -> list[Token]:
         tokens = self._single(phrase)
         if phrase.also is not None:
-            tokens += tagged(self.conjunction) + self.phrase(phrase.also)
+            tokens += rel("conj", tagged(self.conjunction) + self.phrase(phrase.also))
         return tokens
 
     def _single(self, phrase: Phrase) -> list[Token]:
@@ -234,42 +233,49 @@ class Chinese(Grammar):
         noun, measure = NOUNS[phrase.head].split()
         words = self._attribute(phrase) + tagged(noun, "NOUN")
         if phrase.owner:
-            return self.name(Phrase(phrase.owner, "person")) + tagged("的/PART") + words
+            return rel("nmod", self.name(Phrase(phrase.owner, "person")) + tagged("的/PART/case")) + words
         if phrase.number > 1:
-            return tagged(f"{NUMERALS[phrase.number]}/NUM {measure}/NOUN") + words
-        determiner = {"the": "那/DET", "this": "这/DET", "a": "一/NUM"}.get(phrase.determiner, "")
-        return tagged(f"{determiner} {measure}/NOUN" if determiner else "") + words
+            return tagged(f"{NUMERALS[phrase.number]}/NUM/nummod {measure}/NOUN/<clf") + words
+        determiner = {"the": "那/DET", "this": "这/DET", "a": "一/NUM/nummod"}.get(phrase.determiner, "")
+        return tagged(f"{determiner} {measure}/NOUN/<clf" if determiner else "") + words
 
     def _attribute(self, phrase: Phrase) -> list[Token]:
         if not phrase.adjective:
             return []
         quality = tagged(ADJECTIVES[phrase.adjective], "ADJ")
-        return quality + tagged("的/PART" if len(quality[0].form) > 1 else "")
+        if quality[0].upos == "NOUN":
+            return rel("nmod", quality + tagged("的/PART/case"))
+        return rel("amod", quality + tagged("的/PART/mark" if len(quality[0].form) > 1 else ""))
 
     def clause(self, clause: Clause, *, subordinate: bool = False) -> list[Token]:
-        time = tagged(TIMES.get(clause.time, ""))
+        time = adverbial(TIMES.get(clause.time, ""))
         if clause.year:
-            time = tagged(f"{clause.year}/NUM 年/NOUN") + time
-        first, time, place = pick_adjuncts(clause, time, tagged(PLACES.get(clause.place, "")))
+            time = adverbial(f"{clause.year}/NUM/nummod 年/NOUN") + time
+        first, time, place = pick_adjuncts(clause, time, adverbial(PLACES.get(clause.place, "")))
         front = first + tagged(self.comma) if first else []
         frequency = tagged(FREQUENCIES.get(clause.frequency, ""), "ADV")
-        # an indefinite subject needs 有 to introduce it
-        there_is = tagged("有/VERB" if clause.subject.determiner == "a" else "")
-        return front + there_is + self.phrase(clause.subject) + time + self._predicate(clause, frequency, place)
+        return front + self._subject(clause.subject) + time + self._predicate(clause, frequency, place)
+
+    def _subject(self, subject: Phrase) -> list[Token]:
+        """An indefinite subject needs 有 to introduce it: "there is a teacher", and the teacher does something."""
+        if subject.determiner == "a" or subject.head == "someone":
+            return rel("advcl", tagged("有/VERB") + rel("obj", self.phrase(subject)))
+        return rel("nsubj", self.phrase(subject))
 
     def _predicate(self, clause: Clause, frequency: list[Token], place: list[Token]) -> list[Token]:
         if clause.kind == "be":
             quality = tagged(ADJECTIVES[clause.adjective], "ADJ")
             if quality[0].upos == "NOUN":
-                return tagged("不/ADV 是/AUX" if clause.negated else "是/AUX") + quality + tagged("的/PART")
+                copula = tagged("不/ADV 是/AUX/cop" if clause.negated else "是/AUX/cop")
+                return copula + quality + tagged("的/PART/case")
             return tagged("不/ADV" if clause.negated else "非常/ADV" if clause.very else "很/ADV") + quality
         if clause.kind == "isa":
             noun, measure = NOUNS[clause.role].split()
-            city = entity(self.city(clause.city), "LOC")
-            copula = tagged(f"{'不/ADV ' if clause.negated else ''}是/AUX 一/NUM {measure}/NOUN 来自/VERB")
-            return copula + city + tagged(f"的/PART {noun}/NOUN")
+            copula = tagged(f"{'不/ADV ' if clause.negated else ''}是/AUX/cop 一/NUM/nummod {measure}/NOUN/<clf")
+            city = rel("obj", entity(self.city(clause.city), "LOC"))
+            return copula + rel("acl", tagged("来自/VERB") + city + tagged("的/PART/mark")) + tagged(noun, "NOUN")
         if clause.kind == "cost":
-            return tagged(f"要/VERB {clause.price}/NUM €/SYM")
+            return tagged("要/VERB") + rel("obj", tagged(f"{clause.price}/NUM/nummod €/SYM"))
         # 没有 and 不 stand before the place, the aspect particle after the verb
         past = clause.tense == "past" and clause.verb not in ("be_born", "lie")
         if clause.negated:
@@ -286,17 +292,16 @@ class Chinese(Grammar):
             helper = "想/AUX" if clause.wants else "会/AUX" if clause.tense == "future" else ""
         before = []
         if clause.employer is not None:
-            before += tagged("在/ADP") + self.name(clause.employer)
+            before += rel("obl", tagged("在/ADP") + self.name(clause.employer))
         if clause.origin:
-            before += tagged("从/ADP") + entity(self.city(clause.origin), "LOC")
-        verb = tagged(VERBS[clause.verb], "VERB") + tagged("于/ADP" if clause.verb == "be_born" else "")
-        if past and not clause.negated:
-            verb += tagged("了/AUX")
-        after = self.phrase(clause.object) if clause.object is not None else []
-        for city in (clause.goal, clause.city):
-            if city:
-                after += entity(self.city(city), "LOC")
+            before += rel("obl", tagged("从/ADP") + entity(self.city(clause.origin), "LOC"))
+        verb = tagged(VERBS[clause.verb], "VERB") + tagged("了/AUX" if past and not clause.negated else "")
+        after = rel("obj", self.phrase(clause.object)) if clause.object is not None else []
+        if clause.verb == "be_born":
+            after += rel("obl", tagged("于/ADP") + entity(self.city(clause.city), "LOC"))
+        elif clause.goal or clause.city:
+            after += rel("obj", entity(self.city(clause.goal or clause.city), "LOC"))
         return frequency + tagged(helper) + place + before + verb + after
 
     def reported(self, speaker: Phrase, said: Sentence) -> list[Token]:
-        return self.phrase(speaker) + tagged("说/VERB") + self.linked(said)
+        return rel("nsubj", self.phrase(speaker)) + tagged("说/VERB") + rel("ccomp", self.linked(said))

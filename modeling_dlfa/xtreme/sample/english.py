@@ -1,7 +1,7 @@
 """English: fixed subject-verb-object order, do-support, articles; tags as in UD English-EWT."""
 
 from .frames import Clause, Phrase, Sentence
-from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .grammar import Grammar, Token, adverbial, entity, person, pick_adjuncts, rel, tagged
 
 
 # concept: singular, plural (a regular plural is left out)
@@ -55,10 +55,10 @@ TIMES = {
     "yesterday": "yesterday/NOUN",
     "today": "today/NOUN",
     "tomorrow": "tomorrow/NOUN",
-    "last_week": "last/ADJ week/NOUN",
-    "next_week": "next/ADJ week/NOUN",
-    "last_year": "last/ADJ year/NOUN",
-    "next_year": "next/ADJ year/NOUN",
+    "last_week": "last/ADJ/amod week/NOUN",
+    "next_week": "next/ADJ/amod week/NOUN",
+    "last_year": "last/ADJ/amod year/NOUN",
+    "next_year": "next/ADJ/amod year/NOUN",
     "monday": "on/ADP Monday/PROPN",
     "sunday": "on/ADP Sunday/PROPN",
     "morning": "in/ADP the/DET morning/NOUN",
@@ -69,10 +69,10 @@ TIMES = {
 }
 NUMERALS = {2: "two", 3: "three", 4: "four"}
 INSTITUTIONS = {
-    "university": "University/PROPN of/ADP {}/PROPN",
-    "bank": "Bank/PROPN of/ADP {}/PROPN",
-    "museum": "{}/PROPN Museum/PROPN",
-    "theatre": "{}/PROPN Theatre/PROPN",
+    "university": "University/PROPN of/ADP/case> {}/PROPN/nmod",
+    "bank": "Bank/PROPN of/ADP/case> {}/PROPN/nmod",
+    "museum": "{}/PROPN/compound Museum/PROPN",
+    "theatre": "{}/PROPN/compound Theatre/PROPN",
 }
 
 
@@ -80,7 +80,7 @@ class English(Grammar):
     code = "en"
     interjection = "oh/INTJ"
     conjunction = "and/CCONJ"
-    links = {"but": ",/PUNCT but/CCONJ", "because": "because/SCONJ"}
+    links = {"but": (",/PUNCT but/CCONJ", "conj"), "because": ("because/SCONJ", "advcl")}
 
     def city(self, name: str) -> list[Token]:
         return tagged(name, "PROPN")
@@ -90,11 +90,11 @@ class English(Grammar):
             return entity(tagged(INSTITUTIONS[phrase.head].format(phrase.city)), "ORG")
         if phrase.kind == "company":
             return entity(tagged(phrase.head, "PROPN"), "ORG")
-        return entity(tagged(f"{phrase.head} {phrase.surname}", "PROPN"), "PER")
+        return person(phrase.head, phrase.surname)
 
     def phrase(self, phrase: Phrase) -> list[Token]:
         if phrase.also is not None:
-            return self._single(phrase) + tagged(self.conjunction) + self.phrase(phrase.also)
+            return self._single(phrase) + rel("conj", tagged(self.conjunction) + self.phrase(phrase.also))
         return self._single(phrase)
 
     def _single(self, phrase: Phrase) -> list[Token]:
@@ -105,47 +105,49 @@ class English(Grammar):
         if phrase.kind != "noun":
             return self.name(phrase)
         singular, plural = NOUNS.get(phrase.head, f"{phrase.head} {phrase.head}s").split()
-        words = tagged(phrase.adjective, "ADJ") + tagged(plural if phrase.number > 1 else singular, "NOUN")
+        words = tagged(phrase.adjective, "ADJ/amod") + tagged(plural if phrase.number > 1 else singular, "NOUN")
         if phrase.owner:
-            return entity(tagged(phrase.owner, "PROPN"), "PER") + tagged("'s/PART") + words
+            return rel("nmod", person(phrase.owner, "") + tagged("'s/PART/case")) + words
         if phrase.number > 1:
-            return tagged(NUMERALS[phrase.number], "NUM") + words
+            return tagged(NUMERALS[phrase.number], "NUM/nummod") + words
         article = "an" if words[0].form[0] in "aeiou" else "a"
         return tagged(article if phrase.determiner == "a" else phrase.determiner, "DET") + words
 
     def clause(self, clause: Clause, *, subordinate: bool = False) -> list[Token]:
-        time = tagged(TIMES.get(clause.time, ""))
+        time = adverbial(TIMES.get(clause.time, ""))
         if clause.year:
-            time = tagged(f"in/ADP {clause.year}/NUM") + time
-        first, time, place = pick_adjuncts(clause, time, tagged(PLACES.get(clause.place, "")))
+            time = adverbial(f"in/ADP {clause.year}/NUM") + time
+        first, time, place = pick_adjuncts(clause, time, adverbial(PLACES.get(clause.place, "")))
         front = first + tagged(self.comma) if first else []
-        return front + self.phrase(clause.subject) + self._predicate(clause) + place + time
+        return front + rel("nsubj", self.phrase(clause.subject)) + self._predicate(clause) + place + time
 
     def _predicate(self, clause: Clause) -> list[Token]:
         plural = clause.subject.plural
-        negation = tagged("not/PART" if clause.negated else "")
+        negation = tagged("not/PART/advmod" if clause.negated else "")
         if clause.kind in ("be", "isa"):
-            copula = tagged("are/AUX" if plural else "is/AUX") + negation
+            copula = tagged("are/AUX/cop" if plural else "is/AUX/cop") + negation
             if clause.kind == "be":
                 return copula + tagged("very/ADV" if clause.very else "") + tagged(clause.adjective, "ADJ")
-            city = tagged("from/ADP") + entity(self.city(clause.city), "LOC")
+            city = rel("nmod", tagged("from/ADP") + entity(self.city(clause.city), "LOC"))
             return copula + self.phrase(Phrase(clause.role, determiner="a")) + city
         if clause.kind == "cost":
-            return tagged(f"{'cost' if plural else 'costs'}/VERB €/SYM {clause.price}/NUM")
+            price = rel("obj", tagged(f"€/SYM {clause.price}/NUM/nummod"))
+            return tagged("cost/VERB" if plural else "costs/VERB") + price
+        if clause.verb == "lie":
+            return tagged("is/AUX/cop") + negation + tagged("in/ADP") + entity(self.city(clause.city), "LOC")
+        if clause.wants:
+            want = tagged("want/VERB" if plural else "wants/VERB")
+            if clause.negated:
+                want = tagged("do/AUX" if plural else "does/AUX") + negation + tagged("want/VERB")
+            base = tagged(VERBS[clause.verb].split()[0], "VERB")
+            return want + rel("xcomp", tagged("to/PART/mark") + base + self._complements(clause))
         return self._verb(clause, plural, negation) + self._complements(clause)
 
     def _verb(self, clause: Clause, plural: bool, negation: list[Token]) -> list[Token]:
         if clause.verb == "be_born":
             return tagged("were/AUX" if plural else "was/AUX") + negation + tagged("born/VERB")
-        if clause.verb == "lie":
-            return tagged("is/AUX") + negation
         frequency = tagged(clause.frequency, "ADV")
         base, third, past = VERBS[clause.verb].split()
-        if clause.wants:
-            want = "want" if plural else "wants"
-            if clause.negated:
-                want = f"{'do' if plural else 'does'}/AUX not/PART want"
-            return tagged(f"{want} to/PART {base}", "VERB")
         if clause.tense == "future":
             return tagged("will/AUX") + negation + frequency + tagged(base, "VERB")
         if clause.negated:
@@ -156,16 +158,17 @@ class English(Grammar):
     def _complements(self, clause: Clause) -> list[Token]:
         tokens = []
         if clause.object is not None:
-            tokens += tagged("for/ADP" if clause.verb == "search" else "") + self.phrase(clause.object)
+            patient = self.phrase(clause.object)
+            tokens += rel("obl", tagged("for/ADP") + patient) if clause.verb == "search" else rel("obj", patient)
         if clause.employer is not None:
-            tokens += tagged("for/ADP" if clause.employer.kind == "company" else "at/ADP") + self.phrase(
-                clause.employer
-            )
+            at = tagged("for/ADP" if clause.employer.kind == "company" else "at/ADP")
+            tokens += rel("obl", at + self.phrase(clause.employer))
         for preposition, city in (("from", clause.origin), ("to", clause.goal), ("in", clause.city)):
             if city:
-                tokens += tagged(preposition, "ADP") + entity(self.city(city), "LOC")
+                tokens += rel("obl", tagged(preposition, "ADP") + entity(self.city(city), "LOC"))
         return tokens
 
     def reported(self, speaker: Phrase, said: Sentence) -> list[Token]:
-        says = "say" if speaker.plural else "says"
-        return self.phrase(speaker) + tagged(f"{says}/VERB that/SCONJ") + self.linked(said)
+        says = tagged("say/VERB" if speaker.plural else "says/VERB")
+        said_that = rel("ccomp", tagged("that/SCONJ") + self.linked(said))
+        return rel("nsubj", self.phrase(speaker)) + says + said_that

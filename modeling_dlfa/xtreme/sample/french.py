@@ -1,7 +1,7 @@
 """French: elision and contraction, "ne ... pas", compound past with two auxiliaries; tags as in UD French-GSD."""
 
 from .frames import Clause, Phrase, Sentence
-from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .grammar import Grammar, Token, adverbial, entity, person, pick_adjuncts, rel, tagged
 
 
 # concept: gender, singular, plural
@@ -121,10 +121,10 @@ TIMES = {
     "yesterday": "hier/ADV",
     "today": "aujourd'hui/ADV",
     "tomorrow": "demain/ADV",
-    "last_week": "la/DET semaine/NOUN dernière/ADJ",
-    "next_week": "la/DET semaine/NOUN prochaine/ADJ",
-    "last_year": "l'/DET année/NOUN dernière/ADJ",
-    "next_year": "l'/DET année/NOUN prochaine/ADJ",
+    "last_week": "la/DET semaine/NOUN dernière/ADJ/amod",
+    "next_week": "la/DET semaine/NOUN prochaine/ADJ/amod",
+    "last_year": "l'/DET année/NOUN dernière/ADJ/amod",
+    "next_year": "l'/DET année/NOUN prochaine/ADJ/amod",
     "monday": "lundi/NOUN",
     "sunday": "dimanche/NOUN",
     "morning": "dans/ADP la/DET matinée/NOUN",
@@ -159,7 +159,7 @@ def _vowel(tokens: list[Token]) -> bool:
 
 
 def _elided(full: str, upos: str, following: list[Token]) -> list[Token]:
-    """le, la, de, ne, que before what follows them."""
+    """le, la, de, ne, que before what follows them, on whose head they depend."""
     form = f"{full[:-1]}'" if _vowel(following) else full
     return tagged(form, upos) + following
 
@@ -168,22 +168,23 @@ class French(Grammar):
     code = "fr"
     interjection = "ah/INTJ"
     conjunction = "et/CCONJ"
-    links = {"but": ",/PUNCT mais/CCONJ", "because": ",/PUNCT car/CCONJ"}
+    links = {"but": (",/PUNCT mais/CCONJ", "conj"), "because": (",/PUNCT car/CCONJ", "conj")}
 
     def city(self, name: str) -> list[Token]:
         return tagged(CITIES.get(name, name), "PROPN")
 
     def name(self, phrase: Phrase) -> list[Token]:
         if phrase.kind == "institution":
-            return entity(tagged(INSTITUTIONS[phrase.head][1]) + _elided("de", "ADP", self.city(phrase.city)), "ORG")
+            city = rel("nmod", _elided("de", "ADP", self.city(phrase.city)))
+            return entity(tagged(INSTITUTIONS[phrase.head][1]) + city, "ORG")
         if phrase.kind == "company":
             return entity(tagged(phrase.head, "PROPN"), "ORG")
-        return entity(tagged(f"{NAMES.get(phrase.head, phrase.head)} {phrase.surname}", "PROPN"), "PER")
+        return person(NAMES.get(phrase.head, phrase.head), phrase.surname)
 
     def phrase(self, phrase: Phrase, negated: bool = False) -> list[Token]:
         tokens = self._single(phrase, negated)
         if phrase.also is not None:
-            tokens += tagged(self.conjunction) + self.phrase(phrase.also)
+            tokens += rel("conj", tagged(self.conjunction) + self.phrase(phrase.also))
         return tokens
 
     def _single(self, phrase: Phrase, negated: bool) -> list[Token]:
@@ -199,14 +200,14 @@ class French(Grammar):
         words = tagged(plural if several else singular, "NOUN")
         if phrase.adjective:
             before = phrase.adjective in BEFORE
-            adjective = self._adjective(phrase.adjective, gender, several, before and _vowel(words))
+            adjective = rel("amod", self._adjective(phrase.adjective, gender, several, before and _vowel(words)))
             words = adjective + words if before else words + adjective
         article = {"m": "le", "f": "la"}[gender]
         if phrase.owner:
             owner = self.name(Phrase(phrase.owner, "person"))
-            return _elided(article, "DET", words) + _elided("de", "ADP", owner)
+            return _elided(article, "DET", words) + rel("nmod", _elided("de", "ADP", owner))
         if several:
-            return tagged(NUMERALS[phrase.number], "NUM") + words
+            return tagged(NUMERALS[phrase.number], "NUM/nummod") + words
         if phrase.determiner == "a":
             if negated:
                 return _elided("de", "DET", words)
@@ -222,12 +223,12 @@ class French(Grammar):
         return tagged(forms[(gender == "f") + 2 * plural], "ADJ")
 
     def clause(self, clause: Clause, *, subordinate: bool = False) -> list[Token]:
-        time = tagged(TIMES.get(clause.time, ""))
+        time = adverbial(TIMES.get(clause.time, ""))
         if clause.year:
-            time = tagged(f"en/ADP {clause.year}/NUM") + time
-        first, time, place = pick_adjuncts(clause, time, tagged(PLACES.get(clause.place, "")))
+            time = adverbial(f"en/ADP {clause.year}/NUM") + time
+        first, time, place = pick_adjuncts(clause, time, adverbial(PLACES.get(clause.place, "")))
         front = first + tagged(self.comma) if first else []
-        return front + self.phrase(clause.subject) + self._predicate(clause) + place + time
+        return front + rel("nsubj", self.phrase(clause.subject)) + self._predicate(clause) + place + time
 
     def _gender(self, subject: Phrase) -> str:
         if subject.kind == "institution":
@@ -242,18 +243,20 @@ class French(Grammar):
         frequency = tagged(FREQUENCIES.get(clause.frequency, ""), "ADV")
         if clause.kind == "be":
             adjective = self._adjective(clause.adjective, self._gender(subject), plural)
-            return self._finite(clause, "sont/AUX" if plural else "est/AUX") + (
-                tagged("très/ADV" if clause.very else "") + adjective
-            )
+            copula = self._finite(clause, "sont/AUX/cop" if plural else "est/AUX/cop")
+            return copula + tagged("très/ADV" if clause.very else "") + adjective
         if clause.kind == "isa":
             role = self.phrase(Phrase(clause.role, determiner="a"))
-            return tagged("est/AUX") + role + _elided("de", "ADP", entity(self.city(clause.city), "LOC"))
+            city = rel("nmod", _elided("de", "ADP", entity(self.city(clause.city), "LOC")))
+            return tagged("est/AUX/cop") + role + city
         if clause.kind == "cost":
-            return tagged(f"{'coûtent' if plural else 'coûte'}/VERB {clause.price}/NUM €/SYM")
+            price = rel("obj", tagged(f"{clause.price}/NUM/nummod €/SYM"))
+            return tagged("coûtent/VERB" if plural else "coûte/VERB") + price
         present, presents, future, futures, infinitive, participle = VERBS[clause.verb].split()
         if clause.wants:
-            verb = self._finite(clause, "veulent/VERB" if plural else "veut/VERB") + tagged(infinitive, "VERB")
-        elif clause.tense == "past" or clause.verb == "lie":
+            wants = self._finite(clause, "veulent/VERB" if plural else "veut/VERB")
+            return wants + rel("xcomp", tagged(infinitive, "VERB") + self._complements(clause))
+        if clause.tense == "past" or clause.verb == "lie":
             if clause.verb in WITH_ETRE:
                 agreement = ("e" if self._gender(subject) == "f" else "") + ("s" if plural else "")
                 auxiliary = "sont/AUX" if plural else "est/AUX"
@@ -274,14 +277,14 @@ class French(Grammar):
     def _complements(self, clause: Clause) -> list[Token]:
         tokens = []
         if clause.object is not None:
-            tokens += self.phrase(clause.object, negated=clause.negated)
+            tokens += rel("obj", self.phrase(clause.object, negated=clause.negated))
         if clause.employer is not None:
-            tokens += self._at(clause.employer)
+            tokens += rel("obl", self._at(clause.employer))
         if clause.origin:
-            tokens += _elided("de", "ADP", entity(self.city(clause.origin), "LOC"))
+            tokens += rel("obl", _elided("de", "ADP", entity(self.city(clause.origin), "LOC")))
         for city in (clause.goal, clause.city):
             if city:
-                tokens += tagged("à/ADP") + entity(self.city(city), "LOC")
+                tokens += rel("obl", tagged("à/ADP") + entity(self.city(city), "LOC"))
         return tokens
 
     def _at(self, employer: Phrase) -> list[Token]:
@@ -293,4 +296,4 @@ class French(Grammar):
 
     def reported(self, speaker: Phrase, said: Sentence) -> list[Token]:
         says = tagged("disent/VERB" if speaker.plural else "dit/VERB")
-        return self.phrase(speaker) + says + _elided("que", "SCONJ", self.linked(said))
+        return rel("nsubj", self.phrase(speaker)) + says + rel("ccomp", _elided("que", "SCONJ", self.linked(said)))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from .frames import Clause, Phrase, Sentence
-from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .grammar import Grammar, Token, adverbial, entity, person, pick_adjuncts, rel, tagged
 
 
 # concept: gender, nominative, accusative, plural
@@ -120,10 +120,10 @@ TIMES = {
     "yesterday": "gestern/ADV",
     "today": "heute/ADV",
     "tomorrow": "morgen/ADV",
-    "last_week": "letzte/ADJ Woche/NOUN",
-    "next_week": "nächste/ADJ Woche/NOUN",
-    "last_year": "letztes/ADJ Jahr/NOUN",
-    "next_year": "nächstes/ADJ Jahr/NOUN",
+    "last_week": "letzte/ADJ/amod Woche/NOUN",
+    "next_week": "nächste/ADJ/amod Woche/NOUN",
+    "last_year": "letztes/ADJ/amod Jahr/NOUN",
+    "next_year": "nächstes/ADJ/amod Jahr/NOUN",
     "monday": "am/ADP Montag/PROPN",
     "sunday": "am/ADP Sonntag/PROPN",
     "morning": "am/ADP Morgen/NOUN",
@@ -148,10 +148,10 @@ CITIES = {
 NAMES = {"Victor": "Viktor", "Clara": "Klara", "Oscar": "Oskar"}
 # article, name, "works at"
 INSTITUTIONS = {
-    "university": ("die", "Universität/NOUN {}/PROPN", "an/ADP der/DET"),
-    "bank": ("die", "Bank/NOUN von/ADP {}/PROPN", "bei/ADP der/DET"),
-    "museum": ("das", "Museum/NOUN {}/PROPN", "am/ADP"),
-    "theatre": ("das", "Theater/NOUN {}/PROPN", "am/ADP"),
+    "university": ("die", "Universität/NOUN {}/PROPN/nmod", "an/ADP der/DET"),
+    "bank": ("die", "Bank/NOUN von/ADP/case> {}/PROPN/nmod", "bei/ADP der/DET"),
+    "museum": ("das", "Museum/NOUN {}/PROPN/nmod", "am/ADP"),
+    "theatre": ("das", "Theater/NOUN {}/PROPN/nmod", "am/ADP"),
 }
 # endings by case and gender; "p" is the plural without article
 THE = {"nom": {"m": "der", "f": "die", "n": "das"}, "acc": {"m": "den", "f": "die", "n": "das"}}
@@ -165,7 +165,7 @@ class German(Grammar):
     code = "de"
     interjection = "ach/INTJ"
     conjunction = "und/CCONJ"
-    links = {"but": ",/PUNCT aber/CCONJ", "because": ",/PUNCT weil/SCONJ"}
+    links = {"but": (",/PUNCT aber/CCONJ", "conj"), "because": (",/PUNCT weil/SCONJ", "advcl")}
 
     def city(self, name: str) -> list[Token]:
         return tagged(CITIES.get(name, name), "PROPN")
@@ -176,12 +176,12 @@ class German(Grammar):
             return entity(tagged(INSTITUTIONS[phrase.head][1].format(city)), "ORG")
         if phrase.kind == "company":
             return entity(tagged(phrase.head, "PROPN"), "ORG")
-        return entity(tagged(f"{NAMES.get(phrase.head, phrase.head)} {phrase.surname}", "PROPN"), "PER")
+        return person(NAMES.get(phrase.head, phrase.head), phrase.surname)
 
     def phrase(self, phrase: Phrase, case: str = "nom", negated: bool = False) -> list[Token]:
         tokens = self._single(phrase, case, negated)
         if phrase.also is not None:
-            tokens += tagged(self.conjunction) + self.phrase(phrase.also, case)
+            tokens += rel("conj", tagged(self.conjunction) + self.phrase(phrase.also, case))
         return tokens
 
     def _single(self, phrase: Phrase, case: str, negated: bool) -> list[Token]:
@@ -197,25 +197,23 @@ class German(Grammar):
         if phrase.owner:
             owner = NAMES.get(phrase.owner, phrase.owner)
             if owner.endswith("s"):
-                return (
-                    tagged(THE[case][gender], "DET") + noun + tagged("von/ADP") + entity(tagged(owner, "PROPN"), "PER")
-                )
-            return entity(tagged(f"{owner}s/PROPN"), "PER") + noun
+                return tagged(THE[case][gender], "DET") + noun + rel("nmod", tagged("von/ADP") + person(owner, ""))
+            return rel("nmod", person(f"{owner}s", "")) + noun
         if phrase.number > 1:
-            numeral = tagged(NUMERALS[phrase.number], "NUM")
-            return numeral + tagged(f"{stem}e" if stem else "", "ADJ") + tagged(plural, "NOUN")
+            numeral = tagged(NUMERALS[phrase.number], "NUM/nummod")
+            return numeral + tagged(f"{stem}e" if stem else "", "ADJ/amod") + tagged(plural, "NOUN")
         if phrase.determiner == "a":
             article, ending = ("k" if negated else "") + A[case][gender], MIXED[case][gender]
         else:
             article, ending = (THIS if phrase.determiner == "this" else THE)[case][gender], WEAK[case][gender]
-        return tagged(article, "DET") + tagged(stem + ending if stem else "", "ADJ") + noun
+        return tagged(article, "DET") + tagged(stem + ending if stem else "", "ADJ/amod") + noun
 
     def clause(self, clause: Clause, *, subordinate: bool = False) -> list[Token]:
         if subordinate:
             clause = replace(clause, first="")
-        subject = self.phrase(clause.subject)
-        time = tagged(f"{clause.year}/NUM" if clause.year else "") + tagged(TIMES.get(clause.time, ""))
-        first, time, place = pick_adjuncts(clause, time, tagged(PLACES.get(clause.place, "")))
+        subject = rel("nsubj", self.phrase(clause.subject))
+        time = adverbial(f"{clause.year}/NUM" if clause.year else "") + adverbial(TIMES.get(clause.time, ""))
+        first, time, place = pick_adjuncts(clause, time, adverbial(PLACES.get(clause.place, "")))
         finite, rest = self._verb(clause)
         middle = time + tagged(FREQUENCIES.get(clause.frequency, ""), "ADV") + self._complements(clause, place)
         if subordinate:
@@ -231,7 +229,7 @@ class German(Grammar):
         """The finite verb, and what of the verb closes the clause."""
         plural = clause.subject.plural
         if clause.kind in ("be", "isa"):
-            return tagged("sind/AUX" if plural else "ist/AUX"), []
+            return tagged("sind/AUX/cop" if plural else "ist/AUX/cop"), []
         if clause.kind == "cost":
             return tagged("kosten/VERB" if plural else "kostet/VERB"), []
         if clause.verb == "be_born":
@@ -245,25 +243,25 @@ class German(Grammar):
             finite = {"hat": "haben", "ist": "sind"}[auxiliary] if plural else auxiliary
             return tagged(finite, "AUX"), tagged(participle, "VERB")
         if clause.verb == "return":
-            return tagged("kehren/VERB" if plural else "kehrt/VERB"), tagged("zurück/ADP")
+            return tagged("kehren/VERB" if plural else "kehrt/VERB"), tagged("zurück/ADP/compound")
         return tagged(infinitive if plural else third, "VERB"), []
 
     def _complements(self, clause: Clause, place: list[Token]) -> list[Token]:
         """What follows subject and time: definite objects and places stand before "nicht", the rest after it."""
-        negation = tagged("nicht/PART" if clause.negated else "")
+        negation = tagged("nicht/PART/advmod" if clause.negated else "")
         if clause.kind == "be":
             very = tagged("sehr/ADV" if clause.very else "")
             return negation + very + tagged(ADJECTIVES[clause.adjective].split()[1], "ADJ")
         if clause.kind == "isa":
             role = self.phrase(Phrase(clause.role, determiner="a"), negated=clause.negated)
-            return role + tagged("aus/ADP") + entity(self.city(clause.city), "LOC")
+            return role + rel("nmod", tagged("aus/ADP") + entity(self.city(clause.city), "LOC"))
         if clause.kind == "cost":
-            return negation + tagged(f"{clause.price}/NUM €/SYM")
+            return negation + rel("obj", tagged(f"{clause.price}/NUM/nummod €/SYM"))
         before: list[Token] = []
         after: list[Token] = []
         if clause.object is not None:
             indefinite = clause.object.determiner == "a" and clause.object.kind == "noun"
-            words = self.phrase(clause.object, "acc", negated=clause.negated)
+            words = rel("obj", self.phrase(clause.object, "acc", negated=clause.negated))
             if indefinite or clause.object.number > 1:
                 after = words
                 negation = [] if indefinite else negation
@@ -271,12 +269,12 @@ class German(Grammar):
                 before = words
         for preposition, city in (("von", clause.origin), ("nach", clause.goal), ("in", clause.city)):
             if city:
-                after = after + tagged(preposition, "ADP") + entity(self.city(city), "LOC")
+                after = after + rel("obl", tagged(preposition, "ADP") + entity(self.city(city), "LOC"))
         if clause.employer is not None:
             at = INSTITUTIONS[clause.employer.head][2] if clause.employer.kind == "institution" else "bei/ADP"
-            after = tagged(at) + self.name(clause.employer) + after
+            after = rel("obl", tagged(at) + self.name(clause.employer)) + after
         return before + place + negation + after
 
     def reported(self, speaker: Phrase, said: Sentence) -> list[Token]:
-        tokens = self.phrase(speaker) + tagged("sagen/VERB" if speaker.plural else "sagt/VERB")
-        return tokens + tagged(",/PUNCT dass/SCONJ") + self.linked(said)
+        tokens = rel("nsubj", self.phrase(speaker)) + tagged("sagen/VERB" if speaker.plural else "sagt/VERB")
+        return tokens + rel("ccomp", tagged(",/PUNCT dass/SCONJ") + self.linked(said))

@@ -1,7 +1,7 @@
 """Hindi: verb-final, postpositions with oblique forms, ergative "ने" in the past tense; tags as in UD Hindi-PUD."""
 
 from .frames import Clause, Phrase, Sentence
-from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .grammar import Grammar, Token, adverbial, entity, person, pick_adjuncts, rel, tagged
 
 
 # concept: gender; direct and oblique singular; direct and oblique plural
@@ -116,17 +116,17 @@ PLACES = {
     "station": "स्टेशन/NOUN पर/ADP",
     "library": "पुस्तकालय/NOUN में/ADP",
     "kitchen": "रसोई/NOUN में/ADP",
-    "beach": "समुद्र/NOUN तट/NOUN पर/ADP",
+    "beach": "समुद्र/NOUN/compound तट/NOUN पर/ADP",
     "village": "गाँव/NOUN में/ADP",
 }
 TIMES = {
     "yesterday": "कल/NOUN",
     "today": "आज/NOUN",
     "tomorrow": "कल/NOUN",
-    "last_week": "पिछले/ADJ हफ़्ते/NOUN",
-    "next_week": "अगले/ADJ हफ़्ते/NOUN",
-    "last_year": "पिछले/ADJ साल/NOUN",
-    "next_year": "अगले/ADJ साल/NOUN",
+    "last_week": "पिछले/ADJ/amod हफ़्ते/NOUN",
+    "next_week": "अगले/ADJ/amod हफ़्ते/NOUN",
+    "last_year": "पिछले/ADJ/amod साल/NOUN",
+    "next_year": "अगले/ADJ/amod साल/NOUN",
     "monday": "सोमवार/NOUN को/ADP",
     "sunday": "रविवार/NOUN को/ADP",
     "morning": "सुबह/NOUN",
@@ -215,40 +215,40 @@ class Hindi(Grammar):
     stop = "।/PUNCT"
     interjection = "अरे/INTJ"
     conjunction = "और/CCONJ"
-    links = {"but": ",/PUNCT लेकिन/CCONJ", "because": ",/PUNCT क्योंकि/SCONJ"}
+    links = {"but": (",/PUNCT लेकिन/CCONJ", "conj"), "because": (",/PUNCT क्योंकि/SCONJ", "advcl")}
 
     def city(self, name: str) -> list[Token]:
         return tagged(CITIES[name], "PROPN")
 
     def name(self, phrase: Phrase) -> list[Token]:
         if phrase.kind == "institution":
-            return entity(self.city(phrase.city) + tagged(INSTITUTIONS[phrase.head]), "ORG")
+            return entity(rel("compound", self.city(phrase.city)) + tagged(INSTITUTIONS[phrase.head]), "ORG")
         if phrase.kind == "company":
             return entity(tagged(COMPANIES[phrase.head], "PROPN"), "ORG")
-        return entity(tagged(f"{NAMES[phrase.head]} {SURNAMES.get(phrase.surname, '')}", "PROPN"), "PER")
+        return person(NAMES[phrase.head], SURNAMES.get(phrase.surname, ""))
 
     def phrase(self, phrase: Phrase, postposition: str = "") -> list[Token]:
-        """The phrase; before a postposition in its oblique form, each conjunct."""
-        tokens = self._single(phrase, oblique=bool(postposition))
-        if phrase.also is not None:
-            tokens += tagged(self.conjunction) + self.phrase(phrase.also, postposition)
-            return tokens
+        """The phrase; before a postposition, which both conjuncts share, in its oblique form."""
         if phrase.kind == "pronoun":
             return tagged(PRONOUNS[phrase.head][postposition == NE], "PRON")
+        tokens = self._single(phrase, oblique=bool(postposition))
+        if phrase.also is not None:
+            second = self._single(phrase.also, oblique=bool(postposition))
+            tokens += rel("conj", tagged(self.conjunction) + second)
         return tokens + tagged(postposition)
 
     def _single(self, phrase: Phrase, oblique: bool) -> list[Token]:
         if phrase.kind != "noun":
-            return [] if phrase.kind == "pronoun" else self.name(phrase)
+            return self.name(phrase)
         gender, *forms = NOUNS[phrase.head].split()
         several = phrase.number > 1
-        words = self._adjective(phrase.adjective, gender, direct=not oblique and not several)
+        words = rel("amod", self._adjective(phrase.adjective, gender, direct=not oblique and not several))
         words += tagged(forms[oblique + 2 * several], "NOUN")
         if phrase.owner:
             of = "की" if gender == "f" else "के" if oblique else "का"
-            return entity(tagged(NAMES[phrase.owner], "PROPN"), "PER") + tagged(of, "ADP") + words
+            return rel("nmod", person(NAMES[phrase.owner], "") + tagged(of, "ADP")) + words
         if several:
-            return tagged(NUMERALS[phrase.number], "NUM") + words
+            return tagged(NUMERALS[phrase.number], "NUM/nummod") + words
         determiner = {"a": "एक", "this": "इस" if oblique else "यह"}.get(phrase.determiner, "")
         return tagged(determiner, "DET") + words
 
@@ -267,42 +267,39 @@ class Hindi(Grammar):
         return "f" if phrase.female else "m"
 
     def clause(self, clause: Clause, *, subordinate: bool = False) -> list[Token]:
-        time = tagged(TIMES.get(clause.time, ""))
+        time = adverbial(TIMES.get(clause.time, ""))
         if clause.year:
-            time = tagged(f"{clause.year}/NUM में/ADP") + time
-        first, time, place = pick_adjuncts(clause, time, tagged(PLACES.get(clause.place, "")))
+            time = adverbial(f"{clause.year}/NUM में/ADP") + time
+        first, time, place = pick_adjuncts(clause, time, adverbial(PLACES.get(clause.place, "")))
         frequency = tagged(FREQUENCIES.get(clause.frequency, ""), "ADV")
         if clause.kind == "cost":
-            return self.phrase(clause.subject, "की/ADP") + tagged(f"क़ीमत/NOUN {clause.price}/NUM €/SYM है/AUX")
+            price = rel("nsubj", rel("nmod", self.phrase(clause.subject, "की/ADP")) + tagged("क़ीमत/NOUN"))
+            return price + tagged(f"{clause.price}/NUM/nummod €/SYM है/AUX/cop")
         ergative = (
             clause.kind == "act" and clause.tense == "past" and not clause.wants and clause.verb not in NOT_ERGATIVE
         )
-        subject = self.phrase(clause.subject, NE if ergative else "")
+        subject = rel("nsubj", self.phrase(clause.subject, NE if ergative else ""))
         return first + subject + time + frequency + place + self._predicate(clause, ergative)
 
     def _predicate(self, clause: Clause, ergative: bool) -> list[Token]:
         plural, gender = clause.subject.plural, self._gender(clause.subject)
-        negation = tagged("नहीं/PART" if clause.negated else "")
-        copula = tagged("हैं/AUX" if plural else "है/AUX")
+        negation = tagged("नहीं/PART/advmod" if clause.negated else "")
+        copula = tagged("हैं/AUX/cop" if plural else "है/AUX/cop")
         if clause.kind == "be":
             quality = self._adjective(clause.adjective, gender, direct=not plural)
             return tagged("बहुत/ADV" if clause.very else "") + quality + negation + copula
         if clause.kind == "isa":
             of = tagged("की/ADP" if clause.subject.female else "के/ADP" if plural else "का/ADP")
-            return (
-                entity(self.city(clause.city), "LOC")
-                + of
-                + self.phrase(Phrase(clause.role, determiner="a"))
-                + negation
-                + copula
-            )
+            city = rel("nmod", entity(self.city(clause.city), "LOC") + of)
+            return city + self.phrase(Phrase(clause.role, determiner="a")) + negation + copula
         if clause.verb == "lie":
-            return entity(self.city(clause.city), "LOC") + tagged("में/ADP स्थित/ADJ") + negation + copula
+            city = rel("obl", entity(self.city(clause.city), "LOC") + tagged("में/ADP"))
+            return city + tagged("स्थित/ADJ") + negation + copula
         before, link, fixed = WITH_DO.get(clause.verb, ("", "", ""))
         patient = clause.object
         if patient is not None:
             marker = link or (KO if patient.human else "")
-            complements = self.phrase(patient, marker)
+            complements = rel("nmod" if link else "obj", self.phrase(patient, marker))
             if ergative and not marker:
                 patients = [patient] if patient.also is None else [patient, patient.also]
                 last = patients[-1]  # the verb agrees with the nearest conjunct
@@ -316,21 +313,17 @@ class Hindi(Grammar):
         if ergative and fixed:
             gender, plural = fixed, False
         if clause.employer is not None:
-            complements += self.phrase(clause.employer, "में/ADP")
+            complements += rel("obl", self.phrase(clause.employer, "में/ADP"))
         for city, postposition in ((clause.origin, "से"), (clause.goal, ""), (clause.city, "में")):
             if city:
-                complements += entity(self.city(city), "LOC") + tagged(postposition, "ADP")
-        before = "पैदा/ADJ" if clause.verb == "be_born" else before
+                complements += rel("obl", entity(self.city(city), "LOC") + tagged(postposition, "ADP"))
+        before = tagged("पैदा/ADJ" if clause.verb == "be_born" else before)
+        # the object that a postposition links belongs to the noun, any other to the verb
+        complements = rel("compound", complements + before) if link else complements + rel("compound", before)
         if clause.wants:
             infinitive = VERBS["do" if clause.verb in WITH_DO else clause.verb].split()[0] + "ना"
-            return (
-                complements
-                + tagged(before)
-                + tagged(infinitive, "VERB")
-                + negation
-                + self._verb(clause, gender, plural)
-            )
-        return complements + tagged(before) + negation + self._verb(clause, gender, plural)
+            complements = rel("xcomp", complements + tagged(infinitive, "VERB"))
+        return complements + negation + self._verb(clause, gender, plural)
 
     def _verb(self, clause: Clause, gender: str, plural: bool) -> list[Token]:
         stem, future, futures, *perfective = VERBS["do" if clause.verb in WITH_DO else clause.verb].split()
@@ -346,5 +339,5 @@ class Hindi(Grammar):
 
     def reported(self, speaker: Phrase, said: Sentence) -> list[Token]:
         ending = "ी" if self._gender(speaker) == "f" else "े" if speaker.plural else "ा"
-        says = f"कहत{ending}/VERB {'हैं' if speaker.plural else 'है'}/AUX कि/SCONJ"
-        return self.phrase(speaker) + tagged(says) + self.linked(said)
+        says = tagged(f"कहत{ending}/VERB {'हैं' if speaker.plural else 'है'}/AUX")
+        return rel("nsubj", self.phrase(speaker)) + says + rel("ccomp", tagged("कि/SCONJ") + self.linked(said))

@@ -1,7 +1,7 @@
 """Indonesian: classifiers, adjectives and demonstratives after the noun; tags as in UD Indonesian-PUD."""
 
 from .frames import Clause, Phrase, Sentence
-from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .grammar import Grammar, Token, adverbial, entity, person, pick_adjuncts, rel, tagged
 
 
 # concept: noun; persons count with "orang", animals with "ekor", the rest with "buah"
@@ -118,14 +118,14 @@ TIMES = {
     "yesterday": "kemarin/NOUN",
     "today": "hari/NOUN ini/DET",
     "tomorrow": "besok/NOUN",
-    "last_week": "minggu/NOUN lalu/ADJ",
-    "next_week": "minggu/NOUN depan/ADJ",
-    "last_year": "tahun/NOUN lalu/ADJ",
-    "next_year": "tahun/NOUN depan/ADJ",
-    "monday": "pada/ADP hari/NOUN Senin/PROPN",
-    "sunday": "pada/ADP hari/NOUN Minggu/PROPN",
-    "morning": "pada/ADP pagi/NOUN hari/NOUN",
-    "evening": "pada/ADP malam/NOUN hari/NOUN",
+    "last_week": "minggu/NOUN lalu/ADJ/amod",
+    "next_week": "minggu/NOUN depan/ADJ/amod",
+    "last_year": "tahun/NOUN lalu/ADJ/amod",
+    "next_year": "tahun/NOUN depan/ADJ/amod",
+    "monday": "pada/ADP hari/NOUN Senin/PROPN/compound",
+    "sunday": "pada/ADP hari/NOUN Minggu/PROPN/compound",
+    "morning": "pada/ADP pagi/NOUN hari/NOUN/compound",
+    "evening": "pada/ADP malam/NOUN hari/NOUN/compound",
     "every_day": "setiap/DET hari/NOUN",
     "every_morning": "setiap/DET pagi/NOUN",
     "every_evening": "setiap/DET malam/NOUN",
@@ -150,22 +150,22 @@ class Indonesian(Grammar):
     code = "id"
     interjection = "wah/INTJ"
     conjunction = "dan/CCONJ"
-    links = {"but": ",/PUNCT tetapi/CCONJ", "because": "karena/SCONJ"}
+    links = {"but": (",/PUNCT tetapi/CCONJ", "conj"), "because": ("karena/SCONJ", "advcl")}
 
     def city(self, name: str) -> list[Token]:
         return tagged(CITIES.get(name, name), "PROPN")
 
     def name(self, phrase: Phrase) -> list[Token]:
         if phrase.kind == "institution":
-            return entity(tagged(INSTITUTIONS[phrase.head], "PROPN") + self.city(phrase.city), "ORG")
+            return entity(tagged(INSTITUTIONS[phrase.head], "PROPN") + rel("nmod", self.city(phrase.city)), "ORG")
         if phrase.kind == "company":
             return entity(tagged(phrase.head, "PROPN"), "ORG")
-        return entity(tagged(f"{NAMES.get(phrase.head, phrase.head)} {phrase.surname}", "PROPN"), "PER")
+        return person(NAMES.get(phrase.head, phrase.head), phrase.surname)
 
     def phrase(self, phrase: Phrase) -> list[Token]:
         tokens = self._single(phrase)
         if phrase.also is not None:
-            tokens += tagged(self.conjunction) + self.phrase(phrase.also)
+            tokens += rel("conj", tagged(self.conjunction) + self.phrase(phrase.also))
         return tokens
 
     def _single(self, phrase: Phrase) -> list[Token]:
@@ -173,49 +173,53 @@ class Indonesian(Grammar):
             return tagged(PRONOUNS[phrase.head], "PRON")
         if phrase.kind != "noun":
             return self.name(phrase)
-        words = tagged(NOUNS[phrase.head], "NOUN") + tagged(ADJECTIVES.get(phrase.adjective, ""), "ADJ")
+        words = tagged(NOUNS[phrase.head], "NOUN") + tagged(ADJECTIVES.get(phrase.adjective, ""), "ADJ/amod")
         if phrase.owner:
-            return words + self.name(Phrase(phrase.owner, "person"))
+            return words + rel("nmod", self.name(Phrase(phrase.owner, "person")))
         classifier = "orang" if phrase.human else "ekor" if phrase.head in ANIMALS else "buah"
         if phrase.number > 1:
-            return tagged(f"{NUMERALS[phrase.number]}/NUM {classifier}/NOUN") + words
+            return tagged(f"{NUMERALS[phrase.number]}/NUM/nummod {classifier}/NOUN/<clf") + words
         if phrase.determiner == "a":
             return tagged(f"se{classifier}/DET") + words
         return words + tagged({"the": "itu", "this": "ini"}[phrase.determiner], "DET")
 
     def clause(self, clause: Clause, *, subordinate: bool = False) -> list[Token]:
-        time = tagged(TIMES.get(clause.time, ""))
+        time = adverbial(TIMES.get(clause.time, ""))
         if clause.year:
-            time = tagged(f"pada/ADP tahun/NOUN {clause.year}/NUM") + time
-        first, time, place = pick_adjuncts(clause, time, tagged(PLACES.get(clause.place, "")))
+            time = adverbial(f"pada/ADP tahun/NOUN {clause.year}/NUM/nummod") + time
+        first, time, place = pick_adjuncts(clause, time, adverbial(PLACES.get(clause.place, "")))
         front = first + tagged(self.comma) if first else []
-        return front + self.phrase(clause.subject) + self._predicate(clause) + place + time
+        return front + rel("nsubj", self.phrase(clause.subject)) + self._predicate(clause) + place + time
 
     def _predicate(self, clause: Clause) -> list[Token]:
-        negation = tagged("tidak/PART" if clause.negated else "")
+        negation = tagged("tidak/PART/advmod" if clause.negated else "")
         if clause.kind == "be":
             very = tagged("sangat/ADV" if clause.very else "")
             return negation + very + tagged(ADJECTIVES[clause.adjective], "ADJ")
         if clause.kind == "isa":
-            copula = tagged("bukan/PART" if clause.negated else "adalah/AUX") + tagged(
-                f"seorang/DET {NOUNS[clause.role]}/NOUN"
-            )
-            return copula + tagged("dari/ADP") + entity(self.city(clause.city), "LOC")
+            copula = tagged("bukan/PART/advmod" if clause.negated else "adalah/AUX/cop")
+            city = rel("nmod", tagged("dari/ADP") + entity(self.city(clause.city), "LOC"))
+            return copula + tagged(f"seorang/DET {NOUNS[clause.role]}/NOUN") + city
         if clause.kind == "cost":
-            return tagged(f"berharga/VERB {clause.price}/NUM €/SYM")
+            return tagged("berharga/VERB") + rel("obj", tagged(f"{clause.price}/NUM/nummod €/SYM"))
         tokens = negation + tagged("akan/AUX" if clause.tense == "future" else "")
         if clause.tense == "past" and not clause.negated and not clause.time and clause.verb != "be_born":
             tokens += tagged("telah/AUX")
-        tokens += tagged(FREQUENCIES.get(clause.frequency, ""), "ADV") + tagged("ingin/VERB" if clause.wants else "")
-        tokens += tagged(VERBS[clause.verb], "VERB")
+        tokens += tagged(FREQUENCIES.get(clause.frequency, ""), "ADV")
+        verb = tagged(VERBS[clause.verb], "VERB") + self._complements(clause)
+        return tokens + (tagged("ingin/VERB") + rel("xcomp", verb) if clause.wants else verb)
+
+    def _complements(self, clause: Clause) -> list[Token]:
+        tokens = []
         if clause.object is not None:
-            tokens += self.phrase(clause.object)
+            tokens += rel("obj", self.phrase(clause.object))
         if clause.employer is not None:
-            tokens += tagged("di/ADP") + self.name(clause.employer)
+            tokens += rel("obl", tagged("di/ADP") + self.name(clause.employer))
         for preposition, city in (("dari", clause.origin), ("ke", clause.goal), ("di", clause.city)):
             if city:
-                tokens += tagged(preposition, "ADP") + entity(self.city(city), "LOC")
+                tokens += rel("obl", tagged(preposition, "ADP") + entity(self.city(city), "LOC"))
         return tokens
 
     def reported(self, speaker: Phrase, said: Sentence) -> list[Token]:
-        return self.phrase(speaker) + tagged("mengatakan/VERB bahwa/SCONJ") + self.linked(said)
+        said_that = rel("ccomp", tagged("bahwa/SCONJ") + self.linked(said))
+        return rel("nsubj", self.phrase(speaker)) + tagged("mengatakan/VERB") + said_that

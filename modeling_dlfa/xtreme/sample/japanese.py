@@ -1,7 +1,8 @@
-"""Japanese (polite style): verb-final, particles, counters, inflecting adjectives; words and tags as in UD-GSD."""
+"""Japanese (polite style): verb-final, particles, counters, inflecting adjectives; words, tags and trees as in
+UD Japanese-GSD: conjuncts are "nmod" and linked clauses "advcl" of the last one, です after an adjective is "aux"."""
 
 from .frames import Clause, Phrase, Sentence
-from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .grammar import Grammar, Token, adverbial, entity, person, pick_adjuncts, rel, tagged
 
 
 # concept: noun, counter
@@ -134,7 +135,7 @@ TIMES = {
 }
 FREQUENCIES = {"often": "よく", "always": "いつも", "rarely": "たまに"}
 NUMERALS = {2: "二", 3: "三", 4: "四"}
-PRONOUNS = {"he": "彼/PRON", "she": "彼女/PRON", "they": "彼/PRON ら/NOUN", "someone": "誰/PRON か/PART"}
+PRONOUNS = {"he": "彼/PRON", "she": "彼女/PRON", "they": "彼/PRON/compound ら/NOUN", "someone": "誰/PRON か/PART/mark"}
 NAMES = {
     "Anna": "アンナ",
     "Maria": "マリア",
@@ -200,34 +201,36 @@ COMPANIES = {
 INSTITUTIONS = {"university": "大学", "bank": "銀行", "museum": "博物館", "theatre": "劇場"}
 
 
+_IS_NOT = "で/AUX/cop は/ADP/<fixed あり/VERB/<fixed ませ/AUX/<fixed ん/AUX/<fixed"
+
+
 class Japanese(Grammar):
     code = "ja"
     spaced = False
     stop = "。/PUNCT"
-    exclamation_marks = ("", "ね/PART ！/PUNCT")
+    exclamation_marks = ("", "ね/PART/mark ！/PUNCT")
     comma = "、/PUNCT"
     listing_comma = "、/PUNCT"
     brackets = ("（/PUNCT", "）/PUNCT")
     interjection = "ああ/INTJ"
     conjunction = "と/ADP"
-    links = {"but": "が/SCONJ 、/PUNCT", "because": "から/SCONJ 、/PUNCT"}
+    links = {"but": ("が/SCONJ 、/PUNCT", "advcl"), "because": ("から/SCONJ 、/PUNCT", "advcl")}
 
     def city(self, name: str) -> list[Token]:
         return tagged(CITIES[name], "PROPN")
 
     def name(self, phrase: Phrase) -> list[Token]:
         if phrase.kind == "institution":
-            return entity(self.city(phrase.city) + tagged(INSTITUTIONS[phrase.head], "NOUN"), "ORG")
+            return entity(rel("compound", self.city(phrase.city)) + tagged(INSTITUTIONS[phrase.head], "NOUN"), "ORG")
         if phrase.kind == "company":
             return entity(tagged(COMPANIES[phrase.head], "PROPN"), "ORG")
-        surname = f"・/PUNCT {SURNAMES[phrase.surname]}" if phrase.surname else ""
-        return entity(tagged(f"{NAMES[phrase.head]} {surname}", "PROPN"), "PER")
+        return person(NAMES[phrase.head], SURNAMES.get(phrase.surname, ""), separator="・/PUNCT")
 
     def phrase(self, phrase: Phrase) -> list[Token]:
-        tokens = self._single(phrase)
+        """The phrase. The last of its conjuncts is the head, as と is a particle like any other (UD has it so)."""
         if phrase.also is not None:
-            tokens += tagged(self.conjunction) + self.phrase(phrase.also)
-        return tokens
+            return rel("nmod", self._single(phrase) + tagged(self.conjunction)) + self.phrase(phrase.also)
+        return self._single(phrase)
 
     def _single(self, phrase: Phrase) -> list[Token]:
         if phrase.kind == "pronoun":
@@ -237,9 +240,9 @@ class Japanese(Grammar):
         noun, counter = NOUNS[phrase.head].split()
         words = self._attribute(phrase.adjective) + tagged(noun, "NOUN")
         if phrase.owner:
-            return self.name(Phrase(phrase.owner, "person")) + tagged("の/ADP") + words
+            return rel("nmod", self.name(Phrase(phrase.owner, "person")) + tagged("の/ADP")) + words
         if phrase.number > 1:
-            return tagged(f"{NUMERALS[phrase.number]}/NUM {counter}/NOUN の/ADP") + words
+            return rel("nmod", tagged(f"{NUMERALS[phrase.number]}/NUM/nummod {counter}/NOUN の/ADP")) + words
         determiner = {"this": "この/DET", "a": "ある/DET" if phrase.human else ""}.get(phrase.determiner, "")
         return tagged(determiner) + words
 
@@ -247,25 +250,26 @@ class Japanese(Grammar):
         if not adjective:
             return []
         forms = ADJECTIVES[adjective].split()
-        return tagged(forms[0], "ADJ") + tagged("な/AUX" if len(forms) == 1 else "")
+        return rel("amod", tagged(forms[0], "ADJ") + tagged("な/AUX" if len(forms) == 1 else ""))
 
     def linked(self, sentence: Sentence) -> list[Token]:
         if sentence.second is None:
             return self.clause(sentence.clause)
-        first, second = sentence.clause, sentence.second
+        words, relation = self.links[sentence.link]
+        first, second = self.clause(sentence.clause), sentence.second
         if sentence.link == "because":  # the reason comes first
-            return self.clause(second, subordinate=True) + tagged(self.links["because"]) + self.clause(first)
-        return self.clause(first) + tagged(self.links["but"]) + self.clause(second)
+            return rel(relation, self.clause(second, subordinate=True) + tagged(words)) + first
+        return rel(relation, first + tagged(words)) + self.clause(second)
 
     def clause(self, clause: Clause, *, subordinate: bool = False) -> list[Token]:
-        time = tagged(TIMES.get(clause.time, ""))
+        time = adverbial(TIMES.get(clause.time, ""))
         if clause.year:
-            time = tagged(f"{clause.year}/NUM 年/NOUN に/ADP") + time
-        place = tagged(PLACES[clause.place]) + tagged("で/ADP") if clause.place else []
+            time = adverbial(f"{clause.year}/NUM/nummod 年/NOUN に/ADP") + time
+        place = adverbial(f"{PLACES[clause.place]} で/ADP" if clause.place else "")
         first, time, place = pick_adjuncts(clause, time, place)
         front = first + tagged(self.comma) if first else []
         particle = "が/ADP" if subordinate or clause.subject.head == "someone" else "は/ADP"
-        subject = self.phrase(clause.subject) + tagged(particle)
+        subject = rel("nsubj", self.phrase(clause.subject) + tagged(particle))
         frequency = tagged(FREQUENCIES.get(clause.frequency, ""), "ADV")
         return front + subject + time + frequency + place + self._predicate(clause)
 
@@ -276,37 +280,37 @@ class Japanese(Grammar):
             if not clause.negated:
                 return very + tagged(f"{forms[0]}/ADJ です/AUX")
             if len(forms) == 1:
-                return very + tagged(f"{forms[0]}/ADJ") + _IS_NOT
+                return very + tagged(f"{forms[0]}/ADJ {_IS_NOT}")
             return very + tagged(f"{forms[1]}/ADJ ない/AUX です/AUX")
         if clause.kind == "isa":
-            role = tagged(f"出身/NOUN の/ADP {NOUNS[clause.role].split()[0]}/NOUN")
-            return entity(self.city(clause.city), "LOC") + role + (_IS_NOT if clause.negated else tagged("です/AUX"))
+            origin = rel("compound", entity(self.city(clause.city), "LOC")) + tagged("出身/NOUN の/ADP")
+            role = tagged(NOUNS[clause.role].split()[0], "NOUN")
+            return rel("nmod", origin) + role + tagged(_IS_NOT if clause.negated else "です/AUX/cop")
         if clause.kind == "cost":
-            return tagged(f"{clause.price}/NUM €/SYM です/AUX")
+            return tagged(f"{clause.price}/NUM/nummod €/SYM です/AUX/cop")
         tokens = []
         if clause.object is not None:
-            tokens += self.phrase(clause.object) + tagged(PARTICLES.get(clause.verb, "を/ADP"))
+            particle = tagged(PARTICLES.get(clause.verb, "を/ADP"))
+            tokens += rel("obl" if clause.verb in PARTICLES else "obj", self.phrase(clause.object) + particle)
         if clause.employer is not None:
-            tokens += self.name(clause.employer) + tagged("で/ADP")
+            tokens += rel("obl", self.name(clause.employer) + tagged("で/ADP"))
         where = "に" if clause.verb == "lie" else "で"
         for city, particle in ((clause.origin, "から"), (clause.goal, "へ"), (clause.city, where)):
             if city:
-                tokens += entity(self.city(city), "LOC") + tagged(particle, "ADP")
+                tokens += rel("obl", entity(self.city(city), "LOC") + tagged(particle, "ADP"))
         return tokens + self._verb(clause)
 
     def _verb(self, clause: Clause) -> list[Token]:
         stem = tagged(VERBS[clause.verb])
         if clause.wants:  # of a third person: "shows signs of wanting"
-            stem += tagged("たがっ/AUX て/SCONJ い/VERB")
+            stem += tagged("たがっ/AUX て/SCONJ い/VERB/<fixed")
         elif clause.employer is not None and clause.tense == "present":
-            stem = tagged("働い/VERB て/SCONJ い/VERB")
+            stem = tagged("働い/VERB て/SCONJ い/VERB/<fixed")
         if clause.tense == "past":
             return stem + tagged("ませ/AUX ん/AUX でし/AUX た/AUX" if clause.negated else "まし/AUX た/AUX")
         return stem + tagged("ませ/AUX ん/AUX" if clause.negated else "ます/AUX")
 
     def reported(self, speaker: Phrase, said: Sentence) -> list[Token]:
-        says = tagged("と/ADP 言っ/VERB て/SCONJ い/VERB ます/AUX")
-        return self.phrase(speaker) + tagged("は/ADP 「/PUNCT") + self.linked(said) + tagged("」/PUNCT") + says
-
-
-_IS_NOT = tagged("で/AUX は/ADP あり/VERB ませ/AUX ん/AUX")
+        said_that = rel("ccomp", tagged("「/PUNCT") + self.linked(said) + tagged("」/PUNCT と/ADP"))
+        says = tagged("言っ/VERB て/SCONJ い/VERB/<fixed ます/AUX")
+        return rel("nsubj", self.phrase(speaker) + tagged("は/ADP")) + said_that + says

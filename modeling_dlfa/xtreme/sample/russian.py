@@ -1,7 +1,7 @@
 """Russian: cases, animacy, gender in the past tense, no article, no present copula; tags as in UD Russian-GSD."""
 
 from .frames import Clause, Phrase, Sentence
-from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .grammar import Grammar, Token, adverbial, entity, person, pick_adjuncts, rel, tagged
 
 
 # concept: gender, nominative, accusative, genitive (which also follows the numerals 2 to 4)
@@ -135,10 +135,10 @@ TIMES = {
     "yesterday": "вчера/ADV",
     "today": "сегодня/ADV",
     "tomorrow": "завтра/ADV",
-    "last_week": "на/ADP прошлой/ADJ неделе/NOUN",
-    "next_week": "на/ADP следующей/ADJ неделе/NOUN",
-    "last_year": "в/ADP прошлом/ADJ году/NOUN",
-    "next_year": "в/ADP следующем/ADJ году/NOUN",
+    "last_week": "на/ADP прошлой/ADJ/amod неделе/NOUN",
+    "next_week": "на/ADP следующей/ADJ/amod неделе/NOUN",
+    "last_year": "в/ADP прошлом/ADJ/amod году/NOUN",
+    "next_year": "в/ADP следующем/ADJ/amod году/NOUN",
     "monday": "в/ADP понедельник/NOUN",
     "sunday": "в/ADP воскресенье/NOUN",
     "morning": "утром/ADV",
@@ -229,7 +229,10 @@ class Russian(Grammar):
     code = "ru"
     interjection = "ах/INTJ"
     conjunction = "и/CCONJ"
-    links = {"but": ",/PUNCT но/CCONJ", "because": ",/PUNCT потому/SCONJ что/SCONJ"}
+    links = {
+        "but": (",/PUNCT но/CCONJ", "conj"),
+        "because": (",/PUNCT потому/SCONJ что/SCONJ/<fixed", "advcl"),
+    }
 
     def city(self, name: str, case: int = 0) -> list[Token]:
         """A city; cases are numbered as in CITIES."""
@@ -237,19 +240,21 @@ class Russian(Grammar):
 
     def name(self, phrase: Phrase, case: str = "nom", institution: int = 0) -> list[Token]:
         if phrase.kind == "institution":
-            return entity(tagged(INSTITUTIONS[phrase.head][institution]) + self.city(phrase.city, 2), "ORG")
+            return entity(
+                tagged(INSTITUTIONS[phrase.head][institution]) + rel("nmod", self.city(phrase.city, 2)), "ORG"
+            )
         if phrase.kind == "company":
             return entity(tagged(COMPANIES[phrase.head], "PROPN"), "ORG")
         given = NAMES[phrase.head].split()[("nom", "acc", "gen").index(case)]
         surname = ""
         if phrase.surname:
             surname = SURNAMES[phrase.surname].split()[0 if case == "nom" else 2 if phrase.female else 1]
-        return entity(tagged(f"{given} {surname}", "PROPN"), "PER")
+        return person(given, surname)
 
     def phrase(self, phrase: Phrase, case: str = "nom") -> list[Token]:
         tokens = self._single(phrase, case)
         if phrase.also is not None:
-            tokens += tagged(self.conjunction) + self.phrase(phrase.also, case)
+            tokens += rel("conj", tagged(self.conjunction) + self.phrase(phrase.also, case))
         return tokens
 
     def _single(self, phrase: Phrase, case: str) -> list[Token]:
@@ -259,18 +264,19 @@ class Russian(Grammar):
             return self.name(phrase, case)
         gender, nominative, accusative, genitive = NOUNS[phrase.head].split()
         if phrase.number > 1:
-            numeral = tagged(NUMERALS[phrase.number][gender == "f"], "NUM")
-            adjective = self._adjective(phrase.adjective, 3 if gender == "f" else 8)
+            numeral = tagged(NUMERALS[phrase.number][gender == "f"], "NUM/nummod")
+            adjective = rel("amod", self._adjective(phrase.adjective, 3 if gender == "f" else 8))
             return numeral + adjective + tagged(genitive, "NOUN")
         animate = phrase.human and gender == "m" and case == "acc"
         index = _GENDERS.index(gender)
-        adjective = self._adjective(phrase.adjective, index if case == "nom" else 7 if animate else 4 + index)
+        ending = index if case == "nom" else 7 if animate else 4 + index
+        adjective = rel("amod", self._adjective(phrase.adjective, ending))
         determiner = []
         if phrase.determiner == "this":
             determiner = tagged("этого" if animate else THIS[case][gender], "DET")
         words = determiner + adjective + tagged(nominative if case == "nom" else accusative, "NOUN")
         if phrase.owner:
-            words += self.name(Phrase(phrase.owner, "person"), "gen")
+            words += rel("nmod", self.name(Phrase(phrase.owner, "person"), "gen"))
         return words
 
     def _adjective(self, adjective: str, ending: int) -> list[Token]:
@@ -280,12 +286,13 @@ class Russian(Grammar):
         return tagged(stem + endings.split()[ending], "ADJ")
 
     def clause(self, clause: Clause, *, subordinate: bool = False) -> list[Token]:
-        time = tagged(TIMES.get(clause.time, ""))
+        time = adverbial(TIMES.get(clause.time, ""))
         if clause.year and clause.verb != "be_born":
-            time = tagged(f"в/ADP {clause.year}/ADJ году/NOUN") + time
-        first, time, place = pick_adjuncts(clause, time, tagged(PLACES.get(clause.place, "")))
+            time = adverbial(f"в/ADP {clause.year}/ADJ/amod году/NOUN") + time
+        first, time, place = pick_adjuncts(clause, time, adverbial(PLACES.get(clause.place, "")))
         frequency = tagged(FREQUENCIES.get(clause.frequency, ""), "ADV")
-        return first + self.phrase(clause.subject) + time + frequency + self._predicate(clause) + place
+        subject = rel("nsubj", self.phrase(clause.subject))
+        return first + subject + time + frequency + self._predicate(clause) + place
 
     def _gender(self, subject: Phrase) -> str:
         if subject.kind == "noun":
@@ -294,16 +301,19 @@ class Russian(Grammar):
 
     def _predicate(self, clause: Clause) -> list[Token]:
         subject, plural = clause.subject, clause.subject.plural
-        negation = tagged("не/PART" if clause.negated else "")
+        negation = tagged("не/PART/advmod" if clause.negated else "")
         if clause.kind == "be":
             return negation + tagged("очень/ADV" if clause.very else "") + self._quality(clause)
         if clause.kind == "isa":
             dash = negation or tagged("—/PUNCT")
-            return (
-                dash + self.phrase(Phrase(clause.role)) + tagged("из/ADP") + entity(self.city(clause.city, 2), "LOC")
-            )
+            city = rel("nmod", tagged("из/ADP") + entity(self.city(clause.city, 2), "LOC"))
+            return dash + self.phrase(Phrase(clause.role)) + city
         if clause.kind == "cost":
-            return tagged(f"{'стоят' if plural else 'стоит'}/VERB {clause.price}/NUM €/SYM")
+            price = rel("obj", tagged(f"{clause.price}/NUM/nummod €/SYM"))
+            return tagged("стоят/VERB" if plural else "стоит/VERB") + price
+        if clause.wants:
+            wished = tagged(self._infinitive(clause), "VERB") + self._complements(clause)
+            return negation + tagged("хотят/VERB" if plural else "хочет/VERB") + rel("xcomp", wished)
         return negation + self._verb(clause, self._gender(subject), plural) + self._complements(clause)
 
     def _quality(self, clause: Clause) -> list[Token]:
@@ -312,34 +322,39 @@ class Russian(Grammar):
             return tagged(SHORT[clause.adjective].split()[2 if clause.subject.plural else gender == "f"], "ADJ")
         return self._adjective(clause.adjective, 3 if clause.subject.plural else _GENDERS.index(gender))
 
+    def _infinitive(self, clause: Clause) -> str:
+        if clause.verb in IMPERFECTIVE:
+            return IMPERFECTIVE[clause.verb].split()[5]
+        return VERBS[clause.verb].split()[8 if clause.wants and clause.negated else 7]
+
     def _verb(self, clause: Clause, gender: str, plural: bool) -> list[Token]:
         imperfective = clause.verb in IMPERFECTIVE
         present, presents, *past = (IMPERFECTIVE if imperfective else VERBS)[clause.verb].split()
-        infinitive = past[3] if imperfective else past[5]
-        if clause.wants:
-            if clause.negated and not imperfective:
-                infinitive = past[6]
-            return tagged(f"{'хотят' if plural else 'хочет'} {infinitive}", "VERB")
         if clause.tense == "past":
             return tagged(past[2 if plural else gender == "f"], "VERB")
         if clause.tense == "present":
             return tagged(presents if plural else present, "VERB")
         if imperfective:
-            return tagged(f"{'будут' if plural else 'будет'}/AUX {infinitive}/VERB")
+            return tagged(f"{'будут' if plural else 'будет'}/AUX {self._infinitive(clause)}/VERB")
         return tagged(past[3 + plural], "VERB")
 
     def _complements(self, clause: Clause) -> list[Token]:
-        tokens = tagged(f"в/ADP {clause.year}/ADJ году/NOUN") if clause.year and clause.verb == "be_born" else []
+        born_in = clause.year if clause.verb == "be_born" else 0
+        tokens = adverbial(f"в/ADP {born_in}/ADJ/amod году/NOUN" if born_in else "")
         if clause.object is not None:
-            tokens += self.phrase(clause.object, "acc")
+            tokens += rel("obj", self.phrase(clause.object, "acc"))
         if clause.employer is not None:
-            company = clause.employer.kind == "company"
-            tokens += tagged("в/ADP компании/NOUN" if company else "в/ADP") + self.name(clause.employer, institution=1)
+            employer = self.name(clause.employer, institution=1)
+            if clause.employer.kind == "company":
+                employer = tagged("компании/NOUN") + rel("appos", employer)
+            tokens += rel("obl", tagged("в/ADP") + employer)
         for preposition, city, case in (("из", clause.origin, 2), ("в", clause.goal, 1), ("в", clause.city, 3)):
             if city:
-                tokens += tagged(preposition, "ADP") + entity(self.city(city, case), "LOC")
+                tokens += rel("obl", tagged(preposition, "ADP") + entity(self.city(city, case), "LOC"))
         return tokens
 
     def reported(self, speaker: Phrase, said: Sentence) -> list[Token]:
-        says = "говорят" if speaker.plural else "говорит"
-        return self.phrase(speaker) + tagged(f"{says}/VERB ,/PUNCT что/SCONJ") + self.linked(said)
+        says = tagged("говорят/VERB" if speaker.plural else "говорит/VERB")
+        return (
+            rel("nsubj", self.phrase(speaker)) + says + rel("ccomp", tagged(",/PUNCT что/SCONJ") + self.linked(said))
+        )

@@ -1,7 +1,7 @@
 """Spanish: two genders, adjectives after the noun, personal "a", no subject needed; tags as in UD Spanish-GSD."""
 
 from .frames import Clause, Phrase, Sentence
-from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .grammar import Grammar, Token, adverbial, entity, person, pick_adjuncts, rel, tagged
 
 
 # concept: gender, singular, plural
@@ -118,10 +118,10 @@ TIMES = {
     "yesterday": "ayer/ADV",
     "today": "hoy/ADV",
     "tomorrow": "mañana/ADV",
-    "last_week": "la/DET semana/NOUN pasada/ADJ",
-    "next_week": "la/DET próxima/ADJ semana/NOUN",
-    "last_year": "el/DET año/NOUN pasado/ADJ",
-    "next_year": "el/DET próximo/ADJ año/NOUN",
+    "last_week": "la/DET semana/NOUN pasada/ADJ/amod",
+    "next_week": "la/DET próxima/ADJ/amod semana/NOUN",
+    "last_year": "el/DET año/NOUN pasado/ADJ/amod",
+    "next_year": "el/DET próximo/ADJ/amod año/NOUN",
     "monday": "el/DET lunes/NOUN",
     "sunday": "el/DET domingo/NOUN",
     "morning": "por/ADP la/DET mañana/NOUN",
@@ -159,10 +159,10 @@ NAMES = {
 }
 SURNAMES = {"Garcia": "García", "Martin": "Martín", "Lopez": "López"}
 INSTITUTIONS = {
-    "university": ("la", "Universidad/PROPN de/ADP {}/PROPN"),
-    "bank": ("el", "Banco/PROPN de/ADP {}/PROPN"),
-    "museum": ("el", "Museo/PROPN de/ADP {}/PROPN"),
-    "theatre": ("el", "Teatro/PROPN de/ADP {}/PROPN"),
+    "university": ("la", "Universidad/PROPN de/ADP/case> {}/PROPN/nmod"),
+    "bank": ("el", "Banco/PROPN de/ADP/case> {}/PROPN/nmod"),
+    "museum": ("el", "Museo/PROPN de/ADP/case> {}/PROPN/nmod"),
+    "theatre": ("el", "Teatro/PROPN de/ADP/case> {}/PROPN/nmod"),
 }
 DETERMINERS = {"the": {"m": "el", "f": "la"}, "a": {"m": "un", "f": "una"}, "this": {"m": "este", "f": "esta"}}
 
@@ -172,7 +172,7 @@ class Spanish(Grammar):
     interjection = "ay/INTJ"
     exclamation_marks = ("¡/PUNCT", "!/PUNCT")
     conjunction = "y/CCONJ"
-    links = {"but": ",/PUNCT pero/CCONJ", "because": "porque/SCONJ"}
+    links = {"but": (",/PUNCT pero/CCONJ", "conj"), "because": ("porque/SCONJ", "advcl")}
 
     def city(self, name: str) -> list[Token]:
         return tagged(CITIES.get(name, name), "PROPN")
@@ -183,8 +183,7 @@ class Spanish(Grammar):
             return entity(tagged(INSTITUTIONS[phrase.head][1].format(city)), "ORG")
         if phrase.kind == "company":
             return entity(tagged(phrase.head, "PROPN"), "ORG")
-        surname = SURNAMES.get(phrase.surname, phrase.surname)
-        return entity(tagged(f"{NAMES.get(phrase.head, phrase.head)} {surname}", "PROPN"), "PER")
+        return person(NAMES.get(phrase.head, phrase.head), SURNAMES.get(phrase.surname, phrase.surname))
 
     def phrase(self, phrase: Phrase, a: bool = False) -> list[Token]:
         """The phrase; with the personal "a" before every conjunct if `a`."""
@@ -192,7 +191,7 @@ class Spanish(Grammar):
         if a:
             tokens = tagged("al/ADP") + tokens[1:] if tokens[0].form == "el" else tagged("a/ADP") + tokens
         if phrase.also is not None:
-            tokens += tagged(self.conjunction) + self.phrase(phrase.also, a)
+            tokens += rel("conj", tagged(self.conjunction) + self.phrase(phrase.also, a))
         return tokens
 
     def _single(self, phrase: Phrase) -> list[Token]:
@@ -204,12 +203,13 @@ class Spanish(Grammar):
             return self.name(phrase)
         gender, singular, plural = NOUNS[phrase.head].split()
         several = phrase.number > 1
-        words = tagged(plural if several else singular, "NOUN") + self._adjective(phrase.adjective, gender, several)
+        adjective = rel("amod", self._adjective(phrase.adjective, gender, several))
+        words = tagged(plural if several else singular, "NOUN") + adjective
         if phrase.owner:
             article = tagged(DETERMINERS["the"][gender], "DET")
-            return article + words + tagged("de/ADP") + self.name(Phrase(phrase.owner, "person"))
+            return article + words + rel("nmod", tagged("de/ADP") + self.name(Phrase(phrase.owner, "person")))
         if several:
-            return tagged(NUMERALS[phrase.number], "NUM") + words
+            return tagged(NUMERALS[phrase.number], "NUM/nummod") + words
         return tagged(DETERMINERS[phrase.determiner][gender], "DET") + words
 
     def _adjective(self, adjective: str, gender: str, plural: bool) -> list[Token]:
@@ -218,61 +218,51 @@ class Spanish(Grammar):
         return tagged(ADJECTIVES[adjective].split()[(gender == "f") + 2 * plural], "ADJ")
 
     def clause(self, clause: Clause, *, subordinate: bool = False) -> list[Token]:
-        time = tagged(TIMES.get(clause.time, ""))
+        time = adverbial(TIMES.get(clause.time, ""))
         if clause.year:
-            time = tagged(f"en/ADP {clause.year}/NUM") + time
-        first, time, place = pick_adjuncts(clause, time, tagged(PLACES.get(clause.place, "")))
+            time = adverbial(f"en/ADP {clause.year}/NUM") + time
+        first, time, place = pick_adjuncts(clause, time, adverbial(PLACES.get(clause.place, "")))
         front = first + tagged(self.comma) if first else []
         negation = tagged("no/ADV" if clause.negated else "")
-        subject = self.phrase(clause.subject)
+        subject = rel("nsubj", self.phrase(clause.subject))
         return front + subject + negation + self._predicate(clause) + place + time
 
     def _predicate(self, clause: Clause) -> list[Token]:
         subject, plural = clause.subject, clause.subject.plural
         if clause.kind == "be":
             gender = NOUNS[subject.head].split()[0] if subject.kind == "noun" else "f" if subject.female else "m"
-            copula = tagged("son/AUX" if plural else "es/AUX")
-            return (
-                copula + tagged("muy/ADV" if clause.very else "") + self._adjective(clause.adjective, gender, plural)
-            )
+            copula = tagged("son/AUX/cop" if plural else "es/AUX/cop") + tagged("muy/ADV" if clause.very else "")
+            return copula + self._adjective(clause.adjective, gender, plural)
         if clause.kind == "isa":
             role = self.phrase(Phrase(clause.role, determiner="a"))
-            return tagged("es/AUX") + role + tagged("de/ADP") + entity(self.city(clause.city), "LOC")
+            return tagged("es/AUX/cop") + role + rel("nmod", tagged("de/ADP") + entity(self.city(clause.city), "LOC"))
         if clause.kind == "cost":
-            return tagged(f"{'cuestan' if plural else 'cuesta'}/VERB {clause.price}/NUM €/SYM")
+            price = rel("obj", tagged(f"{clause.price}/NUM/nummod €/SYM"))
+            return tagged("cuestan/VERB" if plural else "cuesta/VERB") + price
         if clause.verb == "lie":
-            return tagged("está/AUX en/ADP") + entity(self.city(clause.city), "LOC")
-        return (
-            tagged(FREQUENCIES.get(clause.frequency, ""), "ADV")
-            + self._verb(clause, plural)
-            + self._complements(clause)
-        )
-
-    def _verb(self, clause: Clause, plural: bool) -> list[Token]:
+            return tagged("está/AUX/cop en/ADP") + entity(self.city(clause.city), "LOC")
         *finite, infinitive = VERBS[clause.verb]
+        frequency = tagged(FREQUENCIES.get(clause.frequency, ""), "ADV")
         if clause.wants:
-            reflexive = "reírse" if clause.verb == "laugh" else infinitive
-            return tagged(f"{'quieren' if plural else 'quiere'} {reflexive}", "VERB")
+            wished = tagged("reírse" if clause.verb == "laugh" else infinitive, "VERB") + self._complements(clause)
+            return frequency + tagged("quieren/VERB" if plural else "quiere/VERB") + rel("xcomp", wished)
         tense = ("present", "past", "future").index(clause.tense)
-        reflexive = tagged("se/PRON" if clause.verb == "laugh" else "")
-        return reflexive + tagged(finite[plural].split()[tense], "VERB")
+        reflexive = tagged("se/PRON/expl" if clause.verb == "laugh" else "")
+        verb = tagged(finite[plural].split()[tense], "VERB")
+        return frequency + reflexive + verb + self._complements(clause)
 
     def _complements(self, clause: Clause) -> list[Token]:
         tokens = []
         if clause.object is not None:
-            tokens += self.phrase(clause.object, a=clause.object.human)
+            tokens += rel("obj", self.phrase(clause.object, a=clause.object.human))
         if clause.employer is not None:
-            tokens += tagged("para/ADP" if clause.employer.kind == "company" else "en/ADP") + self.phrase(
-                clause.employer
-            )
+            at = tagged("para/ADP" if clause.employer.kind == "company" else "en/ADP")
+            tokens += rel("obl", at + self.phrase(clause.employer))
         for preposition, city in (("de", clause.origin), ("a", clause.goal), ("en", clause.city)):
             if city:
-                tokens += tagged(preposition, "ADP") + entity(self.city(city), "LOC")
+                tokens += rel("obl", tagged(preposition, "ADP") + entity(self.city(city), "LOC"))
         return tokens
 
     def reported(self, speaker: Phrase, said: Sentence) -> list[Token]:
-        return (
-            self.phrase(speaker)
-            + tagged(f"{'dicen' if speaker.plural else 'dice'}/VERB que/SCONJ")
-            + self.linked(said)
-        )
+        says = tagged("dicen/VERB" if speaker.plural else "dice/VERB")
+        return rel("nsubj", self.phrase(speaker)) + says + rel("ccomp", tagged("que/SCONJ") + self.linked(said))

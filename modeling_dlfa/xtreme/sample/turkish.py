@@ -1,7 +1,7 @@
 """Turkish: verb-final, case and negation as suffixes, vowel harmony; tags as in UD Turkish-IMST."""
 
 from .frames import Clause, Phrase, Sentence
-from .grammar import Grammar, Token, entity, pick_adjuncts, tagged
+from .grammar import Grammar, Token, adverbial, entity, person, pick_adjuncts, rel, tagged
 
 
 # concept: nominative, accusative (no plural: a numeral takes the singular)
@@ -121,12 +121,12 @@ TIMES = {
     "yesterday": "dün/NOUN",
     "today": "bugün/NOUN",
     "tomorrow": "yarın/NOUN",
-    "last_week": "geçen/ADJ hafta/NOUN",
-    "next_week": "gelecek/ADJ hafta/NOUN",
-    "last_year": "geçen/ADJ yıl/NOUN",
-    "next_year": "gelecek/ADJ yıl/NOUN",
-    "monday": "pazartesi/NOUN günü/NOUN",
-    "sunday": "pazar/NOUN günü/NOUN",
+    "last_week": "geçen/ADJ/amod hafta/NOUN",
+    "next_week": "gelecek/ADJ/amod hafta/NOUN",
+    "last_year": "geçen/ADJ/amod yıl/NOUN",
+    "next_year": "gelecek/ADJ/amod yıl/NOUN",
+    "monday": "pazartesi/NOUN/nmod günü/NOUN",
+    "sunday": "pazar/NOUN/nmod günü/NOUN",
     "morning": "sabah/NOUN",
     "evening": "akşam/NOUN",
     "every_day": "her/DET gün/NOUN",
@@ -160,7 +160,9 @@ _VOWELS, _BACK, _ROUNDED, _HARD = "aeıioöuü", "aıou", "oöuü", "çfhkpsşt"
 
 
 def _suffixed(name: str, case: str) -> str:
-    """A proper name with its case suffix after an apostrophe, by vowel harmony."""
+    """A proper name with its case suffix, if any, after an apostrophe, by vowel harmony."""
+    if not case:
+        return name
     spoken = SPOKEN.get(name, name).lower()
     last = [letter for letter in spoken if letter in _VOWELS][-1]
     back, rounded, open_ended = last in _BACK, last in _ROUNDED, spoken[-1] in _VOWELS
@@ -185,28 +187,27 @@ class Turkish(Grammar):
     capitals = {"i": "İ"}
     interjection = "ah/INTJ"
     conjunction = "ve/CCONJ"
-    links = {"but": ",/PUNCT ama/CCONJ", "because": ",/PUNCT çünkü/CCONJ"}
+    links = {"but": (",/PUNCT ama/CCONJ", "conj"), "because": (",/PUNCT çünkü/CCONJ", "conj")}
 
     def city(self, name: str, case: str = "") -> list[Token]:
-        form = CITIES.get(name, name)
-        return tagged(_suffixed(form, case) if case else form, "PROPN")
+        return tagged(_suffixed(CITIES.get(name, name), case), "PROPN")
 
     def name(self, phrase: Phrase, case: str = "") -> list[Token]:
         if phrase.kind == "institution":
-            words, label = [CITIES.get(phrase.city, phrase.city), INSTITUTIONS[phrase.head]], "ORG"
-        elif phrase.kind == "company":
-            words, label = [phrase.head], "ORG"
-        else:
-            words, label = [NAMES.get(phrase.head, phrase.head), *phrase.surname.split()], "PER"
-        if case:
-            words[-1] = _suffixed(words[-1], case)
-        return entity(tagged(" ".join(words), "PROPN"), label)
+            institution = tagged(_suffixed(INSTITUTIONS[phrase.head], case), "PROPN")
+            return entity(rel("nmod", self.city(phrase.city)) + institution, "ORG")
+        if phrase.kind == "company":
+            return entity(tagged(_suffixed(phrase.head, case), "PROPN"), "ORG")
+        given = NAMES.get(phrase.head, phrase.head)
+        if phrase.surname:
+            return person(given, _suffixed(phrase.surname, case))
+        return person(_suffixed(given, case), "")
 
     def phrase(self, phrase: Phrase, case: str = "") -> list[Token]:
         """The phrase in the nominative, or the accusative ("acc"), which only definite objects and persons show."""
         tokens = self._single(phrase, case)
         if phrase.also is not None:
-            tokens += tagged(self.conjunction) + self.phrase(phrase.also, case)
+            tokens += rel("conj", tagged(self.conjunction) + self.phrase(phrase.also, case))
         return tokens
 
     def _single(self, phrase: Phrase, case: str) -> list[Token]:
@@ -216,23 +217,23 @@ class Turkish(Grammar):
             return self.name(phrase, case)
         if phrase.owner:
             owner = self.name(Phrase(phrase.owner, "person"), "gen")
-            return owner + tagged(KIN[phrase.head].split()[bool(case)], "NOUN")
+            return rel("nmod", owner) + tagged(KIN[phrase.head].split()[bool(case)], "NOUN")
         marked = bool(case) and (phrase.definite or phrase.human)
-        adjective = tagged(ADJECTIVES.get(phrase.adjective, ""), "ADJ")
+        adjective = tagged(ADJECTIVES.get(phrase.adjective, ""), "ADJ/amod")
         noun = tagged(NOUNS[phrase.head].split()[marked], "NOUN")
         if phrase.number > 1:
-            return tagged(NUMERALS[phrase.number], "NUM") + adjective + noun
+            return tagged(NUMERALS[phrase.number], "NUM/nummod") + adjective + noun
         if phrase.determiner == "a":
             return adjective + tagged("bir/DET") + noun
         return tagged("bu/DET" if phrase.determiner == "this" else "") + adjective + noun
 
     def clause(self, clause: Clause, *, subordinate: bool = False) -> list[Token]:
-        time = tagged(TIMES.get(clause.time, ""))
+        time = adverbial(TIMES.get(clause.time, ""))
         if clause.year:
-            time = tagged(f"{clause.year}/NUM yılında/NOUN") + time
-        first, time, place = pick_adjuncts(clause, time, tagged(PLACES.get(clause.place, "")))
+            time = adverbial(f"{clause.year}/NUM/nummod yılında/NOUN") + time
+        first, time, place = pick_adjuncts(clause, time, adverbial(PLACES.get(clause.place, "")))
         frequency = tagged(FREQUENCIES.get(clause.frequency, ""), "ADV")
-        subject = self.phrase(clause.subject)
+        subject = rel("nsubj", self.phrase(clause.subject))
         if clause.subject.head in ("he", "she"):  # "o" before a noun would be read as "that"
             subject += tagged(self.comma)
         return first + subject + time + frequency + place + self._predicate(clause)
@@ -244,31 +245,34 @@ class Turkish(Grammar):
             return tagged("çok/ADV" if clause.very else "") + quality + negation
         if clause.kind == "isa":
             role = NOUNS[clause.role].split()[0]
-            return entity(self.city(clause.city, "abl"), "LOC") + tagged(f"bir/DET {role}/NOUN") + negation
+            city = rel("nmod", entity(self.city(clause.city, "abl"), "LOC"))
+            return city + tagged(f"bir/DET {role}/NOUN") + negation
         if clause.kind == "cost":
-            return tagged(f"{clause.price}/NUM €/SYM tutuyor/VERB")
+            return rel("obj", tagged(f"{clause.price}/NUM/nummod €/SYM")) + tagged("tutuyor/VERB")
         tokens = []
         if clause.object is not None:
-            tokens += self.phrase(clause.object, "acc")
+            tokens += rel("obj", self.phrase(clause.object, "acc"))
         if clause.employer is not None:
-            tokens += self.name(clause.employer, "loc")
+            tokens += rel("obl", self.name(clause.employer, "loc"))
         for city, case in ((clause.origin, "abl"), (clause.goal, "dat"), (clause.city, "loc")):
             if city:
-                tokens += entity(self.city(city, case), "LOC")
-        return tokens + tagged(WITH_NOUN.get(clause.verb, "")) + self._verb(clause)
+                tokens += rel("obl", entity(self.city(city, case), "LOC"))
+        tokens += rel("compound", tagged(WITH_NOUN.get(clause.verb, "")))
+        if clause.wants:
+            tokens = rel("xcomp", tokens + tagged(VERBS[clause.verb].split()[-1], "VERB"))
+        return tokens + self._verb(clause)
 
     def _verb(self, clause: Clause) -> list[Token]:
-        *finite, infinitive = VERBS[clause.verb].split()
-        tokens = []
         if clause.wants:
-            tokens, form = tagged(infinitive, "VERB"), "istemiyor" if clause.negated else "istiyor"
+            form = "istemiyor" if clause.negated else "istiyor"
         else:
-            form = finite[2 * ("present", "past", "future").index(clause.tense) + clause.negated]
+            form = VERBS[clause.verb].split()[2 * ("present", "past", "future").index(clause.tense) + clause.negated]
         if clause.subject.head == "they" or clause.subject.also is not None:
             last = [letter for letter in form if letter in _VOWELS][-1]
             form += "lar" if last in _BACK else "ler"
-        return tokens + tagged(form, "VERB")
+        return tagged(form, "VERB")
 
     def reported(self, speaker: Phrase, said: Sentence) -> list[Token]:
         says = "diyorlar" if speaker.head == "they" or speaker.also is not None else "diyor"
-        return self.phrase(speaker) + tagged(f"{says}/VERB ki/SCONJ") + self.linked(said)
+        said_that = rel("ccomp", tagged("ki/SCONJ") + self.linked(said))
+        return rel("nsubj", self.phrase(speaker)) + tagged(says, "VERB") + said_that
