@@ -1,4 +1,4 @@
-"""Fill the tables of the two READMEs and write `model_cards/` from the results files: `python results/tables.py`.
+"""Fill the tables of the READMEs and write `model_cards/` from the results files: `python results/tables.py`.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`. NAME is that of a function in `TABLES`, or
 `<study>.<table>` for a table of a study's report, such as `layers.summary`. `--check` writes nothing and fails where a
@@ -9,11 +9,14 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from statistics import fmean
 
+from modeling_dlfa.study.intermediate import conditions, conditions_table, families_table, load_code_lengths
 from modeling_dlfa.study.records import load_records
+from modeling_dlfa.study.sections import sections
 from modeling_dlfa.study.spec import load_spec
 from modeling_dlfa.study.tables import Table, tables
 from modeling_dlfa.training.card import model_card
@@ -38,8 +41,17 @@ CARDS = {
 @cache
 def study_tables(name: str) -> dict[str, str]:
     """The tables of a study under `results/`, from its records."""
-    spec = load_spec(ROOT / "examples" / "studies" / f"{name}.yaml", HERE / name)
-    return tables(spec, load_records(spec.records, spec.cells))
+    spec = load_spec(ROOT / "examples" / "studies" / f"{name}.yaml")
+    spec = replace(spec, output_dir=ROOT / spec.output_dir)
+    records = load_records(spec.records, spec.cells)
+    made = tables(spec, records)
+    for section in sections(spec, records):
+        if section.of_conditions and section.runs:
+            found = conditions(section, load_code_lengths(spec, section.encoder))
+            for table in (conditions_table(section, found), families_table(section, found)):
+                made[table.name] = table.markdown()
+                made[f"{table.name}_notes"] = "\n\n".join(table.notes)
+    return made
 
 
 def pairs() -> str:
@@ -141,7 +153,8 @@ def filled(text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Every page made from results files, with what it should hold."""
-    made = {page: filled(page.read_text("utf-8")) for page in (ROOT / "README.md", HERE / "README.md")}
+    texts = (ROOT / "README.md", HERE / "README.md", HERE / "intermediate" / "README.md")
+    made = {page: filled(page.read_text("utf-8")) for page in texts if page.exists()}
     for task, results in CARDS.items():
         made[ROOT / "model_cards" / f"{task}.md"] = str(model_card(RunResults.load(HERE / results)))
     return made

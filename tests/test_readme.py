@@ -59,6 +59,11 @@ def test_tables_equal_results_files():
     subprocess.run([sys.executable, ROOT / "results" / "tables.py", "--check"], check=True)
 
 
+def committed(study: Path) -> Path:
+    """The folder of a study's results."""
+    return ROOT / load_spec(study).output_dir
+
+
 STUDIES = sorted((ROOT / "examples" / "studies").glob("*.yaml"))
 
 
@@ -66,7 +71,7 @@ STUDIES = sorted((ROOT / "examples" / "studies").glob("*.yaml"))
 def test_example_studies_could_start(path: Path, embedded_encoder: str):
     spec = load_spec(path)
     spec.check()
-    assert len(spec.cells) >= 10
+    assert len(spec.cells) >= 4
 
 
 def test_the_study_in_the_readme_is_one(tmp_path: Path):
@@ -84,14 +89,15 @@ def test_documented_study_commands():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [path.stem for path in STUDIES if (ROOT / "results" / path.stem).exists()])
-def test_committed_reports_are_those_of_the_committed_records(name: str, tmp_path: Path):
+@pytest.mark.parametrize("path", [path for path in STUDIES if committed(path).exists()], ids=lambda path: path.stem)
+def test_committed_reports_are_those_of_the_committed_records(path: Path, tmp_path: Path):
     """Pages and tables; pictures depend on the version of matplotlib."""
-    committed = ROOT / "results" / name
-    spec = load_spec(ROOT / "examples" / "studies" / f"{name}.yaml", committed)
+    spec = load_spec(path, committed(path))
     write_report(spec, load_records(spec.records, spec.cells), tmp_path)
-    for file in ("report.md", "summary.csv", "models.csv", "languages.csv", "scores.csv"):
-        assert (tmp_path / file).read_text("utf-8") == (committed / "report" / file).read_text("utf-8"), file
+    made = [file.name for file in tmp_path.iterdir() if file.suffix in (".md", ".csv")]
+    assert len(made) >= 5
+    for file in made:
+        assert (tmp_path / file).read_text("utf-8") == (committed(path) / "report" / file).read_text("utf-8"), file
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from .spec import StudySpec, load_spec
 
 try:
     from .engine import HEARTBEAT, CellStatus, Engine, State
+    from .intermediate import measure_code_lengths
     from .report import write_report
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error.name} is not installed: pip install 'modeling-dlfa[study]'")
@@ -61,6 +62,7 @@ def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     else:
         engine.work(_line)
     if os.environ.get(WORKER) is None:
+        measure_code_lengths(spec, _line)
         _write_report(spec, engine)
     statuses = engine.status()
     _show_failures(statuses)

@@ -17,7 +17,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import Enum
@@ -30,9 +30,9 @@ from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from ..errors import InputError, one_line
 from ..training.arguments import RunArguments
+from ..training.chain import Stage, run_chain
 from ..training.data import READ_BY_PREPARE, RunData, prepare
 from ..training.results import RESULTS_FILE, RunResults
-from ..training.run import run
 from ..xtreme.predictions import write_text
 from .records import Record, has_record, load_records, unpacked_counts
 from .spec import Cell, StudySpec
@@ -206,11 +206,12 @@ class Engine:
         attempt = self.spec.output_dir / "unfinished" / f"{cell.name}-{number}"
         arguments, training_arguments = cell.run_arguments(attempt)
         training_arguments.disable_tqdm = True
+        stages = cell.stages()
         data = self._prepared(arguments)
         if not _is_run_of(folder, cell):
             shutil.rmtree(attempt, ignore_errors=True)
             with contextlib.redirect_stdout(io.StringIO()) as log:
-                run(arguments, training_arguments, data)
+                run_chain(stages, self.spec.stages, arguments, training_arguments, data)
             write_text(attempt / "train.log", log.getvalue())
             if not self.spec.keep_weights:
                 (attempt / "model.safetensors").unlink()
@@ -218,9 +219,19 @@ class Engine:
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             attempt.rename(folder)
+        if stages and not self.spec.keep_weights:
+            self._remove_stages(cell, stages)
         record = Record.of_run(cell, folder, data)
         record.save(self.spec.records)
         return record
+
+    def _remove_stages(self, cell: Cell, stages: Sequence[Stage]) -> None:
+        """Delete the stages of a finished cell that no cell still to be done goes on from."""
+        waiting = [status.cell for status in self.status() if status.state is not State.DONE]
+        needed = {stage.name for other in waiting if other.key != cell.key for stage in other.stages()}
+        for stage in stages:
+            if stage.name not in needed:
+                shutil.rmtree(self.spec.stages / stage.name, ignore_errors=True)
 
     def _prepared(self, arguments: RunArguments) -> RunData:
         """The data of a run, read and encoded once for all runs of this worker that read the same."""

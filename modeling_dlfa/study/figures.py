@@ -105,6 +105,26 @@ class Interval:
     seeds: Sequence[float] = ()
 
 
+@dataclass(frozen=True)
+class Point:
+    """One condition in a scatter: how hard it is, what it brought with its bounds, and whether it is a control."""
+
+    label: str
+    x: float
+    y: float
+    low: float
+    high: float
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class ScatterPanel:
+    """One set of axes: points over one measure."""
+
+    xlabel: str
+    points: Sequence[Point]
+
+
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file: equal figures give equal bytes."""
     buffer = io.BytesIO()
@@ -165,8 +185,13 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     axes.set_axisbelow(True)
 
 
-def heat_map(columns: Sequence[Column], train_language: str, average_label: str = "zero-shot average") -> Figure:
-    """Languages, ordered by family, times models: the difference to the baseline, in colour and number.
+def heat_map(
+    columns: Sequence[Column],
+    train_language: str,
+    reference: str = "baseline",
+    average_label: str = "zero-shot average",
+) -> Figure:
+    """Languages, ordered by family, times models: the difference to the reference, in colour and number.
 
     The training language has an asterisk, a score at chance level a question mark, a missing one a dash.
     """
@@ -207,7 +232,7 @@ def heat_map(columns: Sequence[Column], train_language: str, average_label: str 
         bar.locator = MaxNLocator(7, steps=[1, 2, 5, 10])
         bar.update_ticks()
         bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
-        bar.set_label("difference to the baseline, points")
+        bar.set_label(f"difference to the {reference}, points")
     return figure
 
 
@@ -262,6 +287,36 @@ def intervals(lines: Sequence[Interval], xlabel: str) -> Figure:
         axes.set_axisbelow(True)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(xlabel)
+    return figure
+
+
+def scatter(panels: Sequence[ScatterPanel], ylabel: str) -> Figure:
+    """Panels beside one another: differences with their intervals over a measure; controls are hollow."""
+    labels = list(dict.fromkeys(point.label for panel in panels for point in panel.points))
+    with style.context(STYLE):
+        columns = min(len(labels), 2 if any(len(label) > 14 for label in labels) else 4)
+        rows = -(-len(labels) // columns)
+        figure = _figure(0.8 + 3.4 * max(len(panels), 2), 3.6 + 0.2 * rows)
+        all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        marks = {}
+        for axes, panel in zip(all_axes, panels, strict=True):
+            axes.axhline(0, color=GREY, linestyle="--", linewidth=1)
+            for point in panel.points:
+                place = labels.index(point.label)
+                colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place // len(COLOURS) % len(MARKERS)]
+                fill = "white" if point.control else colour
+                axes.plot([point.x, point.x], [point.low, point.high], color=colour, linewidth=1.2, alpha=0.6)
+                (marks[point.label],) = axes.plot(
+                    [point.x], [point.y], marker, color=colour, markerfacecolor=fill, markersize=7, linestyle="none"
+                )
+            axes.margins(x=0.1)
+            axes.set_xlabel(panel.xlabel)
+            axes.xaxis.set_major_locator(MaxNLocator(6))
+            axes.grid(color="#dddddd", linewidth=0.6)
+            axes.set_axisbelow(True)
+        all_axes[0].set_ylabel(ylabel)
+        handles = [marks[label] for label in labels]
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     return figure
 
 

@@ -12,10 +12,19 @@ from matplotlib.figure import Figure
 
 from ..training.results import short_name
 from ..xtreme.predictions import write_bytes, write_text
-from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, png
+from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, png, scatter
+from .intermediate import (
+    Condition,
+    condition_rows,
+    conditions,
+    conditions_table,
+    families_table,
+    load_code_lengths,
+    panels,
+)
 from .records import Record
 from .sections import Section, sections
-from .spec import BASELINE, StudySpec
+from .spec import StudySpec
 from .statistics import METHOD
 from .tables import (
     Row,
@@ -33,6 +42,7 @@ from .tables import (
 
 PAGE = "index.html"
 TEMPLATE = "report.html.jinja"
+CONDITIONS_FILE = "conditions.csv"
 
 CSV_ROWS: dict[str, Callable[[Section], list[Row]]] = {
     "summary": summary_rows,
@@ -84,11 +94,12 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
     made = sections(spec, records)
     started = [section for section in made if section.runs]
     summary = summary_table(started)
-    chapters = [chapter(section) for section in made]
+    found = {section.name: _conditions(spec, section) for section in started if section.of_conditions}
+    chapters = [chapter(section, found.get(section.name, ())) for section in made]
     values = {
         "title": spec.title or spec.name,
         "notes": spec.notes,
-        "progress": f"{sum(section.done for section in made)} of {len(spec.cells)} runs",
+        "progress": f"{len({record.cell.name for record in records})} of {len(spec.cells)} runs",
         "summary": summary if summary.rows else None,
         "chapters": chapters,
         "method": METHOD,
@@ -98,11 +109,16 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
         "made_with": _made_with(started),
         "csv_files": [f"{name}.csv" for name in CSV_ROWS],
     }
+    if found:
+        values["csv_files"] = [*values["csv_files"], CONDITIONS_FILE]
     folder.mkdir(parents=True, exist_ok=True)
     for picture in (picture for chapter in chapters for picture in chapter.pictures):
         write_bytes(folder / picture.file, picture.content)
     for name, rows in CSV_ROWS.items():
         write_text(folder / f"{name}.csv", csv_text([row for section in started for row in rows(section)]))
+    if found:
+        rows = [row for section in started for row in condition_rows(section, found.get(section.name, ()))]
+        write_text(folder / CONDITIONS_FILE, csv_text(rows))
     write_text(folder / "report.md", _rendered("report.md.jinja", values))
     write_text(folder / PAGE, _rendered(TEMPLATE, values))
     return folder / PAGE
@@ -110,17 +126,28 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
 
 def settings(spec: StudySpec) -> str:
     """The study's file again, without title, notes and folder: saved as `<name>.yaml`, it is the same study."""
-    names = ("name", "tasks", "models", "encoders", "seeds", "arguments")
+    names = ["name", "tasks", "models", *(["conditions"] if spec.conditions else []), "encoders", "seeds", "arguments"]
     return yaml.safe_dump({name: getattr(spec, name) for name in names}, sort_keys=False, allow_unicode=True)
 
 
-def chapter(section: Section) -> Chapter:
-    """What there is to say of one task and encoder; without any run only that."""
-    title = f"{section.task}, {section.encoder}"
+def _conditions(spec: StudySpec, section: Section) -> list[Condition]:
+    return conditions(section, load_code_lengths(spec, section.encoder))
+
+
+def chapter(section: Section, found: Sequence[Condition] = ()) -> Chapter:
+    """What there is to say of one task and encoder; without any run only that.
+
+    Args:
+        found: the conditions of a section that is about them.
+    """
     if not section.runs:
-        return Chapter(section.name, title, (), [f"{section.progress}: none is done yet."], (), ())
+        return Chapter(section.name, section.title, (), [f"{section.progress}: none is done yet."], (), ())
     tables = [models_table(section), languages_table(section)]
-    return Chapter(section.name, title, _facts(section), _warnings(section), _pictures(section), tables)
+    pictures = _pictures(section)
+    if found:
+        tables = [conditions_table(section, found), families_table(section, found), *tables]
+        pictures += _scatters(section, found)
+    return Chapter(section.name, section.title, _facts(section), _warnings(section), pictures, tables)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -146,11 +173,12 @@ def _warnings(section: Section) -> list[str]:
         cells = ", ".join(f"{model} ({_seeds(seeds)})" for model, seeds in missing.items())
         said.append(f"{section.progress} are done. Missing: {cells}.")
     if not section.baseline:
-        said.append("No run of the baseline is done: there is nothing to compare with.")
+        said.append(f"No run of the {section.reference_label} is done: there is nothing to compare with.")
     if not section.languages:
         said.append(f"The runs have no other language than {section.train_language} in common: no zero-shot average.")
-    elif section.baseline and (unpaired := section.runs.keys() - section.comparisons.keys() - {BASELINE}):
-        said.append(f"Without a seed in common with the baseline, so not compared: {', '.join(sorted(unpaired))}.")
+    elif section.baseline and (unpaired := section.runs.keys() - section.comparisons.keys() - {section.reference}):
+        names = ", ".join(sorted(unpaired))
+        said.append(f"Without a seed in common with the {section.reference_label}, so not compared: {names}.")
     train_language = section.first.results.train_language
     if partly := [code for code in section.all_languages if code not in {train_language, *section.languages}]:
         said.append(f"Not in the zero-shot averages, because not every run was scored in them: {', '.join(partly)}.")
@@ -201,15 +229,31 @@ def _pictures(section: Section) -> list[Picture]:
     if section.comparisons:
         lines = [Interval(name, c.difference, c.low, c.high, c.differences) for name, c in section.comparisons.items()]
         caption = (
-            "Difference of the zero-shot average to the baseline, with 95 % confidence interval; ticks: single seeds."
+            f"Difference of the zero-shot average to the {section.reference_label}, with 95 % confidence interval; "
+            "ticks: single seeds."
         )
-        figure = intervals(lines, "difference to the baseline, points")
+        figure = intervals(lines, f"difference to the {section.reference_label}, points")
         pictures.append(Picture(f"differences_{section.name}.png", caption, png(figure)))
     if columns := _columns(section):
-        caption = "Difference to the baseline by language, in points. * training language, ? at chance level."
-        figure = heat_map(columns, section.first.results.train_language)
+        caption = (
+            f"Difference to the {section.reference_label} by language, in points. * training language, ? at chance "
+            "level."
+        )
+        figure = heat_map(columns, section.first.results.train_language, section.reference_label)
         pictures.append(Picture(f"languages_{section.name}.png", caption, png(figure)))
     return pictures
+
+
+def _scatters(section: Section, found: Sequence[Condition]) -> list[Picture]:
+    made = panels(section, found)
+    if not made:
+        return []
+    caption = (
+        f"Difference to the {section.reference_label} over the difficulty of the last stage, with 95 % confidence "
+        "interval; hollow: controls."
+    )
+    figure = scatter(made, f"difference to the {section.reference_label}, points")
+    return [Picture(f"difficulty_{section.name}.png", caption, png(figure))]
 
 
 def _curves(section: Section) -> Figure | None:
@@ -253,7 +297,9 @@ def _columns(section: Section) -> list[Column]:
         if not compared:
             continue
         average = section.comparisons[model.name].difference if model.name in section.comparisons else float("nan")
-        doubtful = {code for code in compared if any(section.at_chance(name, code) for name in (model.name, BASELINE))}
+        doubtful = {
+            code for code in compared if any(section.at_chance(name, code) for name in (model.name, section.reference))
+        }
         layer = model.fusion_layer if model.group in section.groups else None
         differences = {code: comparison.difference for code, comparison in compared.items()}
         columns.append(Column(model.name, model.group, layer, average, differences, frozenset(doubtful)))

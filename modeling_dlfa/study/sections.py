@@ -16,11 +16,15 @@ from .statistics import Comparison, Selection, compare, select
 class Section:
     """One task with one encoder: the runs that the study asks for, those that there are, and what they say.
 
+    In a study of conditions also one model with it, without and under each condition.
+
     Attributes:
-        name: "udpos"; in a study of several encoders "udpos_xlm-roberta-base".
+        name: "udpos"; in a study of several encoders "udpos_xlm-roberta-base", of a model "udpos_dlfa".
         task, encoder: as in `Cell`.
         cells: asked for.
         runs: model name -> its runs by seed, models without any left out.
+        reference: name of the model that the others are compared with.
+        of_conditions: whether it is about the conditions of that model.
     """
 
     name: str
@@ -28,6 +32,18 @@ class Section:
     encoder: str
     cells: Sequence[Cell]
     runs: Mapping[str, Sequence[Record]]
+    reference: str = BASELINE
+    of_conditions: bool = False
+
+    @property
+    def title(self) -> str:
+        title = f"{self.task}, {self.encoder}"
+        return f"{title}: {self.reference} under conditions" if self.of_conditions else title
+
+    @property
+    def reference_label(self) -> str:
+        """What tables and sentences call the reference."""
+        return f"{self.reference} alone" if self.of_conditions else self.reference
 
     @property
     def first(self) -> Record:
@@ -46,7 +62,7 @@ class Section:
 
     @property
     def baseline(self) -> Sequence[Record]:
-        return self.runs.get(BASELINE, ())
+        return self.runs.get(self.reference, ())
 
     @cached_property
     def models(self) -> list[Model]:
@@ -116,7 +132,7 @@ class Section:
             name: [run for run in runs if all(code in run.counts for code in languages)]
             for name, runs in self.runs.items()
         }
-        baseline = runs.pop(BASELINE, [])
+        baseline = runs.pop(self.reference, [])
         seeds = {run.cell.seed for run in baseline}
         models = {name: own for name, own in runs.items() if any(run.cell.seed in seeds for run in own)}
         return compare(models, baseline, languages=languages)
@@ -143,19 +159,26 @@ def _layer(model: Model) -> int:
 
 
 def sections(spec: StudySpec, records: Sequence[Record]) -> list[Section]:
-    """One for every task and encoder, in the order of the study, with or without runs."""
+    """One for every task and encoder, in the order of the study, with or without runs.
+
+    In a study of conditions it holds the models without any, where there are several, and one for every model follows.
+    """
     there = {record.cell.name: record for record in records}
-    cells: dict[tuple[str, str], list[Cell]] = {}
+    cells: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in spec.cells:
-        cells.setdefault((cell.task, cell.encoder), []).append(cell)
-    several = len({encoder for _, encoder in cells}) > 1
+        if cell.model.condition is None and (spec.models or not spec.conditions):
+            cells.setdefault((cell.task, cell.encoder, ""), []).append(cell)
+        if spec.conditions:
+            cells.setdefault((cell.task, cell.encoder, cell.model.base), []).append(cell)
+    several = len({encoder for _, encoder, _ in cells}) > 1
     made = []
-    for (task, encoder), asked in cells.items():
+    for (task, encoder, base), asked in cells.items():
         runs: dict[str, list[Record]] = {}
         for cell in sorted(asked, key=lambda cell: cell.seed):
             if cell.name in there:
                 runs.setdefault(cell.model.name, []).append(there[cell.name])
         order = dict.fromkeys(cell.model.name for cell in asked)
         ordered = {name: runs[name] for name in order if name in runs}
-        made.append(Section(f"{task}_{encoder}" if several else task, task, encoder, asked, ordered))
+        name = "_".join([task, *([encoder] if several else []), *([base] if base else [])])
+        made.append(Section(name, task, encoder, asked, ordered, base or BASELINE, bool(base)))
     return made

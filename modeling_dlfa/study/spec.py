@@ -13,6 +13,7 @@ from transformers import TrainingArguments
 
 from ..errors import InputError, one_line
 from ..training.arguments import CommandLine, RunArguments, as_argv
+from ..training.chain import Stage, check_stages, plan_stages
 from ..training.model import check_model, encoder_layers
 from ..training.results import short_name
 from ..xtreme.tasks import TASKS, get_task
@@ -22,7 +23,10 @@ BASELINE = "baseline"
 ALL_LAYERS = "all"
 
 # What the grid itself sets, and what would make a cell more than one run.
-RESERVED = ("task", "model_name_or_path", "seed", "output_dir", "compare_baseline", "resume_from_checkpoint")
+RESERVED = (
+    *("task", "model_name_or_path", "seed", "output_dir", "stages_dir", "compare_baseline"),
+    "resume_from_checkpoint",
+)
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,23 @@ class Model:
         name: "baseline", a name of the study's `models`, or for a list of layers that name with the layer: "dlfa-k8".
         group: the name in `models`; a group with several layers is a curve over them.
         arguments: of `run_xtreme.py`, on top of those of the study and the task.
+        condition: the name in the study's `conditions`; None for the model without any.
+        base: name of the same model without condition, its own where it has none.
     """
 
     name: str
     group: str
     arguments: Mapping[str, Any]
+    condition: str | None = None
+    base: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "base", self.base or self.name)
+
+    def under(self, condition: str, arguments: Mapping[str, Any]) -> "Model":
+        """The model under a condition: "dlfa-k8+uddep"."""
+        name = f"{self.name}+{condition}"
+        return Model(name, name, merged(self.arguments, arguments), condition, self.name)
 
     @property
     def fusion(self) -> str:
@@ -81,8 +97,19 @@ class Cell:
         Raises:
             InputError: an unknown argument or a value that does not fit.
         """
-        command = CommandLine(as_argv(self.arguments))
-        return command.arguments(self.task, self.model.fusion, output_dir)
+        return self._command.arguments(self.task, self.model.fusion, output_dir)
+
+    def stages(self) -> list[Stage]:
+        """The stages of intermediate tasks before the run; most runs have none.
+
+        Raises:
+            InputError: arguments that a stage cannot have.
+        """
+        return plan_stages(self._command, self.task, self.model.fusion)
+
+    @cached_property
+    def _command(self) -> CommandLine:
+        return CommandLine(as_argv(self.arguments))
 
 
 @dataclass(frozen=True)
@@ -94,6 +121,8 @@ class StudySpec:
         tasks: task -> arguments of its runs.
         models: name -> arguments of its runs. `fusion_layer` may be a list of layers, or "all". The baseline (fusion
             "none") is always part of the study.
+        conditions: name -> arguments under which every model is run as well, such as `intermediate_tasks`; compared
+            with the same model without.
         encoders: Hub ids, folders, or "embedded".
         seeds: every cell is run once with each.
         arguments: of `run_xtreme.py`, for every run.
@@ -106,6 +135,7 @@ class StudySpec:
     tasks: dict[str, dict[str, Any]]
     models: dict[str, dict[str, Any]]
     output_dir: Path
+    conditions: dict[str, dict[str, Any]] = field(default_factory=dict)
     encoders: list[str] = field(default_factory=lambda: ["embedded"])
     seeds: list[int] = field(default_factory=lambda: [1, 2, 3])
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -123,6 +153,11 @@ class StudySpec:
         """Where the folders of finished runs are."""
         return self.output_dir / "runs"
 
+    @property
+    def stages(self) -> Path:
+        """Where the stages of intermediate tasks are."""
+        return self.output_dir / "stages"
+
     @cached_property
     def cells(self) -> list[Cell]:
         """The whole grid: seed by seed, so that what is done first is a complete comparison."""
@@ -135,7 +170,7 @@ class StudySpec:
         ]
 
     def expanded(self, encoder: str) -> list[Model]:
-        """The models with one encoder, the baseline first, lists of layers taken apart."""
+        """The models with one encoder, the baseline first, lists of layers taken apart; then under each condition."""
         models = [Model(BASELINE, BASELINE, {"fusion": "none"})]
         for name, arguments in self.models.items():
             layers = arguments.get("fusion_layer")
@@ -145,11 +180,13 @@ class StudySpec:
                 models += [Model(f"{name}-k{k}", name, {**arguments, "fusion_layer": k}) for k in layers]
             else:
                 models.append(Model(name, name, arguments))
-        return models
+        return models + [
+            model.under(condition, arguments) for condition, arguments in self.conditions.items() for model in models
+        ]
 
     def _arguments(self, task: str, encoder: str, model: Model) -> dict[str, Any]:
         own = {"task": task, "model_name_or_path": encoder}
-        return {**self.arguments, **self.tasks[task], **model.arguments, **own}
+        return {**merged(self.arguments, self.tasks[task], model.arguments), **own}
 
     def check(self) -> None:
         """Look at every cell's arguments and encoder before anything is run.
@@ -162,8 +199,17 @@ class StudySpec:
                 break
             try:
                 check_model(cell.run_arguments("unused")[0])
+                check_stages(cell.stages())
             except InputError as error:
                 raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error
+
+
+def merged(*arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments over one another, the last counts. Those of intermediate tasks are mappings, and merged as well."""
+    name = "intermediate_arguments"
+    both = {key: value for some in arguments for key, value in (some.get(name) or {}).items()}
+    together = {key: value for some in arguments for key, value in some.items()}
+    return together | ({name: both} if both else {})
 
 
 def short_label(encoder: str) -> str:
@@ -195,7 +241,8 @@ def load_spec(path: str | Path, output_dir: str | Path | None = None) -> StudySp
     for problem in _problems(values):
         raise InputError(f"{path}: {problem}")
     values["tasks"] = {task: arguments or {} for task, arguments in _mapping(values["tasks"]).items()}
-    values["models"] = {name: arguments or {} for name, arguments in values.get("models", {}).items()}
+    for entry in ("models", "conditions"):
+        values[entry] = {name: arguments or {} for name, arguments in values.get(entry, {}).items()}
     return StudySpec(**values)
 
 
@@ -222,13 +269,13 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
     labels = [short_label(str(encoder)) for encoder in values.get("encoders", [])]
     if len(set(labels)) < len(labels):
         yield f"encoders: two are called alike: {', '.join(labels)}"
-    if not isinstance(values.get("models", {}), dict):
-        yield f"models: expected names with their arguments, found {values['models']!r}"
-        return
-    sections = {
-        "arguments": values.get("arguments", {}),
-        **{f"models.{k}": v for k, v in values.get("models", {}).items()},
-    }
+    sections = {"arguments": values.get("arguments", {})}
+    for entry in ("models", "conditions"):
+        named = values.get(entry, {})
+        if not isinstance(named, dict):
+            yield f"{entry}: expected names with their arguments, found {named!r}"
+            return
+        sections |= {f"{entry}.{name}": arguments for name, arguments in named.items()}
     sections |= {f"tasks.{task}": arguments for task, arguments in _mapping(tasks).items()}
     for section, arguments in sections.items():
         if not isinstance(arguments or {}, dict):
@@ -237,6 +284,8 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
         for name in arguments or {}:
             if name in RESERVED:
                 yield f"{section}: {name} is not an argument to give here: the study sets it"
+            if name == "intermediate_arguments" and not isinstance(arguments[name], dict):
+                yield f"{section}.{name}: expected arguments with their values, found {arguments[name]!r}"
         if isinstance((arguments or {}).get("fusion_layer"), list) and not section.startswith("models."):
             yield f"{section}.fusion_layer: a list of layers belongs under models"
     if BASELINE in values.get("models", {}):

@@ -13,7 +13,7 @@ import numpy as np
 from ..xtreme.languages import LANGUAGES, by_family
 from .records import Record
 from .sections import Section, sections
-from .spec import BASELINE, StudySpec
+from .spec import StudySpec
 from .statistics import Comparison
 
 
@@ -60,7 +60,7 @@ def summary_rows(section: Section) -> list[Row]:
             "baseline": choice.chosen.baseline_mean,
             "chosen_layer": section.model(choice.chosen.model).fusion_layer,
             "chosen": choice.chosen.mean,
-            **_compared(choice.chosen),
+            **compared(choice.chosen),
             "baseline_preferred": choice.baseline_preferred,
             "oracle_layer": section.model(choice.oracle.model).fusion_layer,
             "oracle": choice.oracle.mean,
@@ -94,7 +94,7 @@ def model_rows(section: Section) -> list[Row]:
                 "languages": len(section.languages) if runs else math.nan,
                 "zero_shot": zero_shot,
                 "zero_shot_std": deviation,
-                **_compared(section.comparisons.get(model.name)),
+                **compared(section.comparisons.get(model.name)),
                 "development": development,
                 "development_std": development_deviation,
                 "at_chance": sum(section.at_chance(model.name, code) for code in section.all_languages),
@@ -120,8 +120,8 @@ def language_rows(section: Section) -> list[Row]:
             "seeds": len(comparison.seeds),
             "baseline": comparison.baseline_mean,
             "score": comparison.mean,
-            **_compared(comparison),
-            "at_chance": section.at_chance(name, code) or section.at_chance(BASELINE, code),
+            **compared(comparison),
+            "at_chance": section.at_chance(name, code) or section.at_chance(section.reference, code),
         }
         for code, comparisons in section.by_language.items()
         for name, comparison in comparisons.items()
@@ -149,7 +149,8 @@ def score_rows(section: Section) -> list[Row]:
     ]
 
 
-def _compared(comparison: Comparison | None) -> Row:
+def compared(comparison: Comparison | None) -> Row:
+    """The entries of a row that say what a comparison found; nan without one."""
     names = ("difference", "low", "high", "p_value", "p_adjusted")
     return {name: getattr(comparison, name) if comparison else math.nan for name in names}
 
@@ -199,7 +200,7 @@ def summary_table(made: Sequence[Section]) -> Table:
         "layer chosen on dev": lambda row: (
             f"{_score(row['chosen'])} (k={row['chosen_layer']})" + (" †" if row["baseline_preferred"] else "")
         ),
-        **_COMPARED_COLUMNS,
+        **COMPARED_COLUMNS,
         "oracle layer": lambda row: f"{_score(row['oracle'])} (k={row['oracle_layer']})",
         "regret": lambda row: _score(row["regret"]),
     }
@@ -211,7 +212,7 @@ def summary_table(made: Sequence[Section]) -> Table:
     ]
     if any(row["baseline_preferred"] for row in rows):
         notes.append("† On development data the baseline does at least as well: they would have chosen no fusion.")
-    return _table("summary", "Baseline and fusion", columns, rows, notes, 2 + ("encoder" in columns))
+    return make_table("summary", "Baseline and fusion", columns, rows, notes, 2 + ("encoder" in columns))
 
 
 def models_table(section: Section) -> Table:
@@ -219,9 +220,9 @@ def models_table(section: Section) -> Table:
     columns: dict[str, Callable[[Row], str]] = {
         "model": lambda row: row["model"] + _marks(row),
         "seeds": lambda row: _of(row["seeds"], row["seeds_asked"]),
-        "zero-shot": lambda row: _plus_minus(row["zero_shot"], row["zero_shot_std"]),
-        **_COMPARED_COLUMNS,
-        f"{section.train_language} dev": lambda row: _plus_minus(row["development"], row["development_std"]),
+        "zero-shot": lambda row: plus_minus(row["zero_shot"], row["zero_shot_std"]),
+        **COMPARED_COLUMNS,
+        f"{section.train_language} dev": lambda row: plus_minus(row["development"], row["development_std"]),
         "languages at chance": lambda row: str(row["at_chance"]),
     }
     rows = model_rows(section)
@@ -229,17 +230,18 @@ def models_table(section: Section) -> Table:
         del columns["languages at chance"]
     notes = [
         f"Mean ± standard deviation over seeds of the {section.metric}, in percent; zero-shot: mean over "
-        f"{len(section.languages)} languages; differences to the baseline of the same seeds, in points."
+        f"{len(section.languages)} languages; differences to the {section.reference_label} of the same seeds, in "
+        "points."
     ]
-    return _table(f"models_{section.name}", "All models", columns, rows, notes)
+    return make_table(f"models_{section.name}", "All models", columns, rows, notes)
 
 
 def languages_table(section: Section) -> Table:
     """Languages of one task and encoder: baseline, the chosen layer of every group, and the models without layers."""
     chosen = {group: choice.chosen.model for group, choice in section.selections.items()}
-    names = [chosen.get(model.group, model.name) for model in section.models if model.name != BASELINE]
+    names = [chosen.get(model.group, model.name) for model in section.models if model.name != section.reference]
     shown = [name for name in dict.fromkeys(names) if name in section.comparisons]
-    header = ["language", "family", "examples", "baseline"]
+    header = ["language", "family", "examples", section.reference_label]
     for name in shown:
         header += [name, "difference"]
     rows = []
@@ -247,14 +249,14 @@ def languages_table(section: Section) -> Table:
         for code in codes:
             label = language_label(code, section.first.results.train_language)
             examples = max(run.results.support.get(code, 0) for runs in section.runs.values() for run in runs)
-            cells = [label, family, f"{examples:,}", _language_score(section, BASELINE, code)]
+            cells = [label, family, f"{examples:,}", _language_score(section, section.reference, code)]
             for name in shown:
                 comparison = section.by_language[code].get(name)
                 difference = comparison.difference if comparison else math.nan
                 cells += [_language_score(section, name, code), signed(difference)]
             rows.append(cells)
     if section.languages:
-        rows.append(["zero-shot average", "", "", _average(section, BASELINE)])
+        rows.append(["zero-shot average", "", "", _average(section, section.reference)])
         for name in shown:
             rows[-1] += [_average(section, name), signed(section.comparisons[name].difference)]
     notes = [
@@ -265,7 +267,8 @@ def languages_table(section: Section) -> Table:
     return Table(f"languages_{section.name}", "Languages", header, rows, notes, text_columns=2)
 
 
-_COMPARED_COLUMNS: dict[str, Callable[[Row], str]] = {
+# Columns of a table for them.
+COMPARED_COLUMNS: dict[str, Callable[[Row], str]] = {
     "difference": lambda row: signed(row["difference"]),
     "95 % CI": lambda row: MISSING if math.isnan(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}",
     "p": lambda row: _p_value(row["p_value"]),
@@ -273,7 +276,7 @@ _COMPARED_COLUMNS: dict[str, Callable[[Row], str]] = {
 }
 
 
-def _table(
+def make_table(
     name: str,
     title: str,
     columns: Mapping[str, Callable[[Row], str]],
@@ -281,6 +284,7 @@ def _table(
     notes: Sequence[str],
     text_columns: int = 1,
 ) -> Table:
+    """A table of rows: header -> text of a row's cell."""
     cells = [[column(row) for column in columns.values()] for row in rows]
     return Table(name, title, list(columns), cells, notes, text_columns)
 
@@ -331,7 +335,8 @@ def _score(value: float) -> str:
     return MISSING if math.isnan(value) else f"{value:.1f}"
 
 
-def _plus_minus(mean: float, deviation: float) -> str:
+def plus_minus(mean: float, deviation: float) -> str:
+    """Mean and standard deviation; the mean alone where the other is unknown."""
     return _score(mean) if math.isnan(deviation) else f"{mean:.1f} ± {deviation:.1f}"
 
 

@@ -14,12 +14,19 @@ from transformers import HfArgumentParser, TrainingArguments
 from ..backbones import EMBEDDED
 from ..configuration_dlfa import CHOICES, DLFAConfig
 from ..errors import InputError, one_line
-from ..xtreme.tasks import TASKS, Task
+from ..xtreme.tasks import TASKS, XTREME_TASKS, Task, get_task
 
 
 ALL_TASKS = "all"
 AUTO_LAYER = "auto"  # what --fusion_layer takes for the layer that scouting finds
 LAST_CHECKPOINT = ("last", "true")  # what --resume_from_checkpoint takes for the newest of the output folder
+
+# What does not decide the weights and scores of a run.
+WITHOUT_EFFECT = (
+    *("output_dir", "stages_dir", "intermediate_tasks", "intermediate_arguments", "compare_baseline"),
+    *("keep_checkpoints", "resume_from_checkpoint", "per_device_eval_batch_size", "save_total_limit"),
+    *("disable_tqdm", "logging_steps", "logging_strategy", "log_level", "report_to", "run_name"),
+)
 
 # Fields of DLFAConfig that `--config_overrides` may set: those without an argument of their own.
 OVERRIDABLE = sorted(set(DLFAConfig.__annotations__) - {"encoder_config", "fusion", "fusion_layer", "pooling"})
@@ -29,14 +36,17 @@ OVERRIDABLE = sorted(set(DLFAConfig.__annotations__) - {"encoder_config", "fusio
 class RunArguments:
     """What to fine-tune, on which data, and what to score. `TrainingArguments` says how."""
 
-    task: str = field(default="udpos", metadata={"choices": [*TASKS, ALL_TASKS], "help": "Task, or all of them."})
+    task: str = field(default="udpos", metadata={"choices": [*TASKS, ALL_TASKS], "help": "Task, or all of XTREME."})
     data: str = field(
         default="sample",
         metadata={"help": "'sample' (embedded), 'hub' (the Hub's data sets), or a folder in XTREME's layout."},
     )
     model_name_or_path: str = field(
         default=EMBEDDED,
-        metadata={"help": "Pretrained encoder: a Hub id, a folder, or 'embedded' (multilingual-e5-small)."},
+        metadata={
+            "help": "Pretrained encoder: a Hub id, a folder, 'embedded' (multilingual-e5-small), or the folder of a "
+            "finished run, whose encoder goes on."
+        },
     )
     model_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of a Hub encoder."})
     fusion: str = field(
@@ -85,6 +95,46 @@ class RunArguments:
             "help": "Piece that bears a word's label: its first that holds characters, or its first ('▁', XTREME).",
         },
     )
+    intermediate_tasks: str | None = field(
+        default=None,
+        metadata={
+            "help": "Tasks to fine-tune on before, such as 'uddep' or 'uddep-upos,uddep', each in a stage of its own "
+            "in the training language. The encoder goes on, the head is dropped."
+        },
+    )
+    intermediate_arguments: str | None = field(
+        default=None,
+        metadata={
+            "help": "Arguments of the stages as JSON, over those of this command: '{\"max_steps\": 200}' for all, "
+            '\'{"uddep": {"max_steps": 200}}\' for those of one task.'
+        },
+    )
+    carry_fusion: bool = field(
+        default=False,
+        metadata={"help": "Also take the fusion over from the stage before, or the run in --model_name_or_path."},
+    )
+    stages_dir: str | None = field(
+        default=None,
+        metadata={"help": "Where stages are kept, and found again. Default: 'stages' beside the output folder."},
+    )
+    train_half: str | None = field(
+        default=None,
+        metadata={
+            "choices": ["easy", "hard"],
+            "help": "Tasks from trees: train on the easier or the harder sentences by --half_by, half of the words.",
+        },
+    )
+    half_by: str = field(
+        default="dependency_length",
+        metadata={
+            "choices": ["dependency_length", "depth"],
+            "help": "What makes a sentence hard: the mean length of its dependencies, or the depth of its tree.",
+        },
+    )
+    shuffle_labels: bool = field(
+        default=False,
+        metadata={"help": "A control: deal the training labels out at random, so that there is nothing to learn."},
+    )
     freeze_embeddings: bool = field(default=False, metadata={"help": "Do not train the word embeddings."})
     head_learning_rate: float | None = field(
         default=None, metadata={"help": "Learning rate of fusion and head. Default: that of the encoder."}
@@ -116,6 +166,17 @@ class RunArguments:
                     f"--fusion_layer {self.fusion_layer}: expected the number of a layer, or {AUTO_LAYER!r}"
                 ) from None
         self.overrides()
+        for task in self.stage_tasks:
+            get_task(task)
+        if self.stage_tasks and self.fusion_layer == AUTO_LAYER:
+            raise InputError(f"--fusion_layer {AUTO_LAYER} --intermediate_tasks: give the layer that the stages fuse")
+        if self.carry_fusion and self.fusion_layer == AUTO_LAYER:
+            raise InputError(f"--fusion_layer {AUTO_LAYER} --carry_fusion: give the layer of the model before")
+
+    @property
+    def stage_tasks(self) -> list[str]:
+        """Names of the intermediate tasks in their order."""
+        return [name.strip() for name in (self.intermediate_tasks or "").split(",") if name.strip()]
 
     def overrides(self) -> dict[str, Any]:
         """`config_overrides` as a dictionary.
@@ -123,15 +184,25 @@ class RunArguments:
         Raises:
             InputError: it is not a JSON object of such fields.
         """
-        try:
-            overrides = json.loads(self.config_overrides or "{}")
-        except json.JSONDecodeError as error:
-            raise InputError(f"--config_overrides {self.config_overrides!r} is not JSON: {error}") from error
-        if not isinstance(overrides, dict):
-            raise InputError(f"--config_overrides {self.config_overrides!r}: expected a JSON object")
+        overrides = json_object("config_overrides", self.config_overrides)
         if unknown := [name for name in overrides if name not in OVERRIDABLE]:
             raise InputError(f"--config_overrides: {unknown[0]!r} is not one of {', '.join(OVERRIDABLE)}")
         return overrides
+
+
+def json_object(name: str, value: str | None) -> dict[str, Any]:
+    """The value of an argument that takes a JSON object; nothing stands for an empty one.
+
+    Raises:
+        InputError: it is something else.
+    """
+    try:
+        values = json.loads(value or "{}")
+    except json.JSONDecodeError as error:
+        raise InputError(f"--{name} {value!r} is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"--{name} {value!r}: expected a JSON object")
+    return values
 
 
 # Nothing is saved before the end, and the model of the last step is the result.
@@ -200,7 +271,7 @@ class CommandLine:
         if given.fusion_layer == AUTO_LAYER and given.fusion == "none":
             raise InputError(f"--fusion_layer {AUTO_LAYER} --fusion none: the baseline fuses no layer")
         self._data: str = given.data
-        self.tasks: list[str] = list(TASKS) if given.task == ALL_TASKS else [given.task]
+        self.tasks: list[str] = list(XTREME_TASKS) if given.task == ALL_TASKS else [given.task]
         self.fusions: list[str] = ["none", given.fusion] if given.compare_baseline else [given.fusion]
         self.output_dir: str | None = given.output_dir
         self.resumes: bool = given.resume_from_checkpoint is not None
@@ -212,21 +283,38 @@ class CommandLine:
         if given.push_to_hub:
             raise InputError("--push_to_hub: a run is not uploaded; use `hf upload REPOSITORY FOLDER` when it is done")
 
-    def arguments(self, task: str, fusion: str, output_dir: str | Path) -> tuple[RunArguments, TrainingArguments]:
+    def arguments(
+        self, task: str, fusion: str, output_dir: str | Path, **changes: Any
+    ) -> tuple[RunArguments, TrainingArguments]:
         """The arguments of one run: what was given, over the task's recipe.
+
+        Args:
+            changes: arguments that count more than those given.
 
         Raises:
             InputError: values that contradict each other.
         """
-        argv = [*self._argv, "--task", task, "--fusion", fusion, "--output_dir", str(output_dir)]
-        defaults = recipe_defaults(TASKS[task], self._data)
-        if _parser(defaults).parse_args(argv).eval_strategy == "no":
-            defaults |= NO_SELECTION
+        parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion, "output_dir": output_dir})
         try:
-            run, training = _parser(defaults).parse_args_into_dataclasses(args=argv)
+            run, training = parser.parse_args_into_dataclasses(args=argv)
         except ValueError as error:  # TrainingArguments' own checks
             raise InputError(one_line(error)) from error
         return run, training
+
+    def settings(self, task: str, fusion: str, **changes: Any) -> dict[str, Any]:
+        """What sets the same run apart from one of all defaults, by argument, as far as it decides the result."""
+        parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion})
+        plain = vars(_parser().parse_args([]))
+        values = vars(parser.parse_args(argv)).items()
+        return {name: value for name, value in values if value != plain[name] and name not in WITHOUT_EFFECT}
+
+    def _parser_of(self, task: str, changes: Mapping[str, Any]) -> tuple["_Parser", list[str]]:
+        """A parser with the defaults of a task, and a command line for it."""
+        argv = [*self._argv, *as_argv(changes)]
+        defaults = recipe_defaults(TASKS[task], self._data)
+        if _parser(defaults).parse_args(argv).eval_strategy == "no":
+            defaults |= NO_SELECTION
+        return _parser(defaults), argv
 
 
 class RaisesInputError(argparse.ArgumentParser):

@@ -12,8 +12,21 @@ from .results import RunResults, short_name
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 
-PIPELINE_TAGS = {"classification": "text-classification", "tagging": "token-classification"}
-METRIC_NAMES = {"accuracy": "Accuracy", "f1": "F1", "precision": "Precision", "recall": "Recall"}
+# There is no pipeline for parsing; the tag is what the Hub's search offers for annotations of words.
+PIPELINE_TAGS = {
+    "classification": "text-classification",
+    "tagging": "token-classification",
+    "parsing": "token-classification",
+}
+AUTO_CLASSES = {
+    "classification": "AutoModelForSequenceClassification",
+    "tagging": "AutoModelForTokenClassification",
+    "parsing": "AutoModel",
+}
+METRIC_NAMES = {
+    **{"accuracy": "Accuracy", "f1": "F1", "precision": "Precision", "recall": "Recall"},
+    **{"uas": "UAS", "las": "LAS"},
+}
 
 
 def model_card(results: RunResults) -> ModelCard:
@@ -57,9 +70,7 @@ def model_card(results: RunResults) -> ModelCard:
         encoder=f"[{base_model}](https://huggingface.co/{base_model})" if on_hub else f"`{base_model}` (local folder)",
         data_name=data_name,
         language_names={code: LANGUAGES[code].name if code in LANGUAGES else code for code in results.scores},
-        auto_class="AutoModelForSequenceClassification"
-        if task.kind == "classification"
-        else "AutoModelForTokenClassification",
+        auto_class=AUTO_CLASSES[task.kind],
         pipeline_tag=PIPELINE_TAGS[task.kind],
         metric_name=METRIC_NAMES[results.metric],
     )

@@ -16,11 +16,11 @@ from transformers.debug_utils import DebugOption
 
 from ..errors import InputError, one_line
 from .arguments import CommandLine, RunArguments
+from .chain import Stage, check_stages, plan_stages, run_chain, stages_folder
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
 from .folder import checkpoint_to_resume, last_checkpoint
 from .model import check_model
 from .results import RESULTS_FILE, RunResults, results_table
-from .run import run
 
 
 # Columns of what is printed where it does not go to a terminal, whose width rich would take.
@@ -66,6 +66,7 @@ class PlannedRun:
 
     arguments: RunArguments
     training_arguments: TrainingArguments
+    stages: list[Stage]
     finished: RunResults | None
 
 
@@ -76,7 +77,8 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
         InputError: as `run`; before anything is trained where it can be known.
     """
     console = make_console()
-    planned = plan(command)
+    root = output_root(command)
+    planned = plan(command, root)
     finished: dict[str, list[RunResults]] = {}
     for task, runs in planned.items():
         data: RunData | None = None
@@ -89,20 +91,22 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
                 if data is None:
                     data = prepare(one.arguments)
                     warn_of_missing(one.arguments, data, console)
-                results = run(one.arguments, one.training_arguments, data)
+                folder = stages_folder(one.arguments, root)
+                for place, stage in enumerate(one.stages, start=1):
+                    console.print(f"stage {place} of {len(one.stages)}: {stage.task}, {folder / stage.name}", **_PLAIN)
+                results = run_chain(one.stages, folder, one.arguments, one.training_arguments, data)
             finished.setdefault(task, []).append(results)
         show(finished[task], console)
     return finished
 
 
-def plan(command: CommandLine) -> dict[str, list[PlannedRun]]:
+def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
     """The runs of a command by task, after a look at everything that could stop one of them later.
 
     Raises:
         InputError: arguments that contradict each other, an output folder that is in use, an encoder that cannot be
             opened or does not fit; with several tasks also data that are missing or malformed.
     """
-    root = output_root(command)
     planned: dict[str, list[PlannedRun]] = {}
     for task in command.tasks:
         for fusion in command.fusions:
@@ -112,15 +116,19 @@ def plan(command: CommandLine) -> dict[str, list[PlannedRun]]:
             if len(command.fusions) > 1:
                 folder = folder / ("baseline" if fusion == "none" else fusion)
             arguments, training_arguments = command.arguments(task, fusion, folder)
+            stages = plan_stages(command, task, fusion)
             finished = None
             if command.resumes and (folder / RESULTS_FILE).exists():
                 finished = RunResults.load(folder)
             else:
-                if command.resumes and folder != root and last_checkpoint(folder) is None:
+                if command.resumes and (folder != root or stages) and last_checkpoint(folder) is None:
                     training_arguments.resume_from_checkpoint = None  # this one had not begun, or had saved nothing
                 checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint)
                 check_model(arguments)
-            planned.setdefault(task, []).append(PlannedRun(arguments, training_arguments, finished))
+                check_stages(stages)
+                for stage in stages:
+                    load_rows(stage.arguments(None, "unused")[0])
+            planned.setdefault(task, []).append(PlannedRun(arguments, training_arguments, stages, finished))
     if len(planned) > 1:  # a single task's data are read next anyway
         for runs in planned.values():
             open_tokenizer(runs[0].arguments)

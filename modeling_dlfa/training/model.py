@@ -1,7 +1,7 @@
 """The model that a run asks for."""
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import AutoConfig, PreTrainedConfig
@@ -9,7 +9,13 @@ from transformers import AutoConfig, PreTrainedConfig
 from ..backbones import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError, one_line
-from ..modeling_dlfa import DLFAForSequenceClassification, DLFAForTokenClassification, DLFAPreTrainedModel
+from ..modeling_dlfa import (
+    DLFAForDependencyParsing,
+    DLFAForSequenceClassification,
+    DLFAForTokenClassification,
+    DLFAModel,
+    DLFAPreTrainedModel,
+)
 from ..xtreme.tasks import Task, get_task
 from .arguments import AUTO_LAYER, RunArguments
 from .results import short_name
@@ -18,15 +24,21 @@ from .results import short_name
 MODEL_CLASSES: dict[str, type[DLFAPreTrainedModel]] = {
     "classification": DLFAForSequenceClassification,
     "tagging": DLFAForTokenClassification,
+    "parsing": DLFAForDependencyParsing,
 }
 
 
-def model_arguments(arguments: RunArguments, task: Task) -> dict[str, Any]:
-    """The arguments of `DLFAConfig` that a run asks for."""
+def model_arguments(arguments: RunArguments, task: Task, start: PreTrainedConfig) -> dict[str, Any]:
+    """The arguments of `DLFAConfig` that a run asks for.
+
+    Args:
+        start: configuration of the encoder, or of the DLFA checkpoint that the run goes on from.
+    """
+    pooling = start.pooling if _is_dlfa(start) else "mean" if arguments.model_name_or_path == EMBEDDED else "cls"
     return {
         "fusion": arguments.fusion,
         "fusion_layer": None if arguments.fusion_layer == AUTO_LAYER else arguments.fusion_layer,
-        "pooling": arguments.pooling or ("mean" if arguments.model_name_or_path == EMBEDDED else "cls"),
+        "pooling": arguments.pooling or pooling,
         "id2label": dict(enumerate(task.labels)),
         "label2id": {label: index for index, label in enumerate(task.labels)},
     } | arguments.overrides()
@@ -38,9 +50,15 @@ def check_model(arguments: RunArguments) -> None:
     Raises:
         InputError: where `build_model` would raise it, apart from damaged weights.
     """
-    encoder_config = _encoder_config(arguments.model_name_or_path, arguments.model_revision)
+    start = open_config(arguments.model_name_or_path, arguments.model_revision)
     try:
-        DLFAConfig(encoder_config=encoder_config, **model_arguments(arguments, get_task(arguments.task)))
+        config = DLFAConfig(
+            encoder_config=_encoder_config(start), **model_arguments(arguments, get_task(arguments.task), start)
+        )
+        if arguments.carry_fusion and not arguments.stage_tasks:
+            _check_same_fusion(arguments.model_name_or_path, start, config)
+    except InputError:
+        raise
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"cannot build the model: {one_line(error)}") from error
 
@@ -51,17 +69,38 @@ def encoder_layers(name: str, revision: str | None = None) -> int:
     Raises:
         InputError: it cannot be opened, or is a DLFA checkpoint.
     """
-    return DLFAConfig(encoder_config=_encoder_config(name, revision), fusion="none").num_encoder_layers
+    return DLFAConfig(encoder_config=_encoder_config(open_config(name, revision)), fusion="none").num_encoder_layers
 
 
-def _encoder_config(name: str, revision: str | None) -> PreTrainedConfig:
+def open_config(name: str, revision: str | None = None) -> PreTrainedConfig:
+    """The configuration of an encoder or of a DLFA checkpoint.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
     try:
-        config = AutoConfig.from_pretrained(resolve_encoder(name), revision=revision, trust_remote_code=False)
+        return AutoConfig.from_pretrained(resolve_encoder(name), revision=revision, trust_remote_code=False)
     except (ValueError, OSError) as error:
         raise InputError(f"cannot open the encoder {name}: {one_line(error)}") from error
-    if config.model_type == DLFAConfig.model_type:
-        raise InputError(f"{name} is a DLFA checkpoint: --model_name_or_path expects a plain encoder")
-    return config
+
+
+def _is_dlfa(config: PreTrainedConfig) -> bool:
+    return config.model_type == DLFAConfig.model_type
+
+
+def _encoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
+    # A copy, because a new configuration resets how its encoder attends.
+    return copy.deepcopy(config.encoder_config if _is_dlfa(config) else config)
+
+
+def _check_same_fusion(name: str, start: PreTrainedConfig, config: DLFAConfig) -> None:
+    if not _is_dlfa(start):
+        raise InputError(f"--carry_fusion: {name} is a plain encoder, it has no fusion to carry over")
+    names = ("fusion", "fusion_layer", "aif_reduction", "aif_output", "aif_norm", "aif_activation")
+    for field in names:
+        there = getattr(start, field)
+        if there != getattr(config, field):
+            raise InputError(f"--carry_fusion: {name} has {field} {there!r}, not {getattr(config, field)!r}")
 
 
 def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
@@ -74,26 +113,58 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
         InputError: an encoder that cannot be opened, or a fusion that does not fit it.
     """
     model_class = MODEL_CLASSES[task.kind]
-    wanted = model_arguments(arguments, task)
+    name, revision = arguments.model_name_or_path, arguments.model_revision
+    start = open_config(name, revision)
+    wanted = model_arguments(arguments, task, start)
+    plain = {**wanted, "fusion": "none"}
+    trained: Any = None
     try:
-        model: Any = model_class.from_encoder(
-            resolve_encoder(arguments.model_name_or_path),
-            revision=arguments.model_revision,
-            **{**wanted, "fusion": "none"},
-        )
+        if _is_dlfa(start):
+            with torch.random.fork_rng(devices=[]):
+                trained = _open_trained(name, revision)
+            model: Any = model_class(
+                DLFAConfig(encoder_config=_encoder_config(start), **plain), encoder=trained.encoder
+            )
+            model.config.dtype = trained.dtype
+            model = model.to(trained.dtype).eval()
+        else:
+            model = model_class.from_encoder(resolve_encoder(name), revision=revision, **plain)
         if arguments.fusion != "none":
-            # A copy, because a new configuration resets how its encoder attends.
-            config = DLFAConfig(encoder_config=copy.deepcopy(model.config.encoder_config), **wanted)
+            config = DLFAConfig(encoder_config=_encoder_config(model.config), **wanted)
             with torch.random.fork_rng(devices=[]):
                 fused: Any = model_class(config, encoder=model.dlfa.encoder)
-            fused.classifier = model.classifier
+            for part in new_parts(model):
+                setattr(fused, part, getattr(model, part))
             config.dtype = model.dtype
             model = fused.to(model.dtype).eval()
+        if arguments.carry_fusion:
+            _check_same_fusion(name, start, model.config)
+            model.dlfa.fusion.load_state_dict(trained.fusion.state_dict())
+    except InputError:
+        raise
     except (ValueError, OSError) as error:
         raise InputError(f"cannot build the model: {one_line(error)}") from error
     # It is saved with the model, and a path on this machine helps nobody.
-    name = EMBEDDED_HUB_ID if arguments.model_name_or_path == EMBEDDED else short_name(arguments.model_name_or_path)
-    model.config.encoder_config._name_or_path = name
+    model.config.encoder_config._name_or_path = (
+        start.encoder_config._name_or_path
+        if _is_dlfa(start)
+        else EMBEDDED_HUB_ID
+        if name == EMBEDDED
+        else short_name(name)
+    )
     if arguments.freeze_embeddings:
         model.get_input_embeddings().requires_grad_(False)
+    return model
+
+
+def new_parts(model: DLFAPreTrainedModel) -> list[str]:
+    """Names of the modules that a task adds to encoder and fusion: its head."""
+    return [name for name, _ in model.named_children() if name != model.base_model_prefix]
+
+
+def _open_trained(name: str, revision: str | None) -> DLFAModel:
+    """Encoder and fusion of a DLFA checkpoint, without its head."""
+    model, info = cast(Any, DLFAModel.from_pretrained(name, revision=revision, output_loading_info=True))
+    if missing := sorted(info["missing_keys"]):
+        raise InputError(f"{name} lacks {len(missing)} weights of its encoder and fusion, such as {missing[0]}")
     return model

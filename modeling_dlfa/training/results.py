@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
@@ -41,6 +41,9 @@ class RunResults:
         data: where the data came from: "hub", "sample" or a folder.
         versions: of Python and the libraries.
         scouting: how the fusion layer "auto" was found, see `scout.Scouting`; null where it was given.
+        development_majority: reported metric on the same data of always the most frequent label (for parsing, arc);
+            null in files of old versions.
+        intermediate: the stages that the encoder went through before, first to last, each as `stage_summary`.
     """
 
     task: str
@@ -66,13 +69,18 @@ class RunResults:
     data: str
     versions: dict[str, str]
     scouting: dict[str, Any] | None = None
+    development_majority: float | None = None
+    intermediate: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def model_name(self) -> str:
-        """Short name for tables: "baseline", "DLFA k=8", "concat k=8"."""
-        if self.fusion == "none":
-            return "baseline"
-        return f"{'DLFA' if self.fusion == 'aif' else self.fusion} k={self.fusion_layer}"
+        """Short name for tables: "baseline", "DLFA k=8", "concat k=8", "baseline after uddep"."""
+        name = "baseline"
+        if self.fusion != "none":
+            name = f"{'DLFA' if self.fusion == 'aif' else self.fusion} k={self.fusion_layer}"
+        if self.intermediate:
+            name += f" after {', '.join(stage['task'] for stage in self.intermediate)}"
+        return name
 
     def save(self, folder: str | Path) -> Path:
         """Write `all_results.json`, whole or not at all."""
@@ -90,10 +98,29 @@ class RunResults:
         path = Path(path)
         path = path / RESULTS_FILE if path.is_dir() else path
         try:
-            values = {"scouting": None, **json.loads(path.read_text(encoding="utf-8"))}  # old files do not have it
-            return cls(**{field.name: values[field.name] for field in fields(cls)})
+            values = {**_OF_OLD_FILES, **json.loads(path.read_text(encoding="utf-8"))}
+            return cls(**{entry.name: values[entry.name] for entry in fields(cls)})
         except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
             raise InputError(f"{path} is not the results file of a run: {error!r}") from error
+
+
+_OF_OLD_FILES = {"scouting": None, "development_majority": None, "intermediate": []}
+
+
+def stage_summary(results: RunResults, fusion_carried: bool) -> dict[str, Any]:
+    """What the results of a later run say of a stage before it.
+
+    Args:
+        fusion_carried: whether the stage's fusion went on with its encoder.
+    """
+    names = ("task", "metric", "development_score", "development_majority", "fusion", "fusion_layer", "seed")
+    summary = {name: getattr(results, name) for name in (*names, "train_samples", "data")}
+    training = {name: results.training[name] for name in STAGE_RECIPE if name in results.training}
+    return summary | training | {"fusion_carried": fusion_carried}
+
+
+# Entries of a run's recipe that the summary of a stage repeats.
+STAGE_RECIPE = ("steps", "batch_size", "learning_rate", "train_half", "shuffle_labels")
 
 
 def averages(scores: dict[str, float], train_language: str) -> dict[str, float | None]:

@@ -6,19 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from transformers import EvalPrediction, ProgressCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import PredictionOutput
 
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
 from ..xtreme.encoding import data_collator
+from ..xtreme.metrics import majority_predictions
 from ..xtreme.predictions import write_predictions
+from ..xtreme.trees import decode
 from .arguments import AUTO_LAYER, RunArguments
 from .card import model_card
 from .data import EvalSet, RunData, prepare
 from .folder import check_same_model, checkpoint_to_resume, remove_checkpoints
 from .model import build_model
-from .results import RunResults, averages, versions
+from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
 from .scout import scout
 from .trainer import DLFATrainer, LanguageProgress
 
@@ -59,7 +62,7 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         processing_class=data.tokenizer,
         data_collator=data_collator(task, data.tokenizer),
         compute_metrics=lambda output: data.development.score(_ordered(data.development, output)),
-        preprocess_logits_for_metrics=lambda logits, _: logits.argmax(dim=-1),
+        preprocess_logits_for_metrics=_decode,
         head_learning_rate=arguments.head_learning_rate,
         fusion_learning_rate=arguments.fusion_learning_rate,
     )
@@ -82,6 +85,8 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         return _ordered(eval_set, trainer.predict(eval_set.features))  # pyright: ignore[reportArgumentType]
 
     development = data.development.score(predict(data.development, "dev"))
+    majority = data.development.score(majority_predictions(task, data.development.references))
+    encoder, intermediate = _origin(arguments)
     predictions = {language: predict(eval_set, language) for language, eval_set in data.evaluation.items()}
     metrics = {language: data.evaluation[language].score(predictions[language]) for language in predictions}
     scores = {language: metrics[language][task.metric] for language in metrics}
@@ -96,7 +101,7 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         support={language: len(eval_set.rows) for language, eval_set in data.evaluation.items()},
         chance_level=[language for language in metrics if data.evaluation[language].at_chance(metrics[language])],
         development_score=development[task.metric],
-        encoder=arguments.model_name_or_path,
+        encoder=encoder,
         fusion=config.fusion,
         fusion_layer=config.fusion_layer,
         model_config=_model_config(config),
@@ -108,13 +113,16 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         data=data.source.description,
         versions=versions(),
         scouting=None if scouting is None else scouting.as_dict(),
+        development_majority=majority[task.metric],
+        intermediate=intermediate,
     )
 
     trainer.save_model()  # every process takes part in gathering sharded weights
     if trainer.is_world_process_zero():
         (output / "training_args.bin").unlink(missing_ok=True)  # a pickle: nothing to share
         for language, predicted in predictions.items():
-            write_predictions(output / "predictions", task, language, predicted, arguments.eval_split)
+            tokens = data.evaluation[language].tokens
+            write_predictions(output / "predictions", task, language, predicted, arguments.eval_split, tokens)
         model_card(results).save(output / "README.md")
         results.save(output)
         if not arguments.keep_checkpoints:
@@ -134,6 +142,20 @@ def _fit_intervals(training_arguments: TrainingArguments, examples: int) -> None
         training_arguments.eval_steps = min(per_epoch, steps)
         if training_arguments.save_strategy == "steps" and training_arguments.load_best_model_at_end:
             training_arguments.save_steps = training_arguments.eval_steps  # the best must be among the saved
+
+
+def _decode(logits: Any, _: torch.Tensor) -> torch.Tensor:
+    """What is kept of a batch's outputs: label ids, or the trees of a parser's two kinds of logits."""
+    return decode(*logits) if isinstance(logits, tuple) else logits.argmax(dim=-1)
+
+
+def _origin(arguments: RunArguments) -> tuple[str, list[dict[str, Any]]]:
+    """The pretrained encoder that a run goes back to, and the runs in between."""
+    name = arguments.model_name_or_path
+    if not (Path(name) / RESULTS_FILE).is_file():
+        return name, []
+    before = RunResults.load(name)
+    return before.encoder, [*before.intermediate, stage_summary(before, arguments.carry_fusion)]
 
 
 def _ordered(eval_set: EvalSet, output: EvalPrediction | PredictionOutput) -> list:
@@ -164,4 +186,6 @@ def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trai
         "max_eval_samples": arguments.max_eval_samples,
         "max_dev_samples": arguments.max_dev_samples or arguments.max_eval_samples,
         "selection": "best on development data" if selected else "last step",
+        **({"train_half": f"{arguments.train_half} by {arguments.half_by}"} if arguments.train_half else {}),
+        **({"shuffle_labels": True} if arguments.shuffle_labels else {}),
     }

@@ -28,7 +28,7 @@ from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel
 from ..xtreme.encoding import IGNORED, data_collator
 from .arguments import NO_SELECTION, RunArguments
 from .data import EvalSet, RunData, prepare
-from .model import MODEL_CLASSES, build_model, model_arguments
+from .model import MODEL_CLASSES, build_model, model_arguments, new_parts
 from .trainer import DLFATrainer
 
 
@@ -146,12 +146,13 @@ def layer_models(
     for k in range(encoder_config.num_hidden_layers) if layers is None else layers:
         config = DLFAConfig(
             encoder_config=copy.deepcopy(encoder_config),  # a model sets its attention, and this one has none
-            **model_arguments(replace(arguments, fusion_layer=k), data.task),
+            **model_arguments(replace(arguments, fusion_layer=k), data.task, base.config),
         )
         stand_in: Any = KnownStates(config.encoder_config)
         with torch.random.fork_rng(devices=[]):
             model: Any = MODEL_CLASSES[data.task.kind](config, encoder=stand_in)
-        model.classifier = copy.deepcopy(base.classifier)
+        for part in new_parts(base):
+            setattr(model, part, copy.deepcopy(getattr(base, part)))
         models[k] = model.to(device=base.device, dtype=base.dtype)
     return models
 

@@ -164,8 +164,8 @@ def test_a_finished_run_is_taken_over_and_one_of_other_arguments_is_not(make_spe
     (spec.output_dir / "study.db").unlink()  # as if the worker had died just before it told the storage
     shutil.rmtree(spec.records)
     runs = []
-    run = engine_module.run
-    monkeypatch.setattr(engine_module, "run", lambda *args: runs.append(args[0].fusion) or run(*args))
+    run_chain = engine_module.run_chain
+    monkeypatch.setattr(engine_module, "run_chain", lambda *args: runs.append(args[2].fusion) or run_chain(*args))
     (spec.runs / spec.cells[1].name / "cell.json").write_text('{"task": "udpos"}')
     Engine(spec).work(quiet)
     assert runs == ["aif"]
@@ -190,14 +190,14 @@ def test_records_come_from_the_storage_where_the_folder_has_none(make_spec, tmp_
 
 def test_a_failed_cell_keeps_its_error_and_can_be_retried(make_spec, monkeypatch):
     spec = make_spec(seeds=[1])
-    run = engine_module.run
+    run_chain = engine_module.run_chain
 
-    def fails(arguments, *args):
+    def fails(stages, folder, arguments, *args):
         if arguments.fusion == "aif":
             raise InputError("training has\ndiverged")
-        return run(arguments, *args)
+        return run_chain(stages, folder, arguments, *args)
 
-    monkeypatch.setattr(engine_module, "run", fails)
+    monkeypatch.setattr(engine_module, "run_chain", fails)
     engine = Engine(spec)
     engine.work(quiet)
     assert states(engine) == {"baseline-seed1": State.DONE, "dlfa-seed1": State.FAILED}
@@ -206,7 +206,7 @@ def test_a_failed_cell_keeps_its_error_and_can_be_retried(make_spec, monkeypatch
     engine.work(quiet)
     assert trials(engine)[TrialState.FAIL] == 1  # not tried again by itself
 
-    monkeypatch.setattr(engine_module, "run", run)
+    monkeypatch.setattr(engine_module, "run_chain", run_chain)
     assert [cell.model.name for cell in engine.retry()] == ["dlfa"]
     assert states(engine)["dlfa-seed1"] is State.WAITING
     engine.work(quiet)

@@ -19,10 +19,13 @@ from modeling_dlfa.study.figures import (
     Curve,
     Interval,
     Panel,
+    Point,
+    ScatterPanel,
     heat_map,
     intervals,
     layer_curves,
     png,
+    scatter,
 )
 from modeling_dlfa.xtreme.tasks import TASKS
 
@@ -42,6 +45,10 @@ def curves_figure(layers, seeds, labels=("dlfa",)):
     baseline = [69.0, 70.0, 71.5][:seeds]
     titles = ("Zero-shot score, mean over 39 languages", "English development score, which chooses the layer")
     return layer_curves([Panel(title, "mean F1, %", curves, baseline) for title in titles], layers)
+
+
+def point(k):
+    return Point(f"condition {k} of a long name", 0.3 + k / 50, k / 5 - 1, k / 5 - 3, k / 5 + 1, control=k > 7)
 
 
 ALL = TASKS["panx"].languages
@@ -66,6 +73,11 @@ FIGURES = {
         [Interval(f"dlfa with a long name-k{k}", k / 10, k / 10 - 1, k / 10 + 1, [k / 10]) for k in range(24)],
         "difference to the baseline, points",
     ),
+    "scatter": lambda: scatter(
+        [ScatterPanel(x, [point(k) for k in range(10)]) for x in ("error of the last stage", "bits per label")],
+        "difference to the baseline alone, points",
+    ),
+    "scatter of one panel": lambda: scatter([ScatterPanel("bits per label", [point(0), point(1)])], "difference"),
 }
 
 
@@ -255,3 +267,16 @@ def test_a_png_has_the_size_it_is_made_for():
     content = png(FIGURES["curves"]())
     array = imread(io.BytesIO(content))
     assert array.shape[:2] == (round(height * DPI), round(width * DPI))
+
+
+def test_a_scatter_shows_every_condition_at_its_place_and_controls_hollow():
+    points = [Point("upos", 0.2, 1.5, 0.5, 2.5), Point("shuffled", 1.0, -0.5, -1.0, 0.0, control=True)]
+    figure = scatter([ScatterPanel("relative error", points)], "difference")
+    (axes,) = figure.axes
+    marks = [line for line in axes.lines if len(np.atleast_1d(line.get_xdata())) == 1]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks] == [(0.2, 1.5), (1.0, -0.5)]  # pyright: ignore
+    assert [line.get_markerfacecolor() == line.get_color() for line in marks] == [True, False]
+    bars = [tuple(line.get_ydata()) for line in axes.lines if len(np.atleast_1d(line.get_xdata())) == 2]  # pyright: ignore
+    assert bars[1:] == [(0.5, 2.5), (-1.0, 0.0)]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["upos", "shuffled"]

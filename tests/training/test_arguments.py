@@ -10,7 +10,7 @@ import yaml
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.arguments import CommandLine, RunArguments
-from modeling_dlfa.xtreme.tasks import TASKS
+from modeling_dlfa.xtreme.tasks import TASKS, XTREME_TASKS
 
 
 def parse(argv: str | list[str], task: str | None = None) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def test_no_arguments_are_baseline_and_dlfa_on_the_sample():
 
 def test_all_tasks():
     command = CommandLine(["--task", "all", "--fusion", "concat", "--compare_baseline"])
-    assert command.tasks == list(TASKS)
+    assert command.tasks == list(XTREME_TASKS)
     assert command.fusions == ["none", "concat"]
     for task in command.tasks:
         run, training = command.arguments(task, "none", f"out/{task}")

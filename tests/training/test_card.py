@@ -12,7 +12,12 @@ from modeling_dlfa.xtreme.tasks import TASKS
 
 
 def results(task: str = "udpos", **changes) -> RunResults:
-    names = {"udpos": ("f1", "accuracy", "precision", "recall"), "panx": ("f1", "precision", "recall")}
+    names = {
+        "udpos": ("f1", "accuracy", "precision", "recall"),
+        "panx": ("f1", "precision", "recall"),
+        "uddep": ("las", "uas"),
+        "uddep-arcs": ("uas",),
+    }
     metrics = names.get(task, ("accuracy",))
     scores = {"en": 90.123, "de": 70.456, "zh": 20.5}
     values = {
@@ -52,7 +57,7 @@ def test_metadata_round_trip(task: str, tmp_path: Path):
     one = results(task)
     _, data = read_back(one, tmp_path)
     assert data.library_name == "transformers"
-    assert data.pipeline_tag == ("token-classification" if task in ("udpos", "panx") else "text-classification")
+    assert data.pipeline_tag == ("text-classification" if task in ("xnli", "pawsx") else "token-classification")
     assert data.base_model == one.encoder
     assert data.language == ["de", "en", "zh"]
     assert data.datasets == [TASKS[task].hub.path]

@@ -11,7 +11,7 @@ from modeling_dlfa.errors import InputError
 from modeling_dlfa.training import launch as launch_module
 from modeling_dlfa.training.launch import main
 from modeling_dlfa.training.results import RunResults
-from modeling_dlfa.xtreme.tasks import TASKS
+from modeling_dlfa.xtreme.tasks import XTREME_TASKS
 
 
 FEW = "--num_train_epochs 1 --max_train_samples 16 --eval_strategy no"
@@ -27,7 +27,7 @@ def training_is_forbidden(monkeypatch: pytest.MonkeyPatch):
     def fail(*args, **kwargs):
         raise AssertionError("trained before everything was checked")
 
-    monkeypatch.setattr(launch_module, "run", fail)
+    monkeypatch.setattr(launch_module, "run_chain", fail)
 
 
 def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -67,8 +67,8 @@ def test_baseline_beside_dlfa(argv, tmp_path: Path, capsys):
 
 def test_all_tasks(argv, tmp_path: Path, capsys):
     assert main(argv("all", tmp_path / "out", f"{FEW} --languages de")) == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(TASKS)
-    for task in TASKS:
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(XTREME_TASKS)
+    for task in XTREME_TASKS:
         results = RunResults.load(tmp_path / "out" / task)
         assert (results.task, list(results.scores)) == (task, ["de"])
     assert len(re.findall("zero-shot average", capsys.readouterr().out)) == 4
@@ -77,17 +77,17 @@ def test_all_tasks(argv, tmp_path: Path, capsys):
 def test_resuming_several_runs(argv, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
     """Finished runs are kept, those that had not begun are begun."""
     argv = argv("pawsx", tmp_path / "out", f"{FEW} --compare_baseline")
-    real_run = launch_module.run
+    real_run = launch_module.run_chain
 
-    def run_baseline_only(arguments, *rest):
+    def run_baseline_only(stages, folder, arguments, *rest):
         if arguments.fusion != "none":
             raise KeyboardInterrupt
-        return real_run(arguments, *rest)
+        return real_run(stages, folder, arguments, *rest)
 
-    monkeypatch.setattr(launch_module, "run", run_baseline_only)
+    monkeypatch.setattr(launch_module, "run_chain", run_baseline_only)
     assert main(argv) == 130
     kept = (tmp_path / "out" / "baseline" / "all_results.json").stat().st_mtime_ns
-    monkeypatch.setattr(launch_module, "run", real_run)
+    monkeypatch.setattr(launch_module, "run_chain", real_run)
     capsys.readouterr()
     assert "baseline holds a finished run" in error_of(argv, capsys)
     assert main([*argv, "--resume_from_checkpoint", "last"]) == 0

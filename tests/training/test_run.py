@@ -15,9 +15,9 @@ from transformers import AutoModelForTokenClassification, DefaultFlowCallback
 from modeling_dlfa.training import run as run_module
 from modeling_dlfa.training.launch import main
 from modeling_dlfa.training.results import RunResults
-from modeling_dlfa.xtreme.metrics import score
-from modeling_dlfa.xtreme.predictions import read_predictions
-from modeling_dlfa.xtreme.sources import FolderSource
+from modeling_dlfa.xtreme.metrics import majority_predictions, score
+from modeling_dlfa.xtreme.predictions import prediction_file, read_predictions
+from modeling_dlfa.xtreme.sources import LABEL_COLUMNS, FolderSource
 from modeling_dlfa.xtreme.tasks import TASKS
 
 
@@ -53,7 +53,8 @@ def scores(folder: Path) -> dict:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_leaves_exactly_this(finished_run: Callable[[str], Path], task: str):
-    predictions = {f"predictions/{task}/test-{code}.tsv" for code in LANGUAGES}
+    suffix = "conllu" if TASKS[task].kind == "parsing" else "tsv"
+    predictions = {f"predictions/{task}/test-{code}.{suffix}" for code in LANGUAGES}
     assert files(finished_run(task)) == CHECKPOINT | {"README.md", "all_results.json"} | predictions
 
 
@@ -64,13 +65,17 @@ def test_scores_are_those_of_the_predictions(finished_run: Callable[[str], Path]
     source = FolderSource(xtreme_folder)
     for code in LANGUAGES:
         rows = source.load(one, "test", code)
-        references = rows["label" if one.kind == "classification" else "tags"][:]
-        predicted = read_predictions(folder / "predictions" / task / f"test-{code}.tsv", one)
+        references: list = rows[LABEL_COLUMNS[one.kind]][:]
+        if one.kind == "parsing":
+            references = [list(zip(*arcs)) for arcs in zip(rows["heads"][:], references)]
+        predicted = read_predictions(prediction_file(folder / "predictions", one, code), one)
         assert score(one, predicted, references) == results.all_metrics[code]
         assert results.scores[code] == results.all_metrics[code][one.metric]
         assert results.support[code] == len(rows)
         labels = references if one.kind == "classification" else [tag for tags in references for tag in tags]
         most_frequent = 100 * max(map(labels.count, labels)) / len(labels) if task != "panx" else 0.0
+        if one.kind == "parsing":
+            most_frequent = score(one, majority_predictions(one, references), references)[one.metric]
         reached = results.all_metrics[code].get("accuracy", results.scores[code])
         assert (code in results.chance_level) == (reached <= most_frequent)
     others = [results.scores[code] for code in LANGUAGES[1:]]

@@ -1,7 +1,6 @@
 """Scouting for the fusion layer: exact, blind to target languages, and it finds a layer that stands out."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,23 +148,6 @@ def test_scouting_one_layer_is_its_run(parsed, tiny_dropout_encoder: str, task: 
 # ---------------------------------------------------------------------------------------------------------------------
 # Only the training language
 # ---------------------------------------------------------------------------------------------------------------------
-
-opened: list[str] | None = None  # by the running test; an audit hook cannot be taken away again
-
-
-@pytest.fixture
-def opened_files():
-    def note(event: str, values: tuple):
-        if opened is not None and event == "open" and isinstance(values[0], (str, bytes, Path)):
-            opened.append(str(values[0]))
-
-    global opened
-    if not getattr(sys, "_scout_hook", False):
-        sys.addaudithook(note)
-        sys._scout_hook = True  # pyright: ignore
-    opened = []
-    yield opened
-    opened = None
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,0 +1,286 @@
+"""What a study of intermediate tasks says: the gain of each condition, and how hard its last stage was."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from ..analysis.difficulty import code_length, relative_error
+from ..errors import InputError
+from ..training.arguments import RunArguments
+from ..training.results import RunResults
+from ..xtreme.languages import by_family
+from ..xtreme.predictions import write_text
+from .figures import Point, ScatterPanel
+from .sections import Section
+from .spec import Cell, StudySpec
+from .statistics import Comparison, compare
+from .tables import COMPARED_COLUMNS, Row, Table, compared, make_table, mean_std, plus_minus, signed
+
+
+# Beside the records: difficulty/<encoder>/<condition>.json, the code length of a condition's last stage.
+FOLDER = "difficulty"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition of one model with the stages that its runs went through.
+
+    Attributes:
+        name: in the study's `conditions`.
+        model: name of the model under it.
+        runs: results of its runs, one per seed.
+        bits: code length of the labels of its last stage, in bits per word or pair; nan if it was not measured.
+    """
+
+    name: str
+    model: str
+    runs: Sequence[RunResults]
+    bits: float
+
+    @property
+    def last(self) -> list[Mapping[str, Any]]:
+        """The last stage of every run."""
+        return [run.intermediate[-1] for run in self.runs if run.intermediate]
+
+    @property
+    def control(self) -> bool:
+        """Whether it controls for something: more steps on the target task itself, or labels without meaning."""
+        return any(
+            stage.get("shuffle_labels") or stage["task"] == run.task for run, stage in zip(self.runs, self.last)
+        )
+
+    @property
+    def errors(self) -> list[float]:
+        """Error of every run's last stage relative to the most frequent answer."""
+        return [relative_error(stage["development_score"], stage["development_majority"]) for stage in self.last]
+
+
+def conditions(section: Section, bits: Mapping[str, float]) -> list[Condition]:
+    """The conditions of a section that have runs, in the order of the study.
+
+    Args:
+        section: one of conditions.
+        bits: condition -> code length, as `load_code_lengths` returns them.
+    """
+    return [
+        Condition(model.condition, model.name, runs, bits.get(model.condition, math.nan))
+        for model in section.models
+        if model.condition is not None and (runs := [run.results for run in section.runs.get(model.name, ())])
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Code lengths
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def measure_code_lengths(spec: StudySpec, report: Callable[[str], None] = print) -> None:
+    """Measure what is not measured yet: the labels of every condition's last stage, given the pretrained encoder.
+
+    Args:
+        report: gets a line for each.
+    """
+    done: set[tuple[str, str]] = set()
+    for cell in spec.cells:
+        arguments, key = _last_stage(cell), (cell.encoder, cell.model.condition or "")
+        if arguments is None or key in done:
+            continue
+        done.add(key)
+        path = _code_length_file(spec, *key)
+        settings = _settings(arguments)
+        if _read(path, settings) is not None:
+            continue
+        measured = code_length(replace(arguments, fusion="none", fusion_layer=None))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps({**measured.as_dict(), "settings": settings}, indent=1) + "\n")
+        report(f"{key[0]}, {key[1]}: {measured.bits_per_label:.2f} bits a label of {arguments.task}")
+
+
+def load_code_lengths(spec: StudySpec, encoder: str) -> dict[str, float]:
+    """condition -> bits per label, for those that were measured with the study's settings."""
+    found = {}
+    for cell in spec.cells:
+        if cell.encoder != encoder or cell.model.condition in (None, *found):
+            continue
+        arguments = _last_stage(cell)
+        values = arguments and _read(
+            _code_length_file(spec, encoder, cell.model.condition or ""), _settings(arguments)
+        )
+        if values:
+            found[cell.model.condition] = values["bits_per_label"]
+    return found
+
+
+def _last_stage(cell: Cell) -> RunArguments | None:
+    stages = cell.stages()
+    return stages[-1].arguments(None, "unused")[0] if stages else None
+
+
+def _settings(arguments: RunArguments) -> dict[str, Any]:
+    """What a code length depends on."""
+    names = ("task", "data", "model_name_or_path", "model_revision", "train_language", "max_train_samples")
+    names += ("max_length", "label_piece", "pooling", "train_half", "half_by", "shuffle_labels")
+    return {name: getattr(arguments, name) for name in names}
+
+
+def _code_length_file(spec: StudySpec, encoder: str, condition: str) -> Path:
+    return spec.output_dir / FOLDER / encoder / f"{condition}.json"
+
+
+def _read(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The values in a file; None where there is none, or one of other settings."""
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return values if values["settings"] == settings else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} does not hold a code length: {error!r}") from error
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tables
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def condition_rows(section: Section, found: Sequence[Condition]) -> list[Row]:
+    """One row for every condition."""
+    rows = []
+    for condition in found:
+        scores = [stage["development_score"] for stage in condition.last]
+        rows.append(
+            {
+                "task": section.task,
+                "encoder": section.encoder,
+                "model": section.reference,
+                "condition": condition.name,
+                "stages": ", ".join(stage["task"] for stage in condition.runs[0].intermediate),
+                "control": condition.control,
+                "seeds": len(condition.runs),
+                "steps": condition.last[0].get("steps", math.nan) if condition.last else math.nan,
+                "metric": condition.last[0]["metric"] if condition.last else "",
+                "stage_development": mean_std(scores)[0],
+                "stage_development_std": mean_std(scores)[1],
+                "relative_error": mean_std(condition.errors)[0],
+                "bits_per_label": condition.bits,
+                "development": mean_std([run.development_score for run in condition.runs])[0],
+                "zero_shot": mean_std([section.zero_shot(run) for run in section.runs[condition.model]])[0],
+                **compared(section.comparisons.get(condition.model)),
+            }
+        )
+    return rows
+
+
+def conditions_table(section: Section, found: Sequence[Condition]) -> Table:
+    """How hard the stages were, and what they brought."""
+    columns: dict[str, Callable[[Row], str]] = {
+        "condition": lambda row: row["condition"] + (" (control)" if row["control"] else ""),
+        "stages": lambda row: row["stages"],
+        "steps": lambda row: _number(row["steps"], 0),
+        "stage dev": lambda row: (
+            f"{row['metric']} {plus_minus(row['stage_development'], row['stage_development_std'])}"
+        ),
+        "relative error": lambda row: _number(row["relative_error"], 2),
+        "bits per label": lambda row: _number(row["bits_per_label"], 2),
+        "zero-shot": lambda row: _number(row["zero_shot"], 1),
+        **COMPARED_COLUMNS,
+    }
+    notes = [
+        f"Zero-shot {section.metric} in percent, differences to the {section.reference_label} in points. How hard the "
+        "last stage is: its error on development data relative to always the most frequent answer, and the "
+        "prequential code length of its training labels given the pretrained encoder (Voita and Titov 2020).",
+        *_correlation_notes(section, found),
+    ]
+    return make_table(
+        f"conditions_{section.name}", "Intermediate tasks", columns, condition_rows(section, found), notes, 2
+    )
+
+
+def families_table(section: Section, found: Sequence[Condition]) -> Table:
+    """The difference of every condition, averaged over the languages of a family."""
+    families = by_family(section.languages)
+    rows = []
+    for family, codes in families.items():
+        compared_models = _compared_in(section, codes)
+        differences = [compared_models.get(condition.model) for condition in found]
+        cells = [signed(one.difference) if one else signed(math.nan) for one in differences]
+        rows.append([family, ", ".join(codes), *cells])
+    header = ["family", "languages", *(condition.name for condition in found)]
+    note = f"Differences to {section.reference_label}, in points, mean over the family's languages and over seeds."
+    return Table(f"families_{section.name}", "Language families", header, rows, [note], 2)
+
+
+def _compared_in(section: Section, codes: Sequence[str]) -> dict[str, Comparison]:
+    """Comparisons of the average over some of the languages."""
+    seeds = {run.cell.seed for run in section.baseline}
+    models = {
+        name: runs
+        for name, runs in section.runs.items()
+        if name != section.reference and any(run.cell.seed in seeds for run in runs)
+    }
+    return compare(models, section.baseline, languages=codes)
+
+
+def _number(value: float, digits: int) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Gain over difficulty
+# ---------------------------------------------------------------------------------------------------------------------
+
+MEASURES: dict[str, Callable[[Condition], float]] = {
+    "error relative to the most frequent answer": lambda condition: fmean(condition.errors or [math.nan]),
+    "code length, bits per label": lambda condition: condition.bits,
+}
+
+
+def panels(section: Section, found: Sequence[Condition]) -> list[ScatterPanel]:
+    """Difference over difficulty, one panel for each measure that there are values of."""
+    made = []
+    for measure, value in MEASURES.items():
+        points = [
+            Point(condition.name, value(condition), one.difference, one.low, one.high, condition.control)
+            for condition in found
+            if (one := section.comparisons.get(condition.model)) and not math.isnan(value(condition))
+        ]
+        if points:
+            made.append(ScatterPanel(measure, points))
+    return made
+
+
+def rank_correlation(points: Sequence[Point]) -> tuple[float, float]:
+    """Spearman's rho of gain and difficulty over the conditions that are no controls, and its p from permutations.
+
+    nan where fewer than four conditions are left or one of the two does not vary.
+    """
+    x, y = np.array([(point.x, point.y) for point in points if not point.control]).reshape(-1, 2).T
+    if len(x) < 4 or not np.ptp(x) or not np.ptp(y):
+        return math.nan, math.nan
+
+    def rho(shuffled: np.ndarray) -> float:
+        return float(stats.spearmanr(shuffled, y)[0])  # pyright: ignore[reportArgumentType]
+
+    # Exact up to 8 conditions (8! orders), else drawn.
+    test = stats.permutation_test((x,), rho, permutation_type="pairings", n_resamples=50_000, rng=0)
+    return rho(x), float(test.pvalue)
+
+
+def _correlation_notes(section: Section, found: Sequence[Condition]) -> list[str]:
+    notes = []
+    for panel in panels(section, found):
+        rho, p = rank_correlation(panel.points)
+        if not math.isnan(rho):
+            count = sum(not point.control for point in panel.points)
+            notes.append(
+                f"Gain and {panel.xlabel}: rank correlation {rho:+.2f} over {count} conditions without the controls "
+                f"(p = {p:.2f}, permutations)."
+            )
+    return notes
