@@ -14,6 +14,10 @@ The Hub's data sets, all four tasks, XLM-R, on several GPUs:
     accelerate launch --multi_gpu run_xtreme.py --task all --data hub --output_dir runs/xlmr \
         --model_name_or_path FacebookAI/xlm-roberta-base --fusion_layer 8 --bf16 --per_device_train_batch_size 8
 
+Dependency parsing first, then XNLI on the encoder that it leaves:
+
+    python run_xtreme.py --task xnli --intermediate_tasks uddep --data download/ --output_dir runs/after_trees
+
 Two processes on a CPU, with the same batches as one process at batch size 32:
 
     torchrun --standalone --nproc_per_node 2 run_xtreme.py --use_cpu --per_device_train_batch_size 16 \

@@ -26,6 +26,7 @@ from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
 from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel
 from ..xtreme.encoding import IGNORED, data_collator
+from ..xtreme.tasks import get_task
 from .arguments import NO_SELECTION, RunArguments
 from .data import EvalSet, RunData, prepare
 from .model import MODEL_CLASSES, build_model, model_arguments, new_parts
@@ -87,6 +88,8 @@ def scout(
         InputError: as `training.run.run`.
     """
     start = time.perf_counter()
+    if get_task(arguments.task).kind == "parsing":
+        raise InputError(f"{arguments.task}: layers are scouted for labels of words or pairs, not for trees; give one")
     data = training_language_data(arguments)
     set_seed(training_arguments.seed)
     base = build_model(replace(arguments, fusion="none"), data.task)

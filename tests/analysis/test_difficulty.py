@@ -245,15 +245,16 @@ def test_the_shortest_code_of_a_portion_is_taken(arguments, monkeypatch: pytest.
         assert portions[1].bits == pytest.approx(shortest + 2) and portions[1].epochs == epochs  # one of four: 2 bits
 
 
-def test_stops_are_epochs(arguments):
-    """The third epoch is the same whether there was a stop before it, which must not draw anything."""
-    model, sentences = ready(arguments("udpos", max_train_samples=12))
+def test_stops_are_epochs(arguments, tiny_dropout_encoder: str):
+    """The third epoch is the same whether there was a stop before it: only training has dropout."""
+    model, sentences = ready(arguments("udpos", max_train_samples=12, model_name_or_path=tiny_dropout_encoder))
     start = {name: weights.clone() for name, weights in model.state_dict().items()}
     bits = []
     for stops in ((3,), (1, 3)):
         model.load_state_dict(start)
         found = {}
         for epochs in train_probe(model, get_task("udpos"), sentences, 5, Probe(stops, 1e-2)):
+            assert model.training
             found[epochs] = probe_bits(model, get_task("udpos"), sentences)
         assert tuple(found) == stops
         bits.append(found)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
 from modeling_dlfa.errors import InputError
@@ -194,6 +194,17 @@ def test_results_say_where_the_encoder_comes_from(command, tiny_encoder, tmp_pat
     assert "uddep-upos" in card and "uddep (las" in card
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["encoder_config"]["_name_or_path"] == Path(tiny_encoder).name
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused(command, finished_run, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(finished_run("udpos"), folder)
+    kept = load_file(folder / "model.safetensors")
+    del kept["dlfa.encoder.encoder.layer.1.output.dense.weight"]
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    arguments, _ = command(f"--model_name_or_path {folder}").arguments("xnli", "none", "unused")
+    with pytest.raises(InputError, match=r"damaged lacks 1 weights .* such as encoder\.encoder\.layer\.1\.output"):
+        build_model(arguments, TASKS["xnli"])
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -65,7 +65,19 @@ def test_averages(scores: dict, average: float, zero_shot: float | None, gap: fl
     ("fusion", "layer", "name"), [("none", None, "baseline"), ("aif", 8, "DLFA k=8"), ("concat", 0, "concat k=0")]
 )
 def test_model_name(fusion: str, layer: int | None, name: str):
-    assert results({"en": 1.0}, fusion=fusion, fusion_layer=layer).model_name == name
+    one = results({"en": 1.0}, fusion=fusion, fusion_layer=layer)
+    assert one.model_name == name
+    stages = [{"task": "uddep"}, {"task": "panx"}]
+    assert replace(one, intermediate=stages).model_name == f"{name} after uddep, panx"
+
+
+def test_files_of_old_versions_are_read(tmp_path: Path):
+    values = asdict(results({"en": 1.0, "de": 2.0}))
+    for name in ("scouting", "development_majority", "intermediate"):
+        del values[name]
+    (tmp_path / RESULTS_FILE).write_text(json.dumps(values))
+    old = RunResults.load(tmp_path)
+    assert (old.scouting, old.development_majority, old.intermediate) == (None, None, [])
 
 
 def test_file_round_trip(tmp_path: Path):
@@ -79,6 +91,7 @@ def test_file_round_trip(tmp_path: Path):
         *("task", "eval_split", "metric", "scores", "average", "zero_shot_average", "transfer_gap", "all_metrics"),
         *("support", "chance_level", "development_score", "encoder", "fusion", "fusion_layer", "model_config", "seed"),
         *("train_language", "train_samples", "train_runtime", "training", "data", "versions", "scouting"),
+        *("development_majority", "intermediate"),
     ]
 
 

@@ -313,3 +313,8 @@ def test_the_baseline_beside_auto_has_no_layer():
     command = CommandLine(["--fusion_layer", "auto", "--compare_baseline"])
     layers = [command.arguments("udpos", fusion, "out")[0].fusion_layer for fusion in command.fusions]
     assert layers == [None, "auto"]
+
+
+def test_layers_of_a_parser_are_not_scouted(parsed):
+    with pytest.raises(InputError, match="uddep: layers are scouted for labels of words or pairs"):
+        scout(*parsed("uddep", "--num_train_epochs 1"))
