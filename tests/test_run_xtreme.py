@@ -117,6 +117,7 @@ def test_control_c(tiny_encoder: str, xtreme_folder: Path, tmp_path: Path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells ignore it in what runs behind
     )
     try:
         deadline = time.monotonic() + 300

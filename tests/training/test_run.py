@@ -197,8 +197,10 @@ def test_short_runs_are_evaluated_once_an_epoch(argv, tmp_path: Path):
 
 
 @pytest.fixture
-def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[int], None]:
     """interrupt_at(step): the next training is stopped as by Ctrl-C, before anything is saved at that step."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in what runs behind
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
 
     def arrange(step: int) -> None:
         original = DefaultFlowCallback.on_step_end
