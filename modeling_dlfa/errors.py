@@ -9,6 +9,11 @@ class InputError(ValueError):
     """
 
 
+def shortened(line: str, limit: int = 80) -> str:
+    """A line of a file as a message shows it, quoted and cut to `limit` characters."""
+    return repr(line if len(line) <= limit else f"{line[: limit - 1]}…")
+
+
 def one_line(error: BaseException, limit: int | None = None) -> str:
     """The message of an error as a single line, of at most `limit` characters."""
     return " ".join(str(error).split())[:limit]

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from statistics import fmean
 
-from modeling_dlfa.study.intermediate import conditions, conditions_table, families_table, load_code_lengths
+from modeling_dlfa.study.intermediate import conditions_table, families_table, measured_conditions
 from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.sections import sections
 from modeling_dlfa.study.spec import load_spec
@@ -47,7 +47,7 @@ def study_tables(name: str) -> dict[str, str]:
     made = tables(spec, records)
     for section in sections(spec, records):
         if section.of_conditions and section.runs:
-            found = conditions(section, load_code_lengths(spec, section.encoder))
+            found = measured_conditions(spec, section)
             for table in (conditions_table(section, found), families_table(section, found)):
                 made[table.name] = table.markdown()
                 made[f"{table.name}_notes"] = "\n\n".join(table.notes)

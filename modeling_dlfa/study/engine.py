@@ -32,7 +32,8 @@ from ..errors import InputError, one_line
 from ..training.arguments import RunArguments
 from ..training.chain import Stage, run_chain
 from ..training.data import READ_BY_PREPARE, RunData, prepare
-from ..training.results import RESULTS_FILE, RunResults
+from ..training.folder import holds_run
+from ..training.results import RunResults
 from ..xtreme.predictions import write_text
 from .records import Record, has_record, load_records, unpacked_counts
 from .spec import Cell, StudySpec
@@ -208,7 +209,7 @@ class Engine:
         training_arguments.disable_tqdm = True
         stages = cell.stages()
         data = self._prepared(arguments)
-        if not _is_run_of(folder, cell):
+        if not holds_run(folder, CELL_FILE, cell.arguments):
             shutil.rmtree(attempt, ignore_errors=True)
             with contextlib.redirect_stdout(io.StringIO()) as log:
                 run_chain(stages, self.spec.stages, arguments, training_arguments, data)
@@ -276,15 +277,6 @@ def _open(url: str, name: str, heartbeat: int) -> optuna.Study:
                 continue
             reason = one_line(error, 300)
             raise InputError(f"--storage {_without_password(url)}: cannot be opened: {reason}") from error
-
-
-def _is_run_of(folder: Path, cell: Cell) -> bool:
-    """Whether the folder holds a complete run of the cell."""
-    try:
-        same = json.loads((folder / CELL_FILE).read_text(encoding="utf-8")) == cell.arguments
-    except (OSError, ValueError):
-        return False
-    return same and (folder / RESULTS_FILE).exists()
 
 
 def _without_password(url: str) -> str:

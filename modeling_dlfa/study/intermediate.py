@@ -19,9 +19,8 @@ from ..xtreme.languages import by_family
 from ..xtreme.predictions import write_text
 from .figures import Point, ScatterPanel
 from .sections import Section
-from .spec import Cell, StudySpec
-from .statistics import Comparison, compare
-from .tables import COMPARED_COLUMNS, Row, Table, compared, make_table, mean_std, plus_minus, signed
+from .spec import StudySpec
+from .tables import COMPARED_COLUMNS, Row, Table, compared, make_table, mean_std, plus_minus, rounded, signed
 
 
 # Beside the records: difficulty/<encoder>/<condition>.json, the code length of a condition's last stage.
@@ -76,6 +75,11 @@ def conditions(section: Section, bits: Mapping[str, float]) -> list[Condition]:
     ]
 
 
+def measured_conditions(spec: StudySpec, section: Section) -> list[Condition]:
+    """The same, with the code lengths that were measured."""
+    return conditions(section, load_code_lengths(spec, section.encoder))
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Code lengths
 # ---------------------------------------------------------------------------------------------------------------------
@@ -87,40 +91,38 @@ def measure_code_lengths(spec: StudySpec, report: Callable[[str], None] = print)
     Args:
         report: gets a line for each.
     """
-    done: set[tuple[str, str]] = set()
-    for cell in spec.cells:
-        arguments, key = _last_stage(cell), (cell.encoder, cell.model.condition or "")
-        if arguments is None or key in done:
-            continue
-        done.add(key)
-        path = _code_length_file(spec, *key)
+    known: dict[str, dict[str, Any]] = {}  # conditions that differ in training only have the same labels
+    for (encoder, condition), arguments in _last_stages(spec).items():
+        path = _code_length_file(spec, encoder, condition)
         settings = _settings(arguments)
-        if _read(path, settings) is not None:
-            continue
-        measured = code_length(replace(arguments, fusion="none", fusion_layer=None))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps({**measured.as_dict(), "settings": settings}, indent=1) + "\n")
-        report(f"{key[0]}, {key[1]}: {measured.bits_per_label:.2f} bits a label of {arguments.task}")
+        key = json.dumps(settings, sort_keys=True)
+        values = _read(path, settings)
+        if values is None:
+            values = known.get(key) or code_length(replace(arguments, fusion="none", fusion_layer=None)).as_dict()
+            values["settings"] = settings
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, json.dumps(values, indent=1) + "\n")
+            report(f"{encoder}, {condition}: {values['bits_per_label']:.2f} bits a label of {arguments.task}")
+        known[key] = values
 
 
 def load_code_lengths(spec: StudySpec, encoder: str) -> dict[str, float]:
     """condition -> bits per label, for those that were measured with the study's settings."""
     found = {}
-    for cell in spec.cells:
-        if cell.encoder != encoder or cell.model.condition in (None, *found):
-            continue
-        arguments = _last_stage(cell)
-        values = arguments and _read(
-            _code_length_file(spec, encoder, cell.model.condition or ""), _settings(arguments)
-        )
-        if values:
-            found[cell.model.condition] = values["bits_per_label"]
+    for (name, condition), arguments in _last_stages(spec).items():
+        if name == encoder and (values := _read(_code_length_file(spec, name, condition), _settings(arguments))):
+            found[condition] = values["bits_per_label"]
     return found
 
 
-def _last_stage(cell: Cell) -> RunArguments | None:
-    stages = cell.stages()
-    return stages[-1].arguments(None, "unused")[0] if stages else None
+def _last_stages(spec: StudySpec) -> dict[tuple[str, str], RunArguments]:
+    """(encoder, condition) -> the arguments of its last stage."""
+    found: dict[tuple[str, str], RunArguments] = {}
+    for cell in spec.cells:
+        key = (cell.encoder, cell.model.condition or "")
+        if key[1] and key not in found and (stages := cell.stages()):
+            found[key] = stages[-1].arguments(None, "unused")[0]
+    return found
 
 
 def _settings(arguments: RunArguments) -> dict[str, Any]:
@@ -183,13 +185,13 @@ def conditions_table(section: Section, found: Sequence[Condition]) -> Table:
     columns: dict[str, Callable[[Row], str]] = {
         "condition": lambda row: row["condition"] + (" (control)" if row["control"] else ""),
         "stages": lambda row: row["stages"],
-        "steps": lambda row: _number(row["steps"], 0),
+        "steps": lambda row: rounded(row["steps"], 0),
         "stage dev": lambda row: (
             f"{row['metric']} {plus_minus(row['stage_development'], row['stage_development_std'])}"
         ),
-        "relative error": lambda row: _number(row["relative_error"], 2),
-        "bits per label": lambda row: _number(row["bits_per_label"], 2),
-        "zero-shot": lambda row: _number(row["zero_shot"], 1),
+        "relative error": lambda row: rounded(row["relative_error"], 2),
+        "bits per label": lambda row: rounded(row["bits_per_label"], 2),
+        "zero-shot": lambda row: rounded(row["zero_shot"]),
         **COMPARED_COLUMNS,
     }
     notes = [
@@ -208,28 +210,13 @@ def families_table(section: Section, found: Sequence[Condition]) -> Table:
     families = by_family(section.languages)
     rows = []
     for family, codes in families.items():
-        compared_models = _compared_in(section, codes)
+        compared_models = section.compared_in(codes)
         differences = [compared_models.get(condition.model) for condition in found]
         cells = [signed(one.difference) if one else signed(math.nan) for one in differences]
         rows.append([family, ", ".join(codes), *cells])
     header = ["family", "languages", *(condition.name for condition in found)]
-    note = f"Differences to {section.reference_label}, in points, mean over the family's languages and over seeds."
+    note = f"Differences to the {section.reference_label}, in points, mean over the family's languages and over seeds."
     return Table(f"families_{section.name}", "Language families", header, rows, [note], 2)
-
-
-def _compared_in(section: Section, codes: Sequence[str]) -> dict[str, Comparison]:
-    """Comparisons of the average over some of the languages."""
-    seeds = {run.cell.seed for run in section.baseline}
-    models = {
-        name: runs
-        for name, runs in section.runs.items()
-        if name != section.reference and any(run.cell.seed in seeds for run in runs)
-    }
-    return compare(models, section.baseline, languages=codes)
-
-
-def _number(value: float, digits: int) -> str:
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

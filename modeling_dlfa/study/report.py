@@ -16,10 +16,9 @@ from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, l
 from .intermediate import (
     Condition,
     condition_rows,
-    conditions,
     conditions_table,
     families_table,
-    load_code_lengths,
+    measured_conditions,
     panels,
 )
 from .records import Record
@@ -94,7 +93,7 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
     made = sections(spec, records)
     started = [section for section in made if section.runs]
     summary = summary_table(started)
-    found = {section.name: _conditions(spec, section) for section in started if section.of_conditions}
+    found = {section.name: measured_conditions(spec, section) for section in started if section.of_conditions}
     chapters = [chapter(section, found.get(section.name, ())) for section in made]
     values = {
         "title": spec.title or spec.name,
@@ -128,10 +127,6 @@ def settings(spec: StudySpec) -> str:
     """The study's file again, without title, notes and folder: saved as `<name>.yaml`, it is the same study."""
     names = ["name", "tasks", "models", *(["conditions"] if spec.conditions else []), "encoders", "seeds", "arguments"]
     return yaml.safe_dump({name: getattr(spec, name) for name in names}, sort_keys=False, allow_unicode=True)
-
-
-def _conditions(spec: StudySpec, section: Section) -> list[Condition]:
-    return conditions(section, load_code_lengths(spec, section.encoder))
 
 
 def chapter(section: Section, found: Sequence[Condition] = ()) -> Chapter:

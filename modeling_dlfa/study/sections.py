@@ -120,14 +120,15 @@ class Section:
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
         """Of every model that shares a seed with the baseline."""
-        return self._compared(self.languages) if self.languages else {}
+        return self.compared_in(self.languages) if self.languages else {}
 
     @cached_property
     def by_language(self) -> dict[str, dict[str, Comparison]]:
         """language -> comparisons of the runs that were scored in it."""
-        return {code: self._compared([code]) for code in self.all_languages}
+        return {code: self.compared_in([code]) for code in self.all_languages}
 
-    def _compared(self, languages: Sequence[str]) -> dict[str, Comparison]:
+    def compared_in(self, languages: Sequence[str]) -> dict[str, Comparison]:
+        """The same over other languages, of the runs that were scored in all of them."""
         runs = {
             name: [run for run in runs if all(code in run.counts for code in languages)]
             for name, runs in self.runs.items()

@@ -196,13 +196,13 @@ def summary_table(made: Sequence[Section]) -> Table:
         "model": lambda row: row["model"],
         "languages": lambda row: str(row["languages"]),
         "runs": lambda row: _of(row["runs"], row["runs_asked"]),
-        "baseline": lambda row: _score(row["baseline"]),
+        "baseline": lambda row: rounded(row["baseline"]),
         "layer chosen on dev": lambda row: (
-            f"{_score(row['chosen'])} (k={row['chosen_layer']})" + (" †" if row["baseline_preferred"] else "")
+            f"{rounded(row['chosen'])} (k={row['chosen_layer']})" + (" †" if row["baseline_preferred"] else "")
         ),
         **COMPARED_COLUMNS,
-        "oracle layer": lambda row: f"{_score(row['oracle'])} (k={row['oracle_layer']})",
-        "regret": lambda row: _score(row["regret"]),
+        "oracle layer": lambda row: f"{rounded(row['oracle'])} (k={row['oracle_layer']})",
+        "regret": lambda row: rounded(row["regret"]),
     }
     if len({section.encoder for section in made}) < 2:
         del columns["encoder"]
@@ -295,12 +295,12 @@ def _marks(row: Row) -> str:
 
 
 def _average(section: Section, name: str) -> str:
-    return _score(mean_std([section.zero_shot(run) for run in section.runs.get(name, ())])[0])
+    return rounded(mean_std([section.zero_shot(run) for run in section.runs.get(name, ())])[0])
 
 
 def _language_score(section: Section, name: str, code: str) -> str:
     scores = [run.results.scores[code] for run in section.runs.get(name, ()) if code in run.results.scores]
-    return _score(mean_std(scores)[0]) + ("?" if section.at_chance(name, code) else "")
+    return rounded(mean_std(scores)[0]) + ("?" if section.at_chance(name, code) else "")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -331,13 +331,14 @@ def _of(there: int, asked: int) -> str:
     return str(there) if there == asked else f"{there} of {asked}"
 
 
-def _score(value: float) -> str:
-    return MISSING if math.isnan(value) else f"{value:.1f}"
+def rounded(value: float, digits: int = 1) -> str:
+    """ "71.3"; "–" for nan."""
+    return MISSING if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def plus_minus(mean: float, deviation: float) -> str:
     """Mean and standard deviation; the mean alone where the other is unknown."""
-    return _score(mean) if math.isnan(deviation) else f"{mean:.1f} ± {deviation:.1f}"
+    return rounded(mean) if math.isnan(deviation) else f"{mean:.1f} ± {deviation:.1f}"
 
 
 def _p_value(value: float) -> str:

@@ -22,8 +22,9 @@ from ..xtreme.predictions import write_text
 from ..xtreme.tasks import TASKS
 from .arguments import CommandLine, RunArguments, json_object
 from .data import RunData
+from .folder import holds_run
 from .model import check_model
-from .results import RESULTS_FILE, RunResults
+from .results import RunResults
 from .run import run
 
 
@@ -102,18 +103,9 @@ def plan_stages(command: CommandLine, task: str, fusion: str) -> list[Stage]:
 
 # What makes the chain itself, or would let a stage see more than the training language.
 NOT_OF_A_STAGE = frozenset(
-    (
-        "task",
-        "fusion",
-        "output_dir",
-        "model_name_or_path",
-        "model_revision",
-        "languages",
-        "train_language",
-        "eval_split",
-    )
+    ("task", "fusion", "output_dir", "model_name_or_path", "model_revision", "resume_from_checkpoint")
+    + ("languages", "train_language", "eval_split")
     + ("intermediate_tasks", "intermediate_arguments", "stages_dir", "carry_fusion", "compare_baseline")
-    + ("resume_from_checkpoint",)
 )
 
 
@@ -166,23 +158,14 @@ def _run_stage(stage: Stage, start: Path | None, root: Path, disable_tqdm: bool 
     root.mkdir(parents=True, exist_ok=True)
     # One process of the run holds the lock against other runs; its fellows wait for it below.
     with FileLock(f"{folder}.lock") if state.is_main_process else nullcontext():
-        if state.is_main_process and not is_stage(folder, stage):
+        if state.is_main_process and not holds_run(folder, STAGE_FILE, stage.settings):
             for leftover in (partial, folder):
                 shutil.rmtree(leftover, ignore_errors=True)
         state.wait_for_everyone()
-        if not is_stage(folder, stage):
+        if not holds_run(folder, STAGE_FILE, stage.settings):
             run(arguments, training_arguments)
             if state.is_main_process:
                 write_text(partial / STAGE_FILE, json.dumps(stage.settings, indent=2) + "\n")
                 partial.rename(folder)
         state.wait_for_everyone()
     return folder
-
-
-def is_stage(folder: Path, stage: Stage) -> bool:
-    """Whether a folder holds the finished stage."""
-    try:
-        same = json.loads((folder / STAGE_FILE).read_text(encoding="utf-8")) == json.loads(json.dumps(stage.settings))
-    except (OSError, ValueError):
-        return False
-    return same and (folder / RESULTS_FILE).is_file()

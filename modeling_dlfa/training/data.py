@@ -78,7 +78,11 @@ class EvalSet:
         Compared by accuracy where the task has it: a constant answer says little in terms of XTREME's POS F1.
         """
         metric = "accuracy" if "accuracy" in scores else self.task.metric
-        return scores[metric] <= self.score(majority_predictions(self.task, self.references))[metric]
+        return scores[metric] <= self.majority_scores()[metric]
+
+    def majority_scores(self) -> dict[str, float]:
+        """The scores of always predicting the most frequent label or arc of this set."""
+        return self.score(majority_predictions(self.task, self.references))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,15 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
     if output.is_dir() and any(output.iterdir()):
         raise InputError(f"{output} is not empty: give another --output_dir")
     return None
+
+
+def holds_run(folder: Path, settings_file: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a folder holds a finished run beside a file that says of it what these settings say."""
+    try:
+        saved = json.loads((folder / settings_file).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return saved == json.loads(json.dumps(dict(settings))) and (folder / RESULTS_FILE).is_file()
 
 
 def last_checkpoint(output: Path) -> Path | None:

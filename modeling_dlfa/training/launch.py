@@ -126,13 +126,14 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
                 checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint)
                 check_model(arguments)
                 check_stages(stages)
-                for stage in stages:
-                    load_rows(stage.arguments(None, "unused")[0])
             planned.setdefault(task, []).append(PlannedRun(arguments, training_arguments, stages, finished))
-    if len(planned) > 1:  # a single task's data are read next anyway
-        for runs in planned.values():
-            open_tokenizer(runs[0].arguments)
-            load_rows(runs[0].arguments)
+    for runs in planned.values():
+        if first := next((one for one in runs if one.finished is None), None):  # the others read the same
+            for stage in first.stages:
+                load_rows(stage.arguments(None, "unused")[0])
+            if len(planned) > 1:  # a single task's data are read next anyway
+                open_tokenizer(first.arguments)
+                load_rows(first.arguments)
     return planned
 
 

@@ -51,23 +51,20 @@ def check_model(arguments: RunArguments) -> None:
         InputError: where `build_model` would raise it, apart from damaged weights.
     """
     start = open_config(arguments.model_name_or_path, arguments.model_revision)
+    wanted = model_arguments(arguments, get_task(arguments.task), start)
     try:
-        config = DLFAConfig(
-            encoder_config=_encoder_config(start), **model_arguments(arguments, get_task(arguments.task), start)
-        )
-        if arguments.carry_fusion and not arguments.stage_tasks:
-            _check_same_fusion(arguments.model_name_or_path, start, config)
-    except InputError:
-        raise
+        config = DLFAConfig(encoder_config=_encoder_config(start), **wanted)
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"cannot build the model: {one_line(error)}") from error
+    if arguments.carry_fusion and not arguments.stage_tasks:
+        _check_same_fusion(arguments.model_name_or_path, start, config)
 
 
 def encoder_layers(name: str, revision: str | None = None) -> int:
-    """L, the number of layers of an encoder.
+    """L, the number of layers of an encoder, or of that inside a DLFA checkpoint.
 
     Raises:
-        InputError: it cannot be opened, or is a DLFA checkpoint.
+        InputError: it cannot be opened.
     """
     return DLFAConfig(encoder_config=_encoder_config(open_config(name, revision)), fusion="none").num_encoder_layers
 
@@ -115,13 +112,11 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
     model_class = MODEL_CLASSES[task.kind]
     name, revision = arguments.model_name_or_path, arguments.model_revision
     start = open_config(name, revision)
+    trained = _open_trained(name, revision) if _is_dlfa(start) else None
     wanted = model_arguments(arguments, task, start)
     plain = {**wanted, "fusion": "none"}
-    trained: Any = None
     try:
-        if _is_dlfa(start):
-            with torch.random.fork_rng(devices=[]):
-                trained = _open_trained(name, revision)
+        if trained is not None:
             model: Any = model_class(
                 DLFAConfig(encoder_config=_encoder_config(start), **plain), encoder=trained.encoder
             )
@@ -137,21 +132,14 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
                 setattr(fused, part, getattr(model, part))
             config.dtype = model.dtype
             model = fused.to(model.dtype).eval()
-        if arguments.carry_fusion:
-            _check_same_fusion(name, start, model.config)
-            model.dlfa.fusion.load_state_dict(trained.fusion.state_dict())
-    except InputError:
-        raise
     except (ValueError, OSError) as error:
         raise InputError(f"cannot build the model: {one_line(error)}") from error
+    if arguments.carry_fusion:
+        _check_same_fusion(name, start, model.config)
+        model.dlfa.fusion.load_state_dict(trained.fusion.state_dict())  # pyright: ignore[reportOptionalMemberAccess]
     # It is saved with the model, and a path on this machine helps nobody.
-    model.config.encoder_config._name_or_path = (
-        start.encoder_config._name_or_path
-        if _is_dlfa(start)
-        else EMBEDDED_HUB_ID
-        if name == EMBEDDED
-        else short_name(name)
-    )
+    origin = start.encoder_config._name_or_path if _is_dlfa(start) else short_name(name)
+    model.config.encoder_config._name_or_path = EMBEDDED_HUB_ID if name == EMBEDDED else origin
     if arguments.freeze_embeddings:
         model.get_input_embeddings().requires_grad_(False)
     return model
@@ -163,8 +151,16 @@ def new_parts(model: DLFAPreTrainedModel) -> list[str]:
 
 
 def _open_trained(name: str, revision: str | None) -> DLFAModel:
-    """Encoder and fusion of a DLFA checkpoint, without its head."""
-    model, info = cast(Any, DLFAModel.from_pretrained(name, revision=revision, output_loading_info=True))
+    """Encoder and fusion of a DLFA checkpoint, without its head; opened without drawing random numbers.
+
+    Raises:
+        InputError: it cannot be read, or lacks weights.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):
+            model, info = cast(Any, DLFAModel.from_pretrained(name, revision=revision, output_loading_info=True))
+    except (ValueError, OSError) as error:
+        raise InputError(f"cannot build the model: {one_line(error)}") from error
     if missing := sorted(info["missing_keys"]):
         raise InputError(f"{name} lacks {len(missing)} weights of its encoder and fusion, such as {missing[0]}")
     return model

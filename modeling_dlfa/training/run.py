@@ -13,7 +13,6 @@ from transformers.trainer_utils import PredictionOutput
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
 from ..xtreme.encoding import data_collator
-from ..xtreme.metrics import majority_predictions
 from ..xtreme.predictions import write_predictions
 from ..xtreme.trees import decode
 from .arguments import AUTO_LAYER, RunArguments
@@ -85,7 +84,6 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         return _ordered(eval_set, trainer.predict(eval_set.features))  # pyright: ignore[reportArgumentType]
 
     development = data.development.score(predict(data.development, "dev"))
-    majority = data.development.score(majority_predictions(task, data.development.references))
     encoder, intermediate = _origin(arguments)
     predictions = {language: predict(eval_set, language) for language, eval_set in data.evaluation.items()}
     metrics = {language: data.evaluation[language].score(predictions[language]) for language in predictions}
@@ -113,7 +111,7 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         data=data.source.description,
         versions=versions(),
         scouting=None if scouting is None else scouting.as_dict(),
-        development_majority=majority[task.metric],
+        development_majority=data.development.majority_scores()[task.metric],
         intermediate=intermediate,
     )
 

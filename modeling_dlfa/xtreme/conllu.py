@@ -1,9 +1,8 @@
 """Trees as CoNLL-U text: ten columns a word, a blank line after every sentence (universaldependencies.org/format)."""
 
 from collections.abc import Sequence
-from typing import NoReturn
 
-from ..errors import InputError
+from ..errors import InputError, shortened
 from .trees import RELATIONS, UPOS, Tree, fault, universal
 
 
@@ -40,7 +39,8 @@ def parse_trees(
         elif not line.startswith("#"):
             fields = line.split("\t")
             if len(fields) != len(_COLUMNS):
-                _malformed(where, number, line, f"{'<tab>'.join(_COLUMNS)}, found {len(fields)} fields")
+                expected = f"expected {'<tab>'.join(_COLUMNS)}, found {len(fields)} fields"
+                raise InputError(f"{where}:{number}: {expected}: {shortened(line)}")
             if _is_word(fields[0]):
                 _add_word(tree, fields, f"{where}:{number}", relations, upos)
                 numbers.append(number)
@@ -70,11 +70,6 @@ def _add_word(tree: Tree, fields: list[str], where: str, relations: Sequence[str
     tree.upos.append(word["UPOS"])
     tree.heads.append(int(word["HEAD"]))
     tree.relations.append(relation)
-
-
-def _malformed(where: str, number: int, line: str, expected: str) -> NoReturn:
-    shown = line if len(line) <= 80 else line[:79] + "…"
-    raise InputError(f"{where}:{number}: expected {expected}: {shown!r}")
 
 
 def format_trees(sentences: Sequence[Sequence[str]], arcs: Sequence[Sequence[tuple[int, str]]]) -> str:

@@ -174,7 +174,8 @@ def test_code_lengths_are_measured_once_and_with_the_settings_of_the_study(make_
         return Measured()
 
     monkeypatch.setattr(intermediate, "code_length", code_length)
-    spec = make_spec(conditions=CONDITIONS, output_dir=tmp_path)
+    asked_for = {**CONDITIONS, "fast": {**CONDITIONS["upos"], "learning_rate": 1e-3}, "none": {"weight_decay": 0.1}}
+    spec = make_spec(conditions=asked_for, output_dir=tmp_path)
     said = []
     measure_code_lengths(spec, said.append)
     assert asked == [
@@ -184,9 +185,10 @@ def test_code_lengths_are_measured_once_and_with_the_settings_of_the_study(make_
         ("uddep-upos", "none", True, "en"),
     ]
     assert said[0] == "embedded, upos: 2.50 bits a label of uddep-upos"
+    assert said[4] == "embedded, fast: 2.50 bits a label of uddep-upos"  # the same labels, not measured again
     measure_code_lengths(spec, said.append)
-    assert len(asked) == len(said) == 4
-    assert load_code_lengths(spec, "embedded") == dict.fromkeys(CONDITIONS, 2.5)
+    assert (len(asked), len(said)) == (4, 5)
+    assert load_code_lengths(spec, "embedded") == dict.fromkeys([*CONDITIONS, "fast"], 2.5)
 
     other = make_spec(conditions=CONDITIONS, output_dir=tmp_path, arguments={"max_train_samples": 9})
     assert load_code_lengths(other, "embedded") == {}

@@ -11,8 +11,9 @@ from transformers import set_seed
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.arguments import CommandLine
-from modeling_dlfa.training.chain import is_stage, plan_stages, run_chain, stages_folder
+from modeling_dlfa.training.chain import STAGE_FILE, plan_stages, run_chain, stages_folder
 from modeling_dlfa.training.data import prepare
+from modeling_dlfa.training.folder import holds_run
 from modeling_dlfa.training.launch import main
 from modeling_dlfa.training.model import build_model
 from modeling_dlfa.training.results import RunResults
@@ -222,7 +223,7 @@ def test_a_finished_stage_is_taken_and_a_damaged_or_unfinished_one_trained_again
     assert weights_file.stat().st_mtime_ns == written
 
     (folder / stage.name / "stage.json").write_text("{}")
-    assert not is_stage(folder / stage.name, stage)
+    assert not holds_run(folder / stage.name, STAGE_FILE, stage.settings)
     (folder / f"{stage.name}.partial").mkdir()
     (folder / f"{stage.name}.partial" / "model.safetensors").write_bytes(b"half")
     assert chain(given, folder, tmp_path / "three").scores == first.scores
