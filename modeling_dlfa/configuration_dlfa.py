@@ -6,7 +6,11 @@ from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.activations import ACT2FN
+from transformers.utils.versions import require_version
 
+
+# Older ones do not treat configurations as dataclasses: what is declared below would be ignored.
+require_version("transformers>=5.4")
 
 # What a saved `config.json` tells the Auto classes. `save_pretrained` alone would name only the class being saved.
 # Where a parser was saved, `AutoModel` opens the parser (`auto_map`).
@@ -34,6 +38,14 @@ CHOICES = {
     "aif_activation": tuple(ACT2FN),
     "pooling": ("cls", "mean"),
 }
+
+
+def of_encoder(name: str) -> property:
+    """An attribute of the encoder's configuration that tools look for in that of any text model, DeepSpeed for one."""
+    return property(
+        lambda config: getattr(config.encoder_config, name),
+        lambda config, value: setattr(config.encoder_config, name, value),
+    )
 
 
 class DLFAConfig(PreTrainedConfig):
@@ -94,12 +106,18 @@ class DLFAConfig(PreTrainedConfig):
     parser_arc_size: int = 256
     parser_relation_size: int = 128
 
+    hidden_size = of_encoder("hidden_size")
+    num_attention_heads = of_encoder("num_attention_heads")
+    num_hidden_layers = of_encoder("num_hidden_layers")
+    vocab_size = of_encoder("vocab_size")
+
     def __post_init__(self, **kwargs):
         self.check_spelling(kwargs)
         if self.encoder_config is None or isinstance(self.encoder_config, dict):
             self.encoder_config = AutoConfig.for_model(**{"model_type": "bert", **(self.encoder_config or {})})
-        if not (hasattr(self.encoder_config, "num_hidden_layers") and hasattr(self.encoder_config, "hidden_size")):
-            kind = getattr(self.encoder_config, "model_type", self.encoder_config)
+        kind = getattr(self.encoder_config, "model_type", self.encoder_config)
+        sized = hasattr(self.encoder_config, "num_hidden_layers") and hasattr(self.encoder_config, "hidden_size")
+        if not sized or kind == self.model_type:
             raise ValueError(f"encoder_config={kind!r}: expected a text encoder's configuration, or its dictionary")
         if self.fusion == "none":
             self.fusion_layer = None

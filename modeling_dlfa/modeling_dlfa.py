@@ -330,6 +330,7 @@ class DLFAModel(DLFAPreTrainedModel):
         token_type_ids: torch.LongTensor | None = None,
         position_ids: torch.LongTensor | None = None,
         inputs_embeds: torch.FloatTensor | None = None,
+        output_attentions: bool | None = None,
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
         **kwargs: Any,
@@ -350,7 +351,6 @@ class DLFAModel(DLFAPreTrainedModel):
         captured = wanted if k is None or wanted is True else [*(wanted or []), k]
         if isinstance(captured, list) and not CAN_SELECT_STATES:
             captured = True
-        kwargs.setdefault("output_attentions", self.config.output_attentions)
         inputs = {
             "input_ids": input_ids,
             "attention_mask": attention_mask,
@@ -360,6 +360,7 @@ class DLFAModel(DLFAPreTrainedModel):
         }
         outputs = self.encoder(
             **{name: value for name, value in inputs.items() if name in self._encoder_inputs},
+            output_attentions=self.config.output_attentions if output_attentions is None else output_attentions,
             output_hidden_states=captured,
             return_dict=True,
             **kwargs,
@@ -429,6 +430,7 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
         position_ids: torch.LongTensor | None = None,
         inputs_embeds: torch.FloatTensor | None = None,
         labels: torch.Tensor | None = None,
+        output_attentions: bool | None = None,
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
@@ -451,6 +453,7 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
             token_type_ids=token_type_ids,
             position_ids=position_ids,
             inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
             return_dict=True,
             **kwargs,
@@ -494,6 +497,7 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
         position_ids: torch.LongTensor | None = None,
         inputs_embeds: torch.FloatTensor | None = None,
         labels: torch.LongTensor | None = None,
+        output_attentions: bool | None = None,
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
@@ -515,6 +519,7 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
             token_type_ids=token_type_ids,
             position_ids=position_ids,
             inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
             return_dict=True,
             **kwargs,
@@ -635,6 +640,7 @@ class DLFAForDependencyParsing(DLFAPreTrainedModel):
         inputs_embeds: torch.FloatTensor | None = None,
         word_positions: torch.LongTensor | None = None,
         labels: torch.LongTensor | None = None,
+        output_attentions: bool | None = None,
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
@@ -666,6 +672,7 @@ class DLFAForDependencyParsing(DLFAPreTrainedModel):
             token_type_ids=token_type_ids,
             position_ids=position_ids,
             inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
             return_dict=True,
             **kwargs,
