@@ -12,9 +12,9 @@ from typing import Any, NoReturn, Protocol
 
 import datasets
 from datasets import ClassLabel, Dataset, Features, List, Value
-from datasets.exceptions import DatasetsError
+from datasets.exceptions import DatasetGenerationError
 
-from ..errors import InputError, one_line
+from ..errors import InputError, one_line, shortened
 from .conllu import parse_trees
 from .tasks import Task, check_split
 from .trees import RELATIONS, RUNGS, UPOS, Tree, fault, universal
@@ -74,8 +74,9 @@ class HubSource:
         try:
             name, folder = (None, config) if task.hub.in_folders else (config, None)
             raw = datasets.load_dataset(task.hub.path, name, data_dir=folder, split=split, revision=task.hub.revision)
-        except (OSError, ValueError, RuntimeError, DatasetsError) as error:
-            reason = f"{type(error).__name__}: {one_line(error, 200)}"
+        except Exception as error:  # the HTTP client's own too, which is another one from release to release
+            cause = (error.__cause__ or error) if isinstance(error, DatasetGenerationError) else error
+            reason = f"{type(cause).__name__}: {one_line(cause, 200)}"
             raise InputError(
                 f"cannot load {where} from the Hub ({reason}): check the network, or give a folder or 'sample' as data"
             ) from error
@@ -358,5 +359,4 @@ def _malformed(path: Path, number: int, line: str, fields: list[str], names: tup
         found = "an empty token"
     else:
         found = f"the {names[-1]} {label!r}, which is not one of {', '.join(task.labels)}"
-    shown = line if len(line) <= 80 else line[:79] + "…"
-    raise InputError(f"{path}:{number}: expected {'<tab>'.join(names)}, found {found}: {shown!r}")
+    raise InputError(f"{path}:{number}: expected {'<tab>'.join(names)}, found {found}: {shortened(line)}")
