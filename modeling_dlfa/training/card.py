@@ -11,6 +11,7 @@ from .results import RunResults, short_name
 
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
+REPOSITORY = "PATH_OR_REPOSITORY"  # the gap in a card that publishing fills
 
 # There is no pipeline for parsing; the tag is what the Hub's search offers for annotations of words.
 PIPELINE_TAGS = {
@@ -27,6 +28,21 @@ METRIC_NAMES = {
     **{"accuracy": "Accuracy", "f1": "F1", "precision": "Precision", "recall": "Recall"},
     **{"uas": "UAS", "las": "LAS"},
 }
+# Of encoders whose cards on the Hub name one.
+LICENSES = {
+    "google-bert/bert-base-multilingual-cased": "apache-2.0",
+    "FacebookAI/xlm-roberta-base": "mit",
+    "FacebookAI/xlm-roberta-large": "mit",
+    EMBEDDED_HUB_ID: "mit",
+}
+# By `Task.folder`: what the data are like, whichever copy of them was used.
+OF_THE_DATA = {
+    "xnli": "The test pairs are translations from English, and English hypotheses alone give part of the labels away.",
+    "pawsx": "The sentences are Wikipedia's or made from them, and the test pairs are translations from English.",
+    "panx": "The entities were marked automatically, from Wikipedia's links: part of what counts as an error is none.",
+    "udpos": "Treebanks differ in genre and in their conventions, and part of a gap between languages is only that.",
+}
+OF_THE_DATA["uddep"] = OF_THE_DATA["udpos"]
 
 
 def model_card(results: RunResults) -> ModelCard:
@@ -41,6 +57,7 @@ def model_card(results: RunResults) -> ModelCard:
     card_data = ModelCardData(
         model_name=f"{results.model_name} {results.task}",
         base_model=base_model if on_hub else None,
+        license=LICENSES.get(base_model) if on_hub else None,
         library_name="transformers",
         pipeline_tag=PIPELINE_TAGS[task.kind],
         language=sorted(results.scores),
@@ -54,6 +71,7 @@ def model_card(results: RunResults) -> ModelCard:
                 dataset_name=f"{task.name}, {data_name}",
                 dataset_config=task.hub.config_name(language) if results.data == "hub" else language,
                 dataset_split=results.eval_split,
+                dataset_revision=task.hub.revision if results.data == "hub" else None,
                 metric_type=name,
                 metric_name=METRIC_NAMES[name],
                 metric_value=round(value, 2),
@@ -67,8 +85,11 @@ def model_card(results: RunResults) -> ModelCard:
         template_path=str(TEMPLATE),
         results=results,
         task=task,
+        repository=REPOSITORY,
         encoder=f"[{base_model}](https://huggingface.co/{base_model})" if on_hub else f"`{base_model}` (local folder)",
         data_name=data_name,
+        of_the_data=OF_THE_DATA[task.folder],
+        license=card_data.license,
         language_names={code: LANGUAGES[code].name if code in LANGUAGES else code for code in results.scores},
         auto_class=AUTO_CLASSES[task.kind],
         pipeline_tag=PIPELINE_TAGS[task.kind],

@@ -1,12 +1,14 @@
 """The model card: what huggingface_hub reads back, and what it says."""
 
+import ast
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
-from modeling_dlfa.training.card import model_card
+from modeling_dlfa.training.card import OF_THE_DATA, REPOSITORY, model_card
 from modeling_dlfa.training.results import RunResults, averages
 from modeling_dlfa.xtreme.tasks import TASKS
 
@@ -113,11 +115,70 @@ def test_without_other_languages():
     assert "zero-shot average" not in text and "None" not in text
 
 
+@pytest.mark.parametrize(
+    ("encoder", "license"),
+    [
+        ("google-bert/bert-base-multilingual-cased", "apache-2.0"),
+        ("embedded", "mit"),
+        ("jane/encoder", None),
+    ],
+)
+def test_license_where_known(encoder: str, license: str | None, tmp_path: Path):
+    card, metadata = read_back(results(encoder=encoder), tmp_path)
+    assert metadata.license == license
+    says = f"The encoder is under `{license}`" if license else "The license of the encoder is said where it comes from"
+    assert says in card.text
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_how_to_load_with_a_pinned_revision(task: str):
+    text = model_card(results(task)).text
+    (code,) = re.findall("```python\n(.*?)```", text, flags=re.DOTALL)
+    ast.parse(code)
+    assert len(re.findall(r"<commit>", code)) == code.count("trust_remote_code") == code.count(REPOSITORY) == 1
+    assert "In place of `<commit>` write the commit that you have read" in text
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_limits_name_those_of_the_data(task: str):
+    known = OF_THE_DATA[TASKS[task].folder]
+    assert known in model_card(results(task)).text
+    assert known not in model_card(results(task, data="sample")).text
+
+
+def test_settings_that_were_not_given_are_left_out():
+    text = model_card(results(training={"steps": 3, "head_learning_rate": None, "weight_decay": 0.0})).text
+    assert "- steps: 3\n- weight_decay: 0.0\n- Score on" in text and "head_learning_rate" not in text
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The worked cards, and the whole of one
+# ---------------------------------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).resolve().parents[2]
+CARDS: dict[str, str] = runpy.run_path(str(ROOT / "results" / "tables.py"))["CARDS"]
+
+
+@pytest.mark.parametrize("task", CARDS)
+def test_worked_cards_say_what_the_results_files_say(task: str):
+    one = RunResults.load(ROOT / "results" / CARDS[task])
+    data = ModelCard.load(ROOT / "model_cards" / f"{task}.md").data
+    assert isinstance(data, ModelCardData) and data.eval_results
+    found = {(entry.dataset_config, entry.metric_type): entry.metric_value for entry in data.eval_results}
+    expected = {(code, name): value for code, scores in one.all_metrics.items() for name, value in scores.items()}
+    assert one.task == task and found == {key: round(value, 2) for key, value in expected.items()}
+    assert data.language == sorted(one.scores) and data.base_model == "intfloat/multilingual-e5-small"
+
+
+def test_every_card_has_its_results_file():
+    pages = {path.stem for path in (ROOT / "model_cards").iterdir()} - {"README"}
+    assert pages == set(CARDS) == {"udpos", "panx", "xnli", "pawsx"}
+
+
 GOLDEN = Path(__file__).with_name("golden_card.md")
 
 
 def test_golden():
     content = model_card(results()).content
-    body = content.split("---\n", 2)[2]
-    assert body == GOLDEN.read_text(encoding="utf-8")
-    assert not re.search(r"\n{3,}", body) and "{{" not in body and "{%" not in body
+    assert content == GOLDEN.read_text(encoding="utf-8")
+    assert not re.search(r"\n{3,}", content) and "{{" not in content and "{%" not in content

@@ -1,0 +1,108 @@
+"""Publish a finished run: `python -m modeling_dlfa.publishing RUN_FOLDER USER/NAME`.
+
+Weights (safetensors), configuration, the two files of code, tokenizer, card and results go to a model repository of
+the Hugging Face Hub in one commit. A new repository is private unless --public is given. `hf auth login` or the
+variable HF_TOKEN says who you are. --dry_run shows everything and needs no network:
+
+    python -m modeling_dlfa.publishing runs/udpos user/dlfa-udpos --dry_run
+
+The same command again commits only what has changed.
+"""
+
+import argparse
+import sys
+
+from huggingface_hub.utils import disable_progress_bars
+from huggingface_hub.utils import logging as hub_logging
+
+from ..errors import InputError
+from ..training.arguments import RaisesInputError
+from ..training.launch import quiet_libraries
+from .checkpoint import CARD, Checkpoint, read_checkpoint
+from .hub import Publication, PublishingError, check_repository, commit_message, publish, without_tokens
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 where the Hub did not do it, 2 for something the user gave."""
+    quiet_libraries()
+    hub_logging.set_verbosity_error()
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    try:
+        arguments = _parser().parse_args(argv)
+        repository = check_repository(arguments.repository)
+        checkpoint = read_checkpoint(arguments.folder, repository)
+        message = arguments.message or commit_message(checkpoint)
+        if arguments.dry_run:
+            print(preview(checkpoint, repository, arguments.public, message))
+        else:
+            print(outcome(checkpoint, publish(checkpoint, repository, arguments.public, message)))
+    except (InputError, PublishingError) as error:
+        print(f"error: {without_tokens(str(error))}", file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 1
+    except KeyboardInterrupt:
+        print("interrupted: a commit appears as a whole or not at all, the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def preview(checkpoint: Checkpoint, repository: str, public: bool, message: str) -> str:
+    """What would be published: the files with their sizes, and the card."""
+    sizes = checkpoint.sizes
+    width = max(map(len, sizes))
+    lines = [f"would publish {checkpoint.folder} to {repository} ({_visibility(public)}), one commit: {message}", ""]
+    for name, size in sizes.items():
+        note = "  local paths shortened" if name in checkpoint.rewritten and name != CARD else ""
+        lines.append(f"{name:{width}}  {_size(size):>9}{note}")
+    lines += [f"{f'{len(sizes)} files':{width}}  {_size(sum(sizes.values())):>9}", ""]
+    if checkpoint.left_out:
+        lines += [f"stays here: {', '.join(checkpoint.left_out)}", ""]
+    card = checkpoint.files[CARD]
+    assert isinstance(card, bytes)
+    return "\n".join([*lines, f"{CARD}:", "", card.decode()])
+
+
+def outcome(checkpoint: Checkpoint, publication: Publication) -> str:
+    """What has been published, where it is seen, and the line that opens it."""
+    repository, commit = publication.repository, publication.commit
+    if publication.changed:
+        first = f"published {repository} ({_visibility(not publication.private)}), commit {commit}"
+    else:
+        first = f"nothing has changed: {repository} holds all of this at commit {commit}"
+    deleted = (
+        [f"deleted what an earlier checkpoint had: {', '.join(publication.deleted)}"] if publication.deleted else []
+    )
+    code = f'{checkpoint.auto_class}.from_pretrained("{repository}", revision="{commit}", trust_remote_code=True)'
+    return "\n".join([first, *deleted, publication.url, code])
+
+
+def _visibility(public: bool) -> str:
+    return "public" if public else "private"
+
+
+def _size(size: float) -> str:
+    """A number of bytes as the Hub writes it, in powers of 1000."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.2f} GB"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = RaisesInputError(
+        prog="python -m modeling_dlfa.publishing",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", help="output folder of a finished run")
+    parser.add_argument("repository", help="user/name or organisation/name on the Hub")
+    parser.add_argument("--public", action="store_true", help="everybody may see the repository; default: only you")
+    parser.add_argument("--message", help="of the commit; default: model and task")
+    parser.add_argument("--dry_run", action="store_true", help="show files and card, publish nothing")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
