@@ -458,13 +458,7 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
             return_dict=True,
             **kwargs,
         )
-        states = outputs.last_hidden_state  # (B, T, E)
-        if self.config.pooling == "cls":
-            pooled = states[:, 0]
-        else:
-            mask = torch.ones_like(states[..., 0]) if attention_mask is None else attention_mask
-            pooled = masked_mean(states, mask)
-        logits = self.classifier(pooled)  # (B, C)
+        logits = self.classifier(self.pool(outputs.last_hidden_state, attention_mask))  # (B, C)
 
         loss = None
         if labels is not None:
@@ -476,6 +470,12 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
         output = SequenceClassifierOutput(loss, logits, outputs.hidden_states, outputs.attentions)
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return output if return_dict else output.to_tuple()
+
+    def pool(self, states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+        """The vector of each sequence, by `config.pooling`: states (B, T, E), mask (B, T) -> (B, E)."""
+        if self.config.pooling == "cls":
+            return states[:, 0]
+        return masked_mean(states, torch.ones_like(states[..., 0]) if attention_mask is None else attention_mask)
 
 
 class DLFAForTokenClassification(DLFAPreTrainedModel):

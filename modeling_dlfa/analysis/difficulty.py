@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
 from ..errors import InputError
-from ..modeling_dlfa import DLFAPreTrainedModel, masked_mean
+from ..modeling_dlfa import DLFAPreTrainedModel
 from ..training.arguments import RunArguments
 from ..training.data import load_rows, open_tokenizer
 from ..training.model import build_model
@@ -238,7 +238,7 @@ def _known_batch(model: Any, task: Task, batch: dict[str, torch.Tensor]) -> list
     labels, positions = batch.pop("labels"), batch.pop("word_positions", None)
     states = model.dlfa(**batch, return_dict=True).last_hidden_state  # (B, T, E)
     if task.kind == "classification":
-        pooled = states[:, 0] if model.config.pooling == "cls" else masked_mean(states, batch["attention_mask"])
+        pooled = model.pool(states, batch["attention_mask"])
         return [KnownSentence(state[None], label[None]) for state, label in zip(pooled, labels, strict=True)]
     if positions is None:
         words = [row != IGNORED for row in labels]
