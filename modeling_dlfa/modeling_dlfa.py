@@ -206,6 +206,7 @@ class DLFAPreTrainedModel(PreTrainedModel):
     config_class = DLFAConfig
     base_model_prefix = "dlfa"
     supports_gradient_checkpointing = True
+    _no_split_modules = ["AIF"]  # on one device, beside what the encoder names
     # The encoder itself checks what it supports.
     _supports_sdpa = True
     _supports_flash_attn = True
@@ -366,8 +367,9 @@ class DLFAModel(DLFAPreTrainedModel):
             **kwargs,
         )
         x = outputs.last_hidden_state  # (B, T, E)
-        y = None if k is None else outputs.hidden_states[k]  # (B, T, E)
-        mask = torch.ones_like(x[..., 0]) if attention_mask is None else attention_mask  # (B, T)
+        # With a `device_map` of several devices, layer k and the mask may be on another one than the last layer.
+        y = None if k is None else outputs.hidden_states[k].to(x.device)  # (B, T, E)
+        mask = torch.ones_like(x[..., 0]) if attention_mask is None else attention_mask.to(x.device)  # (B, T)
         fused = BaseModelOutput(
             last_hidden_state=self.fusion(x, y, mask),
             hidden_states=select_states(outputs.hidden_states, wanted) if wanted else None,
@@ -475,7 +477,8 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
         """The vector of each sequence, by `config.pooling`: states (B, T, E), mask (B, T) -> (B, E)."""
         if self.config.pooling == "cls":
             return states[:, 0]
-        return masked_mean(states, torch.ones_like(states[..., 0]) if attention_mask is None else attention_mask)
+        mask = torch.ones_like(states[..., 0]) if attention_mask is None else attention_mask.to(states.device)
+        return masked_mean(states, mask)
 
 
 class DLFAForTokenClassification(DLFAPreTrainedModel):
@@ -567,7 +570,7 @@ class BiaffineParser(nn.Module):
         self.num_labels = config.num_labels
 
     def forward(
-        self, words: torch.Tensor, mask: torch.Tensor, heads: torch.LongTensor | None = None
+        self, words: torch.Tensor, mask: torch.Tensor, heads: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Score arcs and relations.
 
@@ -677,14 +680,17 @@ class DLFAForDependencyParsing(DLFAPreTrainedModel):
             return_dict=True,
             **kwargs,
         )
-        words = gather_positions(outputs.last_hidden_state, word_positions.clamp(min=0))  # (B, W, E)
-        mask = word_positions >= 0  # (B, W)
+        states = outputs.last_hidden_state  # (B, T, E)
+        positions: torch.Tensor = word_positions.to(states.device)
+        words = gather_positions(states, positions.clamp(min=0))  # (B, W, E)
+        mask = positions >= 0  # (B, W)
 
         loss = None
         if labels is None:
             arc_logits, relation_logits = self.parser(words, mask)
         else:
-            gold = labels[..., 0].clamp(min=0)  # (B, W)
+            targets: torch.Tensor = labels.to(states.device)
+            gold = targets[..., 0].clamp(min=0)  # (B, W)
             if self.training:  # the scores of all arcs' relations are large, and only these are needed
                 relation_logits = None
                 arc_logits, gold_logits = self.parser(words, mask, gold)
@@ -692,7 +698,7 @@ class DLFAForDependencyParsing(DLFAPreTrainedModel):
                 arc_logits, relation_logits = self.parser(words, mask)
                 index = gold[..., None, None].expand(-1, -1, 1, relation_logits.shape[-1])
                 gold_logits = relation_logits.gather(2, index).squeeze(2)  # (B, W, C)
-            loss = parsing_loss(arc_logits, gold_logits, labels, num_items_in_batch)
+            loss = parsing_loss(arc_logits, gold_logits, targets, num_items_in_batch)
         output = DependencyParserOutput(loss, arc_logits, relation_logits, outputs.hidden_states, outputs.attentions)
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return output if return_dict else output.to_tuple()
