@@ -1,12 +1,12 @@
 """Fine-tune DLFA with the plain `Trainer`, save it, and use it in another language.
 
-    python examples/fine_tune.py [ENCODER] [FOLDER]
+    python examples/fine_tune.py --encoder FacebookAI/xlm-roberta-base
 
-ENCODER is a Hub id, a folder or "embedded" (default); the checkpoint goes to FOLDER (default: runs/fine_tune). Replace
-the two lines that load the data by your own: a data set with `sentence1`, `sentence2` and `label`.
+Replace the two lines that load the data by your own: a data set with `sentence1`, `sentence2` and `label`
+(own_pairs.py reads them from CSV files).
 """
 
-import sys
+import argparse
 
 from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments, pipeline
 
@@ -16,17 +16,27 @@ from modeling_dlfa.xtreme.sources import open_source
 from modeling_dlfa.xtreme.tasks import get_task
 
 
-def main(encoder: str = "embedded", folder: str = "runs/fine_tune") -> None:
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--encoder", default="embedded", help='a Hub id, a folder, or "embedded" (default)')
+    parser.add_argument("--fusion_layer", type=int, help="k; default: two thirds of the encoder's depth")
+    parser.add_argument("--output_dir", default="runs/fine_tune", help="where the checkpoint goes")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    folder = arguments.output_dir
     task = get_task("xnli")
     train = open_source("sample").load(task, "train", "en").shuffle(seed=0).select(range(256))
 
-    encoder = resolve_encoder(encoder)
+    encoder = resolve_encoder(arguments.encoder)
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     train = train.map(lambda row: tokenizer(row["sentence1"], row["sentence2"], truncation=True, max_length=128))
 
     model = DLFAForSequenceClassification.from_encoder(
         encoder,
-        fusion_layer=8,
+        fusion_layer=arguments.fusion_layer,
         pooling="mean",
         id2label=dict(enumerate(task.labels)),
         label2id={label: index for index, label in enumerate(task.labels)},
@@ -48,4 +58,4 @@ def main(encoder: str = "embedded", folder: str = "runs/fine_tune") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -97,6 +97,8 @@ class AIFBranch(nn.Module):
 class AIF(nn.Module):
     """Attentional information fusion: a weight per token and channel, from a local and a global view of x + y."""
 
+    _no_split_modules = ["AIF"]  # a `device_map` keeps it on one device
+
     def __init__(self, config: DLFAConfig):
         super().__init__()
         self.local_branch = AIFBranch(config)
@@ -206,7 +208,6 @@ class DLFAPreTrainedModel(PreTrainedModel):
     config_class = DLFAConfig
     base_model_prefix = "dlfa"
     supports_gradient_checkpointing = True
-    _no_split_modules = ["AIF"]  # on one device, beside what the encoder names
     # The encoder itself checks what it supports.
     _supports_sdpa = True
     _supports_flash_attn = True
@@ -554,6 +555,8 @@ class BiaffineParser(nn.Module):
     The root is a learned vector that stands before the words; the activation is our choice.
     """
 
+    _no_split_modules = ["BiaffineParser"]
+
     def __init__(self, config: DLFAConfig):
         super().__init__()
         width, arc, relation = config.encoder_config.hidden_size, config.parser_arc_size, config.parser_relation_size
@@ -583,7 +586,7 @@ class BiaffineParser(nn.Module):
             arcs (B, W, W + 1), the lowest number of their type where the head is padding; relations
             (B, W, W + 1, C), or with `heads` (B, W, C).
         """
-        candidates = torch.cat((self.root.expand(len(words), 1, -1), words), dim=1)  # (B, W + 1, E)
+        candidates = torch.cat((self.root.expand(words.shape[0], 1, -1), words), dim=1)  # (B, W + 1, E)
         arcs = self.arc(self.arc_dependent(words)) @ self.arc_head(candidates).transpose(1, 2)
         possible = torch.cat((torch.ones_like(mask[:, :1]), mask), dim=1).unsqueeze(1)  # (B, 1, W + 1)
         arcs = arcs.masked_fill(~possible, torch.finfo(arcs.dtype).min)

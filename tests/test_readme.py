@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from modeling_dlfa.publishing.__main__ import parser as publishing_parser
+from modeling_dlfa.publishing.hub import check_repository
 from modeling_dlfa.study.__main__ import COMMANDS
 from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.report import write_report
@@ -55,6 +57,23 @@ def test_documented_commands_are_found():
     assert len(documented_commands()) >= 6
 
 
+def test_what_works_names_tests():
+    """Every row of the table names tests that are there."""
+    rows = [line for line in README.partition("## What works")[2].partition("## ")[0].splitlines() if "::" in line]
+    assert len(rows) >= 20
+    for path, name in re.findall(r"`([\w/]+\.py)::(\w+)`", "\n".join(rows)):
+        assert re.search(rf"^def {name}\(", (ROOT / "tests" / path).read_text("utf-8"), re.MULTILINE), (
+            f"{path}::{name}"
+        )
+    assert all(re.search(r"`[\w/]+\.py::\w+`", row) for row in rows)
+
+
+@pytest.mark.parametrize("command", re.findall(r"^python -m modeling_dlfa\.publishing (.*)$", README, re.MULTILINE))
+def test_documented_publishing_parses(command: str):
+    arguments = publishing_parser().parse_args(shlex.split(command))
+    assert check_repository(arguments.repository) == "user/dlfa-udpos"
+
+
 def test_tables_equal_results_files():
     subprocess.run([sys.executable, ROOT / "results" / "tables.py", "--check"], check=True)
 
@@ -98,12 +117,3 @@ def test_committed_reports_are_those_of_the_committed_records(path: Path, tmp_pa
     assert len(made) >= 5
     for file in made:
         assert (tmp_path / file).read_text("utf-8") == (committed(path) / "report" / file).read_text("utf-8"), file
-
-
-@pytest.mark.slow
-def test_fine_tune_example(embedded_encoder: str, tmp_path: Path):
-    command = [sys.executable, ROOT / "examples" / "fine_tune.py", embedded_encoder, tmp_path / "checkpoint"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert re.search(r"'label': '(entailment|neutral|contradiction)'", done.stdout)
-    assert (tmp_path / "checkpoint" / "modeling_dlfa.py").exists()

@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     if not sys.stderr.isatty():
         disable_progress_bars()
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = parser().parse_args(argv)
         repository = check_repository(arguments.repository)
         checkpoint = read_checkpoint(arguments.folder, repository)
         message = arguments.message or commit_message(checkpoint)
@@ -89,19 +89,19 @@ def _size(size: float) -> str:
     return f"{size:.2f} GB"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = RaisesInputError(
+def parser() -> argparse.ArgumentParser:
+    made = RaisesInputError(
         prog="python -m modeling_dlfa.publishing",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("folder", help="output folder of a finished run")
-    parser.add_argument("repository", help="user/name or organisation/name on the Hub")
-    parser.add_argument("--public", action="store_true", help="everybody may see the repository; default: only you")
-    parser.add_argument("--message", help="of the commit; default: model and task")
-    parser.add_argument("--dry_run", action="store_true", help="show files and card, publish nothing")
-    return parser
+    made.add_argument("folder", help="output folder of a finished run")
+    made.add_argument("repository", help="user/name or organisation/name on the Hub")
+    made.add_argument("--public", action="store_true", help="everybody may see the repository; default: only you")
+    made.add_argument("--message", help="of the commit; default: model and task")
+    made.add_argument("--dry_run", action="store_true", help="show files and card, publish nothing")
+    return made
 
 
 if __name__ == "__main__":

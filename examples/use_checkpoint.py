@@ -1,0 +1,53 @@
+"""Use a checkpoint, your own or a published one. This needs transformers and torch, and nothing of modeling_dlfa.
+
+    python examples/use_checkpoint.py runs/own_pairs "Ist es ruhig?" "Die Straße ist laut."
+    python examples/use_checkpoint.py runs/own_entities "Maria trinkt Kaffee."
+    python examples/use_checkpoint.py user/repository --revision 0123456789abcdef... "A sentence."
+
+(own_pairs.py and own_entities.py make the first two.) The Python files of the checkpoint are executed, that is what
+trust_remote_code means. So a repository must be pinned: --revision names the commit whose files you have looked at,
+and nobody can change them behind your back.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, pipeline
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", help="a folder or a Hub id")
+    parser.add_argument("text", nargs="+", help="a sentence; two for a classifier of pairs")
+    parser.add_argument("--revision", help="the commit, of a Hub id")
+    parser.add_argument("--words", action="store_true", help="the text is split into words: one argument, one word")
+    arguments = parser.parse_args()
+    if arguments.revision is None and not Path(arguments.checkpoint).is_dir():
+        parser.error(f"{arguments.checkpoint} is no folder; of a Hub id, --revision must name the commit")
+    return arguments
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    where: dict[str, Any] = {"revision": arguments.revision, "trust_remote_code": True}
+    architectures = AutoConfig.from_pretrained(arguments.checkpoint, **where).architectures
+    if architectures == ["DLFAForSequenceClassification"]:
+        classify: Any = pipeline("text-classification", arguments.checkpoint, **where)
+        inputs = dict(zip(("text", "text_pair"), arguments.text))
+        for answer in classify([inputs], top_k=None)[0]:
+            print(f"{answer['label']}: {answer['score']:.1%}")
+    elif architectures == ["DLFAForTokenClassification"]:
+        # A word's label was learnt at one of its pieces: "max" takes that of the piece which is surest.
+        tag: Any = pipeline("token-classification", arguments.checkpoint, aggregation_strategy="max", **where)
+        text = arguments.text if arguments.words else " ".join(arguments.text)
+        for entity in tag([text], is_split_into_words=arguments.words)[0]:
+            print(f"{entity['entity_group']}: {entity['word']} ({entity['score']:.1%})")
+    else:
+        embed: Any = pipeline("feature-extraction", arguments.checkpoint, **where)
+        states = embed(" ".join(arguments.text), return_tensors=True)[0]  # (T, E)
+        print(f"{states.shape[0]} tokens, {states.shape[1]} numbers each")
+
+
+if __name__ == "__main__":
+    main()
