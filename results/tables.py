@@ -6,9 +6,10 @@ page differs from what the files say.
 """
 
 import argparse
+import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -127,12 +128,43 @@ def sample() -> str:
     return Table("sample", "", ["UD-POS F1 on the sample", *(run.model_name for run in runs)], rows).markdown()
 
 
+def overhead(path: Path = HERE / "overhead" / "embedded-cpu.json") -> str:
+    """What `benchmarks/overhead.py` found: the figures of the plain encoder, and the other models' by them."""
+    report = json.loads(path.read_text("utf-8"))
+    groups: dict[tuple[str, int, int], list[dict]] = {}  # in each, the models in the order of the columns
+    for each in report["measurements"]:
+        groups.setdefault((each["task"], each["batch_size"], each["length"]), []).append(each)
+
+    def row(title: str, shape: str, plain: float, ratios: Iterable[float]) -> list[str]:
+        return [title, shape, f"{plain:.0f}", *(f"{ratio:.3f}" for ratio in ratios)]
+
+    plain, *others = report["parameters"].values()
+    rows = {"parameters": [row("parameters, M", "", plain / 1e6, (count / plain for count in others))]}
+    for (task, *shape), (plain, *others) in groups.items():
+        at = " × ".join(map(str, shape))
+        median, peak = 1000 * plain["seconds"][1], plain["peak_bytes"]
+        rows.setdefault(task, []).append(row(f"{task}, ms", at, median, (each["ratio"][1] for each in others)))
+        ratios = (each["peak_bytes"] / peak for each in others)
+        rows.setdefault(f"{task} memory", []).append(row(f"{task}, peak memory, MB", at, peak / 1e6, ratios))
+    kinds = ("parameters", "inference", "inference memory", "training", "training memory")
+    header = ["", "batch × tokens", "plain", '`fusion="none"`', f"DLFA k={report['fusion_layer']}", "naive DLFA"]
+    rounds = [each["rounds"] for each in report["measurements"]]
+    versions = ", ".join(f"{library} {report['versions'][library]}" for library in ("torch", "transformers"))
+    caption = (
+        f"`{report['encoder']}` ({report['encoder_layers']} layers) on {report['device_name']}, threads: "
+        f"{report['threads']}; {versions}; medians of {min(rounds)} to {max(rounds)} rounds."
+    )
+    made = Table("overhead", "", header, [row for kind in kinds for row in rows[kind]], text_columns=2)
+    return f"{made.markdown()}\n\n{caption}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "pairs": pairs,
     "heads": heads,
     "scout": scout,
     "label_piece": label_piece,
     "sample": sample,
+    "overhead": overhead,
 }
 
 
