@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from statistics import fmean
 
 from modeling_dlfa.study.intermediate import conditions_table, families_table, measured_conditions
 from modeling_dlfa.study.records import load_records
@@ -34,7 +33,7 @@ LAYERS = "layers/cells/udpos/embedded"
 CARDS = {
     "udpos": f"{LAYERS}/dlfa-k8-seed1.json",
     "panx": "layers/cells/panx/embedded/dlfa-k8-seed1.json",
-    "xnli": "xnli/dlfa-k8-seed1.json",
+    "xnli": "pairs/cells/xnli/embedded/dlfa-k8-seed1.json",
     "pawsx": "pawsx/dlfa-k8-seed1.json",
 }
 
@@ -53,30 +52,6 @@ def study_tables(name: str) -> dict[str, str]:
                 made[table.name] = table.markdown()
                 made[f"{table.name}_notes"] = "\n\n".join(table.notes)
     return made
-
-
-def pairs() -> str:
-    """Zero-shot averages of the two sentence pair tasks; in brackets the difference to the baseline of each seed."""
-    rows = []
-    for task in ("xnli", "pawsx"):
-        runs = {}
-        for model in ("baseline", "dlfa-k4", "dlfa-k8"):
-            found = [RunResults.load(path) for path in sorted((HERE / task).glob(f"{model}-seed*.json"))]
-            runs[model] = {run.seed: run.zero_shot_average or 0.0 for run in found}
-            first = found[0]
-        baseline = runs.pop("baseline")
-        row = [
-            f"{task} ({first.metric})",
-            str(len(first.scores) - 1),
-            str(len(baseline)),
-            f"{fmean(baseline.values()):.1f}",
-        ]
-        for scores in runs.values():
-            differences = ", ".join(f"{score - baseline[seed]:+.1f}" for seed, score in scores.items())
-            row.append(f"{fmean(scores.values()):.1f} ({differences})")
-        rows.append(row)
-    header = ["task", "languages", "seeds", "baseline", "DLFA k=4", "DLFA k=8"]
-    return Table("pairs", "", header, rows).markdown()
 
 
 def heads() -> str:
@@ -159,7 +134,6 @@ def overhead(path: Path = HERE / "overhead" / "embedded-cpu.json") -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "pairs": pairs,
     "heads": heads,
     "scout": scout,
     "label_piece": label_piece,
