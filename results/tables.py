@@ -34,7 +34,7 @@ CARDS = {
     "udpos": f"{LAYERS}/dlfa-k8-seed1.json",
     "panx": "layers/cells/panx/embedded/dlfa-k8-seed1.json",
     "xnli": "pairs/cells/xnli/embedded/dlfa-k8-seed1.json",
-    "pawsx": "pawsx/dlfa-k8-seed1.json",
+    "pawsx": "pairs/cells/pawsx/embedded/dlfa-k8-seed1.json",
 }
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -322,19 +323,17 @@ def test_workers_of_one_command(make_spec):
 
 
 @pytest.fixture
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory):
+def postgresql_url():
     """A PostgreSQL server of the test's own."""
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
     if initdb is None:
         pytest.skip("PostgreSQL is not installed")
-    folder = tmp_path_factory.mktemp("postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="postgresql"))  # pytest's own folders are closed to other users
     # It does not run as root.
     user = "nobody" if os.geteuid() == 0 else None
     if user is not None:
-        for parent in (folder, *folder.parents[:2]):
-            parent.chmod(0o755)
         shutil.chown(folder, user)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -347,7 +346,7 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory):
         stdout=subprocess.DEVNULL,
     )
     options = {"-D": folder / "data", "-p": str(port), "-k": folder, "-h": "127.0.0.1"}
-    log = open(folder.parent / f"{folder.name}.log", "w")  # noqa: SIM115
+    log = open(folder / "log", "w")  # noqa: SIM115
     command = [Path(initdb).with_name("postgres"), *(part for option in options.items() for part in option)]
     server = subprocess.Popen(command, user=user, cwd=folder, stdout=log, stderr=log)
     url = f"postgresql+psycopg://dlfa@127.0.0.1:{port}/postgres"
@@ -368,6 +367,7 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory):
         server.send_signal(signal.SIGINT)
         server.wait(timeout=60)
         log.close()
+        shutil.rmtree(folder)
 
 
 def test_optuna_has_what_the_engine_leans_on():
