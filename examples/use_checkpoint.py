@@ -42,7 +42,9 @@ def main() -> None:
         tag: Any = pipeline("token-classification", arguments.checkpoint, aggregation_strategy="max", **where)
         text = arguments.text if arguments.words else " ".join(arguments.text)
         for entity in tag([text], is_split_into_words=arguments.words)[0]:
-            print(f"{entity['entity_group']}: {entity['word']} ({entity['score']:.1%})")
+            # The pipeline's "word" has lost its spaces where the vocabulary is SentencePiece's.
+            words = entity["word"] if arguments.words else text[entity["start"] : entity["end"]]
+            print(f"{entity['entity_group']}: {words} ({entity['score']:.1%})")
     else:
         embed: Any = pipeline("feature-extraction", arguments.checkpoint, **where)
         states = embed(" ".join(arguments.text), return_tensors=True)[0]  # (T, E)
