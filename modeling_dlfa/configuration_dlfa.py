@@ -108,7 +108,7 @@ class DLFAConfig(PreTrainedConfig):
 
     hidden_size = of_encoder("hidden_size")
     num_attention_heads = of_encoder("num_attention_heads")
-    num_hidden_layers = of_encoder("num_hidden_layers")
+    num_hidden_layers = of_encoder("num_hidden_layers")  # L; `hidden_states` has L + 1 entries
     vocab_size = of_encoder("vocab_size")
 
     def __post_init__(self, **kwargs):
@@ -122,7 +122,7 @@ class DLFAConfig(PreTrainedConfig):
         if self.fusion == "none":
             self.fusion_layer = None
         elif self.fusion_layer is None:
-            self.fusion_layer = self.num_encoder_layers * 2 // 3
+            self.fusion_layer = self.num_hidden_layers * 2 // 3
         self.architectures = self.architectures or []  # AutoModel goes through them, where a model was saved or not
         super().__post_init__(**{**kwargs, "auto_map": auto_map(self.architectures)})
         self.validate_fusion()
@@ -140,11 +140,6 @@ class DLFAConfig(PreTrainedConfig):
             if match := get_close_matches(name, DLFAConfig.__annotations__, n=1, cutoff=0.85):
                 raise ValueError(f"DLFAConfig has no argument {name!r}; did you mean {match[0]!r}?")
 
-    @property
-    def num_encoder_layers(self) -> int:
-        """L, the number of encoder layers; `hidden_states` has L + 1 entries."""
-        return self.encoder_config.num_hidden_layers
-
     def validate_fusion(self):
         """Check every choice; run at construction, and by the model, since attributes can be changed in between."""
         for field, choices in CHOICES.items():
@@ -156,10 +151,10 @@ class DLFAConfig(PreTrainedConfig):
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise ValueError(f"{field}={value!r}: expected a whole number")
-        if self.fusion_layer not in range(self.num_encoder_layers):
+        if self.fusion_layer not in range(self.num_hidden_layers):
             raise ValueError(
                 f"fusion_layer={self.fusion_layer}: this {self.encoder_config.model_type} encoder has "
-                f"{self.num_encoder_layers} layers, expected 0 (embeddings) to {self.num_encoder_layers - 1}"
+                f"{self.num_hidden_layers} layers, expected 0 (embeddings) to {self.num_hidden_layers - 1}"
             )
         width = self.encoder_config.hidden_size
         if self.fusion == "aif" and (self.aif_reduction < 1 or width % self.aif_reduction):

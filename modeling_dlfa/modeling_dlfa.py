@@ -32,6 +32,11 @@ HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "re
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def real_tokens(attention_mask: torch.Tensor | None, states: torch.Tensor) -> torch.Tensor:
+    """The mask (B, T) on the device of the states (B, T, E); without one every token is real."""
+    return torch.ones_like(states[..., 0]) if attention_mask is None else attention_mask.to(states.device)
+
+
 def masked_mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Mean over the real tokens: states (B, T, E), mask (B, T) -> (B, E)."""
     mask = mask.unsqueeze(-1).to(states.dtype)
@@ -368,11 +373,10 @@ class DLFAModel(DLFAPreTrainedModel):
             **kwargs,
         )
         x = outputs.last_hidden_state  # (B, T, E)
-        # With a `device_map` of several devices, layer k and the mask may be on another one than the last layer.
+        # With a `device_map` of several devices, layer k may be on another one than the last layer.
         y = None if k is None else outputs.hidden_states[k].to(x.device)  # (B, T, E)
-        mask = torch.ones_like(x[..., 0]) if attention_mask is None else attention_mask.to(x.device)  # (B, T)
         fused = BaseModelOutput(
-            last_hidden_state=self.fusion(x, y, mask),
+            last_hidden_state=self.fusion(x, y, real_tokens(attention_mask, x)),
             hidden_states=select_states(outputs.hidden_states, wanted) if wanted else None,
             attentions=outputs.attentions,
         )
@@ -478,8 +482,7 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
         """The vector of each sequence, by `config.pooling`: states (B, T, E), mask (B, T) -> (B, E)."""
         if self.config.pooling == "cls":
             return states[:, 0]
-        mask = torch.ones_like(states[..., 0]) if attention_mask is None else attention_mask.to(states.device)
-        return masked_mean(states, mask)
+        return masked_mean(states, real_tokens(attention_mask, states))
 
 
 class DLFAForTokenClassification(DLFAPreTrainedModel):

@@ -10,7 +10,7 @@ from modeling_dlfa.configuration_dlfa import AUTO_MAP, PARSER
 def test_default_construction():
     config = DLFAConfig()
     assert config.encoder_config.model_type == "bert"
-    assert (config.fusion, config.fusion_layer, config.num_encoder_layers) == ("aif", 8, 12)
+    assert (config.fusion, config.fusion_layer, config.num_hidden_layers) == ("aif", 8, 12)
 
 
 @pytest.mark.parametrize("depth, k", [(1, 0), (2, 1), (3, 2), (6, 4), (12, 8), (24, 16)])
@@ -24,7 +24,7 @@ def test_fusion_none_has_no_fusion_layer(tiny_config):
 
 def test_encoder_is_seen_through_the_wrapper(family, tiny_config):
     config = DLFAConfig(encoder_config=tiny_config(family))
-    assert config.num_encoder_layers == 3
+    assert config.num_hidden_layers == 3
     assert config.get_text_config() is config.encoder_config
     assert config.get_text_config().hidden_size == 32
     assert config.get_text_config().vocab_size == 64
@@ -91,7 +91,7 @@ def test_encoder_config_from_a_dictionary(family, tiny_config):
 def test_encoder_dictionary_without_a_type_is_bert():
     config = DLFAConfig(encoder_config={"num_hidden_layers": 5}, fusion_layer=4)
     assert isinstance(config.encoder_config, BertConfig)
-    assert config.num_encoder_layers == 5
+    assert config.num_hidden_layers == 5
 
 
 def test_round_trip(family, tiny_config, tmp_path):

@@ -5,9 +5,6 @@ Saving, remote code and torch's own compiler and exporter are in test_modeling_d
 
 import copy
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -25,6 +22,7 @@ from modeling_dlfa import (
     DLFAForTokenClassification,
     DLFAModel,
 )
+from tests.elsewhere import run_elsewhere
 
 
 HEADS = (DLFAForSequenceClassification, DLFAForTokenClassification, DLFAForDependencyParsing)
@@ -83,7 +81,6 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 
-sys.modules["modeling_dlfa"] = None  # an installed package cannot be imported either
 import torch
 import transformers
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, Trainer, pipeline
@@ -210,15 +207,7 @@ def elsewhere(tiny_encoder: str, tmp_path_factory: pytest.TempPathFactory) -> di
         expected[name] = scores(adapted, inputs)
     adapted.merge_and_unload().save_pretrained(root / "merged")
 
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", PROGRAM, str(root), json.dumps([*ENTITIES]), SENTENCE],
-        cwd=root,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    run_elsewhere(PROGRAM, root, json.dumps([*ENTITIES]), SENTENCE, cwd=root)
     return {
         "root": root,
         "expected": expected,

@@ -2,8 +2,6 @@
 
 import ast
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from modeling_dlfa import (
     DLFAModel,
 )
 from modeling_dlfa.configuration_dlfa import AUTO_MAP
+from tests.elsewhere import run_elsewhere
 
 
 PACKAGE = Path(__file__).parents[1] / "modeling_dlfa"
@@ -39,7 +38,6 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 
-sys.modules["modeling_dlfa"] = None  # an installed package cannot be imported either
 import torch
 import transformers
 
@@ -104,15 +102,6 @@ torch.save(tensors, root / "tensors.pt")
 """
 
 
-def run_program(folder: Path, program: str = PROGRAM):
-    """Run it far from the repository, without what this process adds to the import path."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", program, str(folder)], cwd=folder, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-
-
 @pytest.fixture(scope="module")
 def elsewhere(tiny_config, tmp_path_factory) -> dict[str, Any]:
     """Models saved here, opened in a fresh process: what it reported, its tensors, and our models and inputs."""
@@ -133,7 +122,7 @@ def elsewhere(tiny_config, tmp_path_factory) -> dict[str, Any]:
         models[folder].save_pretrained(root / folder)
         assert {path.name for path in (root / folder).iterdir()} == SAVED
         tokenizer.save_pretrained(root / folder)
-    run_program(root)
+    run_elsewhere(PROGRAM, root, cwd=root)
     return {
         "root": root,
         "report": json.loads((root / "report.json").read_text()),

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel
 
 from modeling_dlfa.training.launch import main
+from tests.elsewhere import run_elsewhere
 
 
 SCRIPT = Path(__file__).resolve().parents[1] / "run_xtreme.py"
@@ -140,8 +141,6 @@ def test_a_mistake(tiny_encoder: str, xtreme_folder: Path, tmp_path: Path):
 
 # Predicts with what any user has: the folder, transformers and the predictions' own source files.
 RELOAD = """
-import sys
-sys.modules["modeling_dlfa"] = None  # importing the package fails
 import torch
 from pathlib import Path
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
@@ -193,16 +192,9 @@ def test_reload_without_the_package(tiny_encoder: str, xtreme_folder: Path, tmp_
     for task in ("pawsx", "udpos"):
         argv = command(task, tmp_path / task, tiny_encoder, xtreme_folder, "--num_train_epochs 2 --languages de")
         assert main(argv) == 0
-    environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-c", RELOAD, str(tmp_path / "pawsx"), str(tmp_path / "udpos"), str(xtreme_folder)],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert re.search(r"^\d+ sentences agree$", done.stdout, re.MULTILINE)
+    folders = (tmp_path / "pawsx", tmp_path / "udpos", xtreme_folder)
+    printed = run_elsewhere(RELOAD, *folders, cwd=tmp_path, environment=ENVIRONMENT)
+    assert re.search(r"^\d+ sentences agree$", printed, re.MULTILINE)
 
 
 @pytest.mark.slow

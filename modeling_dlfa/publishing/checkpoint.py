@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from ..configuration_dlfa import DLFAConfig, auto_map
 from ..errors import InputError, one_line
 from ..training.card import AUTO_CLASSES, REPOSITORY
+from ..training.folder import read_json
 from ..training.model import MODEL_CLASSES
 from ..training.results import RESULTS_FILE, RunResults, short_name
 from ..xtreme.tasks import TASKS
@@ -98,7 +99,7 @@ def read_checkpoint(folder: str | Path, repository: str) -> Checkpoint:
     _check_weights(folder, results, [name for name in shards if name != INDEX])
     files: dict[str, Path | bytes] = {name: folder / name for name in sorted(names)}
     for name in (CONFIG, *TOKENIZER, RESULTS_FILE):
-        content = _json(folder / name)
+        content = read_json(folder / name)
         shortened = _without_paths(content) if name != TOKENIZER[0] else content  # a vocabulary may hold anything
         if name == RESULTS_FILE:
             shortened = _without_folders(shortened)
@@ -126,7 +127,7 @@ def _weight_files(folder: Path) -> list[str]:
     """The one file of weights, or the index with its shards; a single file wins, as in `from_pretrained`."""
     if (folder / WEIGHTS).exists() or not (folder / INDEX).is_file():
         return [WEIGHTS]
-    weight_map = _json(folder / INDEX).get("weight_map")
+    weight_map = read_json(folder / INDEX).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise InputError(f"{folder / INDEX}: expected a weight_map")
     shards = sorted({str(name) for name in weight_map.values()})
@@ -138,7 +139,7 @@ def _weight_files(folder: Path) -> list[str]:
 
 def _check_config(folder: Path, results: RunResults) -> None:
     """The model is one of the task, and opens with the code beside it and no other."""
-    config = _json(folder / CONFIG)
+    config = read_json(folder / CONFIG)
     architecture = MODEL_CLASSES[TASKS[results.task].kind].__name__
     if (found := config.get("architectures")) != [architecture]:
         raise InputError(f"{folder / CONFIG}: architectures {found!r}, expected {architecture} for {results.task}")
@@ -159,7 +160,7 @@ def _check_code(folder: Path) -> None:
         except (SyntaxError, ValueError) as error:
             raise InputError(f"{folder / name} is no Python: {one_line(error)}") from error
         classes[name.removesuffix(".py")] = {node.name for node in module.body if isinstance(node, ast.ClassDef)}
-    for reference in _json(folder / CONFIG)["auto_map"].values():
+    for reference in read_json(folder / CONFIG)["auto_map"].values():
         module_name, _, class_name = reference.partition(".")
         if class_name not in classes.get(module_name, ()):
             raise InputError(f"{folder / module_name}.py: no class {class_name}, which auto_map in {CONFIG} names")
@@ -183,16 +184,6 @@ def _check_weights(folder: Path, results: RunResults, shards: list[str]) -> None
         if found.get(name) != list(tensor.shape):
             shape = f"in shape {found[name]}, expected {list(tensor.shape)}" if name in found else "missing"
             raise InputError(f"the weights in {folder} do not fit {CONFIG}: {name} {shape}")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {one_line(error)}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a JSON object")
-    return content
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..configuration_dlfa import DLFAConfig
-from ..errors import InputError
+from ..errors import InputError, one_line
 from .arguments import LAST_CHECKPOINT
 from .results import RESULTS_FILE
 
@@ -80,10 +80,7 @@ def check_same_model(checkpoint: str, config: DLFAConfig) -> None:
         InputError: naming the first difference.
     """
     path = Path(checkpoint) / "config.json"
-    try:
-        saved: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    saved = read_json(path)
     wanted = json.loads(config.to_json_string(use_diff=False))
     for name in ("fusion", "fusion_layer", *sorted(DLFAConfig.__annotations__), "id2label"):
         if name in saved and name != "encoder_config" and saved[name] != wanted[name]:
@@ -91,6 +88,21 @@ def check_same_model(checkpoint: str, config: DLFAConfig) -> None:
                 f"{checkpoint} is of a run with {name} {saved[name]!r}, not {wanted[name]!r}: give the arguments of "
                 "that run, or another --output_dir"
             )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        InputError: it cannot be read, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {one_line(error)}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a JSON object")
+    return content
 
 
 def remove_checkpoints(output: Path) -> None:

@@ -66,7 +66,7 @@ def encoder_layers(name: str, revision: str | None = None) -> int:
     Raises:
         InputError: it cannot be opened.
     """
-    return DLFAConfig(encoder_config=_encoder_config(open_config(name, revision)), fusion="none").num_encoder_layers
+    return DLFAConfig(encoder_config=_encoder_config(open_config(name, revision)), fusion="none").num_hidden_layers
 
 
 def open_config(name: str, revision: str | None = None) -> PreTrainedConfig:

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer
 from modeling_dlfa import DLFAForSequenceClassification
 from modeling_dlfa.publishing.__main__ import main
 from modeling_dlfa.xtreme.tasks import TASKS
+from tests.elsewhere import run_elsewhere
 from tests.hub import HubServer
 
 
@@ -72,7 +73,6 @@ def remote(hub: HubServer):
 PROGRAM = """
 import json, re, sys
 
-sys.modules["modeling_dlfa"] = None  # an installed package cannot be imported either
 import torch
 from huggingface_hub import hf_hub_download
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
@@ -123,8 +123,7 @@ def test_published_here_opened_elsewhere(hub: HubServer, finished: Callable[[str
     for name in commits:
         hub.add("model", name, {"README.md": b"a later commit, which is not pinned"})
     elsewhere = hub.environment(tmp_path / "elsewhere")
-    elsewhere = {name: value for name, value in elsewhere.items() if not name.startswith("PYTHON")}
-    out = fresh("-P", "-c", PROGRAM, json.dumps(commits), json.dumps(PAIRS), environment=elsewhere, cwd=tmp_path)
+    out = run_elsewhere(PROGRAM, json.dumps(commits), json.dumps(PAIRS), cwd=tmp_path, environment=elsewhere)
     report = json.loads(out.splitlines()[-1])
     assert report["tester/xnli"] == ["TextClassificationPipeline"]
     assert report["tester/udpos"] == ["TokenClassificationPipeline"]
