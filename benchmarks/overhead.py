@@ -42,11 +42,11 @@ from transformers import AutoModelForTokenClassification
 from transformers.modeling_outputs import TokenClassifierOutput
 
 from modeling_dlfa import DLFAForTokenClassification
-from modeling_dlfa.backbones import EMBEDDED, resolve_encoder
+from modeling_dlfa.encoders import EMBEDDED, resolve_encoder
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.files import write_text
 from modeling_dlfa.modeling_dlfa import AIF, AIFBranch
 from modeling_dlfa.training.results import short_name, versions
-from modeling_dlfa.xtreme.predictions import write_text
 
 
 FOLDER = Path(__file__).resolve().parents[1] / "results" / "overhead"

@@ -11,9 +11,9 @@ import argparse
 from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments, pipeline
 
 from modeling_dlfa import DLFAForSequenceClassification
-from modeling_dlfa.backbones import resolve_encoder
-from modeling_dlfa.xtreme.sources import open_source
-from modeling_dlfa.xtreme.tasks import get_task
+from modeling_dlfa.data.sources import open_source
+from modeling_dlfa.encoders import resolve_encoder
+from modeling_dlfa.tasks.registry import get_task
 
 
 def parse_arguments() -> argparse.Namespace:

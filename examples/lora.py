@@ -17,8 +17,8 @@ from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments
 
 from modeling_dlfa import DLFAForSequenceClassification
-from modeling_dlfa.backbones import resolve_encoder
-from modeling_dlfa.xtreme.encoding import encode_pairs
+from modeling_dlfa.encoders import resolve_encoder
+from modeling_dlfa.tasks.kinds.pairs import encode_pairs
 
 
 PAIRS = Path(__file__).parent / "data" / "pairs-en.csv"  # sentence1, sentence2, label

@@ -16,9 +16,9 @@ from seqeval.metrics import f1_score
 from transformers import AutoTokenizer, DataCollatorForTokenClassification, Trainer, TrainingArguments
 
 from modeling_dlfa import DLFAForTokenClassification
-from modeling_dlfa.backbones import resolve_encoder
+from modeling_dlfa.encoders import resolve_encoder
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.xtreme.encoding import at_labels, encode_tags, join_tags
+from modeling_dlfa.tasks.kinds.tags import at_labels, encode_tags, join_tags
 
 
 DATA = Path(__file__).parent / "data"

@@ -16,9 +16,9 @@ from datasets import ClassLabel, Dataset, Features, Value
 from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments
 
 from modeling_dlfa import DLFAForSequenceClassification
-from modeling_dlfa.backbones import resolve_encoder
+from modeling_dlfa.encoders import resolve_encoder
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.xtreme.encoding import encode_pairs
+from modeling_dlfa.tasks.kinds.pairs import encode_pairs
 
 
 DATA = Path(__file__).parent / "data"

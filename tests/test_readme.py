@@ -14,7 +14,7 @@ from modeling_dlfa.study.__main__ import COMMANDS
 from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.report import write_report
 from modeling_dlfa.study.spec import load_spec
-from modeling_dlfa.training.arguments import CommandLine
+from modeling_dlfa.training.command_line import CommandLine
 
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,13 +16,14 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
 from ..errors import InputError
+from ..known_states import KnownStates
 from ..modeling_dlfa import DLFAPreTrainedModel
+from ..tasks.encoding import IGNORED
+from ..tasks.kinds.base import Probe
+from ..tasks.task import Task
 from ..training.arguments import RunArguments
-from ..training.data import load_rows, open_tokenizer
+from ..training.data import encoded, load_rows, open_tokenizer
 from ..training.model import build_model
-from ..training.scout import KnownStates
-from ..xtreme.encoding import IGNORED, data_collator, encode
-from ..xtreme.tasks import Task
 
 
 def relative_error(score: float, majority: float) -> float:
@@ -49,30 +50,6 @@ def relative_error(score: float, majority: float) -> float:
 
 # Where portions of the training data end, in percent (Voita and Titov 2020).
 PORTIONS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.25, 12.5, 25, 50, 100)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """How the probe of a portion is trained: AdamW with a constant learning rate, and the head's own dropout.
-
-    Attributes:
-        stops: after how many epochs it may be stopped; an epoch is a pass over everything before the portion.
-        learning_rate: of all weights of the head.
-        batch_size: sentences or pairs of an update.
-    """
-
-    stops: tuple[int, ...]
-    learning_rate: float
-    batch_size: int = 8
-
-
-# The probes of the kinds of tasks (our choice). Learning rates are those with the shortest codes of 400 English
-# sentences among a few that were tried; a parser needs fewer epochs than a linear map, and most time for each.
-PROBES = {
-    "classification": Probe((1, 2, 4, 8, 16, 32), 1e-3),
-    "tagging": Probe((1, 2, 4, 8, 16, 32), 1e-2),
-    "parsing": Probe((1, 2, 4, 8), 1e-3),
-}
 
 
 @dataclass(frozen=True)
@@ -162,7 +139,7 @@ def code_length(arguments: RunArguments, seed: int = 0, probe: Probe | None = No
             Nothing but training and development data of the training language is read; what is cut off a sentence
             is not coded.
         seed: decides the order of sentences and batches, the head's weights at the start and dropout.
-        probe: how to train; default: that of `PROBES`.
+        probe: how to train; default: that of the task's kind.
 
     Raises:
         InputError: data or encoder cannot be had.
@@ -171,8 +148,10 @@ def code_length(arguments: RunArguments, seed: int = 0, probe: Probe | None = No
     tokenizer = open_tokenizer(arguments)
     rows = load_rows(replace(arguments, languages=arguments.train_language, eval_split="validation"))
     task = rows.task
-    probe = probe or PROBES[task.kind]
-    features = encode(task, rows.train, tokenizer, arguments.max_length, arguments.label_piece)  # pyright: ignore
+    probe = probe or task.kind.probe
+    if probe is None:
+        raise task.kind.cannot(task, "a code length")
+    features = encoded(task, rows.train, tokenizer, arguments)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model: Any = build_model(replace(arguments, fusion="none", carry_fusion=False), task).float()
@@ -213,14 +192,16 @@ def known_sentences(
     columns = [name for name in features.column_names if name not in left_out]
     inputs = features.select_columns(columns).to_list()
     lengths = features["length"][:]
-    collate = data_collator(task, tokenizer)
+    collate = task.kind.collator(tokenizer)
     order = sorted(range(len(inputs)), key=lengths.__getitem__)
     rows: dict[int, KnownSentence] = {}
     model.eval()
     for start in range(0, len(order), batch_size):
         places = order[start : start + batch_size]
         batch = {name: values.to(model.device) for name, values in collate([inputs[at] for at in places]).items()}
-        rows.update(zip(places, _known_batch(model, task, batch), strict=True))
+        with torch.no_grad():
+            known = [KnownSentence(*one) for one in task.kind.known(task, model, batch)]
+        rows.update(zip(places, known, strict=True))
     if "sentence" not in features.column_names:
         return [rows[place] for place in range(len(inputs))]
     parts: dict[int, list[KnownSentence]] = {}
@@ -229,24 +210,6 @@ def known_sentences(
     return [
         KnownSentence(torch.cat([part.states for part in of_one]), torch.cat([part.labels for part in of_one]))
         for _, of_one in sorted(parts.items())
-    ]
-
-
-@torch.no_grad()
-def _known_batch(model: Any, task: Task, batch: dict[str, torch.Tensor]) -> list[KnownSentence]:
-    """The sentences or pairs of a padded batch."""
-    labels, positions = batch.pop("labels"), batch.pop("word_positions", None)
-    states = model.dlfa(**batch, return_dict=True).last_hidden_state  # (B, T, E)
-    if task.kind == "classification":
-        pooled = model.pool(states, batch["attention_mask"])
-        return [KnownSentence(state[None], label[None]) for state, label in zip(pooled, labels, strict=True)]
-    if positions is None:
-        words = [row != IGNORED for row in labels]
-        return [KnownSentence(row[at], gold[at]) for row, gold, at in zip(states, labels, words, strict=True)]
-    counts = (positions >= 0).sum(dim=1).tolist()
-    return [
-        KnownSentence(row[at[:count]], gold[:count])
-        for row, gold, at, count in zip(states, labels, positions, counts, strict=True)
     ]
 
 
@@ -328,8 +291,7 @@ def uniform_bits(task: Task, sentence: KnownSentence) -> float:
     A label of C costs log2 C; a head among W words costs log2 (W + 1) more, because the parser chooses among all of
     them and the root.
     """
-    heads = len(sentence.labels) + 1 if task.kind == "parsing" else 1
-    return _labels(sentence) * math.log2(heads * len(task.labels))
+    return _labels(sentence) * math.log2(task.kind.possible_answers(task, len(sentence.labels)))
 
 
 def _labels(sentence: KnownSentence) -> int:
@@ -345,9 +307,4 @@ def head_inputs(task: Task, sentences: Sequence[KnownSentence]) -> dict[str, Any
     places = torch.arange(states.shape[1], device=states.device)
     counts = torch.tensor([len(sentence.labels) for sentence in sentences], device=states.device)
     mask = places < counts[:, None]
-    inputs: dict[str, Any] = {"states": (states,), "attention_mask": mask.long(), "labels": labels}
-    if task.kind == "classification":
-        return inputs | {"labels": labels.squeeze(1)}
-    if task.kind == "parsing":
-        return inputs | {"word_positions": torch.where(mask, places, -1)}
-    return inputs
+    return {"states": (states,), "attention_mask": mask.long(), **task.kind.of_known(labels, mask)}

@@ -15,9 +15,8 @@ import sys
 from huggingface_hub.utils import disable_progress_bars
 from huggingface_hub.utils import logging as hub_logging
 
+from ..cli import RaisesInputError, quiet_libraries
 from ..errors import InputError
-from ..training.arguments import RaisesInputError
-from ..training.launch import quiet_libraries
 from .checkpoint import CARD, Checkpoint, read_checkpoint
 from .hub import Publication, PublishingError, check_repository, commit_message, publish, without_tokens
 

@@ -17,11 +17,9 @@ from safetensors import SafetensorError, safe_open
 
 from ..configuration_dlfa import DLFAConfig, auto_map
 from ..errors import InputError, one_line
-from ..training.card import AUTO_CLASSES, REPOSITORY
-from ..training.folder import read_json
-from ..training.model import MODEL_CLASSES
+from ..files import read_json
+from ..training.card import REPOSITORY
 from ..training.results import RESULTS_FILE, RunResults, short_name
-from ..xtreme.tasks import TASKS
 
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -69,7 +67,7 @@ class Checkpoint:
     @property
     def auto_class(self) -> str:
         """The Auto class that opens it with its head."""
-        return AUTO_CLASSES[TASKS[self.results.task].kind]
+        return self.results.of_task.kind.auto_class
 
 
 def read_checkpoint(folder: str | Path, repository: str) -> Checkpoint:
@@ -92,8 +90,10 @@ def read_checkpoint(folder: str | Path, repository: str) -> Checkpoint:
     if missing := [name for name in names if not (folder / name).is_file()]:
         raise InputError(f"{folder} is incomplete: {', '.join(missing)} missing")
     results = RunResults.load(folder)
-    if results.task not in TASKS:
-        raise InputError(f"{folder / RESULTS_FILE}: no task {results.task!r}")
+    try:
+        _ = results.of_task
+    except InputError as error:
+        raise InputError(f"{folder / RESULTS_FILE}: {error}") from error
     _check_config(folder, results)
     _check_code(folder)
     _check_weights(folder, results, [name for name in shards if name != INDEX])
@@ -140,7 +140,7 @@ def _weight_files(folder: Path) -> list[str]:
 def _check_config(folder: Path, results: RunResults) -> None:
     """The model is one of the task, and opens with the code beside it and no other."""
     config = read_json(folder / CONFIG)
-    architecture = MODEL_CLASSES[TASKS[results.task].kind].__name__
+    architecture = results.of_task.kind.model_class.__name__
     if (found := config.get("architectures")) != [architecture]:
         raise InputError(f"{folder / CONFIG}: architectures {found!r}, expected {architecture} for {results.task}")
     expected, found = auto_map([architecture]), config.get("auto_map") or {}
@@ -177,7 +177,7 @@ def _check_weights(folder: Path, results: RunResults, shards: list[str]) -> None
             raise InputError(f"{folder / name} is damaged: {one_line(error)}") from error
     try:
         with torch.device("meta"):
-            model = MODEL_CLASSES[TASKS[results.task].kind](DLFAConfig.from_pretrained(folder))
+            model = results.of_task.kind.model_class(DLFAConfig.from_pretrained(folder))
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder / CONFIG}: {one_line(error)}") from error
     for name, tensor in model.state_dict().items():

@@ -12,9 +12,8 @@ from statistics import fmean
 import torch
 from rich.table import Table
 
+from ..cli import RaisesInputError, make_console, quiet_libraries
 from ..errors import InputError
-from ..training.arguments import RaisesInputError
-from ..training.launch import make_console, quiet_libraries
 from .records import load_records
 from .scouting import scout_study, scout_table
 from .spec import StudySpec, load_spec

@@ -29,13 +29,14 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from ..errors import InputError, one_line
-from ..training.arguments import RunArguments
-from ..training.chain import Stage, run_chain
-from ..training.data import READ_BY_PREPARE, RunData, prepare
+from ..files import write_text
+from ..training.arguments import RunArguments, deciding
+from ..training.counts import packed, unpacked
+from ..training.data import RunData, prepare
 from ..training.folder import holds_run
 from ..training.results import RunResults
-from ..xtreme.predictions import write_text
-from .records import Record, has_record, load_records, unpacked_counts
+from ..training.stages import Stage, run_chain
+from .records import Record, has_record, load_records
 from .spec import Cell, StudySpec
 
 
@@ -177,7 +178,7 @@ class Engine:
             report(f"failed: {cell.name}: {message}")
             raise
         trial.set_user_attr("results", asdict(record.results))
-        trial.set_user_attr("counts", base64.b64encode(record.packed_counts()).decode())
+        trial.set_user_attr("counts", base64.b64encode(packed(record.counts)).decode())
         took = timedelta(seconds=round(time.monotonic() - started))
         zero_shot = record.results.zero_shot_average
         transfer = "" if zero_shot is None else f", zero-shot {zero_shot:.1f}"
@@ -222,7 +223,7 @@ class Engine:
             attempt.rename(folder)
         if stages and not self.spec.keep_weights:
             self._remove_stages(cell, stages)
-        record = Record.of_run(cell, folder, data)
+        record = Record.of_run(cell, folder)
         record.save(self.spec.records)
         return record
 
@@ -236,7 +237,7 @@ class Engine:
 
     def _prepared(self, arguments: RunArguments) -> RunData:
         """The data of a run, read and encoded once for all runs of this worker that read the same."""
-        key = json.dumps([getattr(arguments, name) for name in READ_BY_PREPARE])
+        key = json.dumps([getattr(arguments, name) for name in deciding("data", "evaluation")])
         if key not in self._data:
             self._data[key] = prepare(arguments)
         return self._data[key]
@@ -247,7 +248,7 @@ class Engine:
             if status.state is State.DONE and not has_record(self.spec.records, status.cell):
                 assert status.trial is not None
                 values, counts = status.trial.user_attrs["results"], status.trial.user_attrs["counts"]
-                record = Record(status.cell, RunResults(**values), unpacked_counts(base64.b64decode(counts)))
+                record = Record(status.cell, RunResults(**values), unpacked(base64.b64decode(counts)))
                 record.save(self.spec.records)
         return load_records(self.spec.records, self.spec.cells)
 

@@ -17,7 +17,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..xtreme.languages import by_family
+from ..tasks.languages import by_family
 from .tables import language_label, mean_std, signed
 
 

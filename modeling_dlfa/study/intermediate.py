@@ -13,10 +13,10 @@ from scipy import stats
 
 from ..analysis.difficulty import code_length, relative_error
 from ..errors import InputError
-from ..training.arguments import RunArguments
+from ..files import write_text
+from ..tasks.languages import by_family
+from ..training.arguments import RunArguments, deciding
 from ..training.results import RunResults
-from ..xtreme.languages import by_family
-from ..xtreme.predictions import write_text
 from .figures import Point, ScatterPanel
 from .sections import Section
 from .spec import StudySpec
@@ -127,9 +127,7 @@ def _last_stages(spec: StudySpec) -> dict[tuple[str, str], RunArguments]:
 
 def _settings(arguments: RunArguments) -> dict[str, Any]:
     """What a code length depends on."""
-    names = ("task", "data", "model_name_or_path", "model_revision", "train_language", "max_train_samples")
-    names += ("max_length", "label_piece", "pooling", "train_half", "half_by", "shuffle_labels")
-    return {name: getattr(arguments, name) for name in names}
+    return {name: getattr(arguments, name) for name in (*deciding("data"), "pooling")}
 
 
 def _code_length_file(spec: StudySpec, encoder: str, condition: str) -> Path:

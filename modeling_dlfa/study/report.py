@@ -10,8 +10,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from ..files import write_bytes, write_text
 from ..training.results import short_name
-from ..xtreme.predictions import write_bytes, write_text
 from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, png, scatter
 from .intermediate import (
     Condition,

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from ..files import write_text
 from ..training.scout import scout
-from ..xtreme.predictions import write_text
 from .spec import Cell, StudySpec
 
 

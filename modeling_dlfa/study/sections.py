@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
-from ..xtreme.languages import LANGUAGES, by_family
+from ..tasks.languages import LANGUAGES, by_family
 from .records import Record
 from .spec import BASELINE, Cell, Model, StudySpec
 from .statistics import Comparison, Selection, compare, select

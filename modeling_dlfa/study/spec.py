@@ -12,21 +12,16 @@ import yaml
 from transformers import TrainingArguments
 
 from ..errors import InputError, one_line
-from ..training.arguments import CommandLine, RunArguments, as_argv
-from ..training.chain import Stage, check_stages, plan_stages
+from ..tasks.registry import TASKS, get_task
+from ..training.arguments import RunArguments, not_of_a_cell
+from ..training.command_line import CommandLine, as_argv
 from ..training.model import check_model, encoder_layers
 from ..training.results import short_name
-from ..xtreme.tasks import TASKS, get_task
+from ..training.stages import Stage, check_stages, plan_stages
 
 
 BASELINE = "baseline"
 ALL_LAYERS = "all"
-
-# What the grid itself sets, and what would make a cell more than one run.
-RESERVED = (
-    *("task", "model_name_or_path", "seed", "output_dir", "stages_dir", "compare_baseline"),
-    "resume_from_checkpoint",
-)
 
 
 @dataclass(frozen=True)
@@ -282,7 +277,7 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
             yield f"{section}: expected arguments of run_xtreme.py with their values, found {arguments!r}"
             continue
         for name in arguments or {}:
-            if name in RESERVED:
+            if name in not_of_a_cell():
                 yield f"{section}: {name} is not an argument to give here: the study sets it"
             if name == "intermediate_arguments" and not isinstance(arguments[name], dict):
                 yield f"{section}.{name}: expected arguments with their values, found {arguments[name]!r}"

@@ -23,7 +23,7 @@ import numpy as np
 from scipy import optimize, special, stats
 
 from ..errors import InputError
-from ..xtreme.metrics import score_of_counts
+from ..tasks.scores import score_of_counts
 from .records import Record
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..xtreme.languages import LANGUAGES, by_family
+from ..tasks.languages import LANGUAGES, by_family
 from .records import Record
 from .sections import Section, sections
 from .spec import StudySpec

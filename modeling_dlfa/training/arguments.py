@@ -1,153 +1,211 @@
-"""What a user can ask of a run: command line or YAML/JSON file, over the task's recipe."""
+"""What a user can ask of a run, declared once: what every argument is, and what it decides.
 
-import argparse
+`RunArguments` are this project's own; `TrainingArguments` are Transformers', and `OF_THE_TRAINER` says of theirs what
+does not decide a result. Imports nothing heavy, so that help is quick.
+"""
+
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, ClassVar, Literal
 
-import yaml
-from transformers import HfArgumentParser, TrainingArguments
-
-from ..backbones import EMBEDDED
-from ..configuration_dlfa import CHOICES, DLFAConfig
-from ..errors import InputError, one_line
-from ..xtreme.tasks import TASKS, XTREME_TASKS, Task, get_task
+from ..errors import InputError, shortened
 
 
 ALL_TASKS = "all"
 AUTO_LAYER = "auto"  # what --fusion_layer takes for the layer that scouting finds
 LAST_CHECKPOINT = ("last", "true")  # what --resume_from_checkpoint takes for the newest of the output folder
 
-# What does not decide the weights and scores of a run.
-WITHOUT_EFFECT = (
-    *("output_dir", "stages_dir", "intermediate_tasks", "intermediate_arguments", "compare_baseline"),
-    *("keep_checkpoints", "resume_from_checkpoint", "per_device_eval_batch_size", "save_total_limit"),
-    *("disable_tqdm", "logging_steps", "logging_strategy", "log_level", "report_to", "run_name"),
-)
+Decides = Literal["data", "evaluation", "model", "training"]
 
-# Fields of DLFAConfig that `--config_overrides` may set: those without an argument of their own.
-OVERRIDABLE = sorted(set(DLFAConfig.__annotations__) - {"encoder_config", "fusion", "fusion_layer", "pooling"})
+
+def argument(
+    default: Any,
+    help: str,
+    decides: Iterable[Decides] = (),
+    *,
+    stage: bool = True,
+    cell: bool = True,
+    chain: bool = False,
+    recorded: Literal["always", "given"] | None = None,
+    choices: list[str] | None = None,
+) -> Any:
+    """A field of `RunArguments`.
+
+    Args:
+        decides: what depends on it: "data" (rows of training and their encoding), "evaluation" (what is scored and
+            selected on), "model", "training"; nothing for bookkeeping.
+        stage: whether a stage of an intermediate task may have a value of its own.
+        cell: whether a study's file may give it; the study sets the others.
+        chain: whether it says what is run before, so that it is nothing to those stages themselves.
+        recorded: whether results repeat it among the settings of the training, always or only where it was given.
+        choices: the values that it may have.
+    """
+    metadata = {"help": help, "decides": tuple(decides), "stage": stage, "cell": cell, "chain": chain}
+    metadata |= {"recorded": recorded} | ({"choices": choices} if choices else {})
+    return field(default=default, metadata=metadata)
 
 
 @dataclass
 class RunArguments:
     """What to fine-tune, on which data, and what to score. `TrainingArguments` says how."""
 
-    task: str = field(default="udpos", metadata={"choices": [*TASKS, ALL_TASKS], "help": "Task, or all of XTREME."})
-    data: str = field(
-        default="sample",
-        metadata={"help": "'sample' (embedded), 'hub' (the Hub's data sets), or a folder in XTREME's layout."},
+    task: str = argument(
+        "udpos",
+        "What to fine-tune on: a built-in task (xnli, pawsx, panx, udpos; uddep and the easier uddep-upos, "
+        "uddep-direction, uddep-depth, uddep-distance, uddep-arcs), 'all' of XTREME's that are built in, a task "
+        "of your own as a YAML file (docs/tasks.md), or an object in your module, package.module:TASK.",
+        ("data", "model"),
+        stage=False,
+        cell=False,
     )
-    model_name_or_path: str = field(
-        default=EMBEDDED,
-        metadata={
-            "help": "Pretrained encoder: a Hub id, a folder, 'embedded' (multilingual-e5-small), or the folder of a "
-            "finished run, whose encoder goes on."
-        },
+    data: str = argument(  # None until the task has been asked
+        None,
+        "'sample' (embedded), 'hub' (the Hub's data sets), 'files' (those that the task's own file names), or a "
+        "folder in XTREME's layout. Default: the task's own files, for built-in tasks the sample.",
+        ("data",),
     )
-    model_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of a Hub encoder."})
-    fusion: str = field(
-        default="aif", metadata={"choices": list(CHOICES["fusion"]), "help": "'aif' is DLFA, 'none' the baseline."}
+    model_name_or_path: str = argument(
+        "embedded",
+        "Pretrained encoder: a Hub id, a folder, 'embedded' (multilingual-e5-small), or the folder of a finished run, "
+        "whose encoder goes on.",
+        ("data", "model"),  # its tokenizer makes the rows
+        stage=False,
+        cell=False,
+    )
+    model_revision: str | None = argument(
+        None, "Branch, tag or commit of a Hub encoder.", ("data", "model"), stage=False
+    )
+    fusion: str = argument(
+        "aif",
+        "'aif' is DLFA, 'none' the baseline; sum, concat, scalar_mix and layer (k alone) are ablations.",
+        ("model",),
+        stage=False,
     )
     # In this order: HfArgumentParser takes the second type, and `__post_init__` makes a number of it.
-    fusion_layer: int | str | None = field(
-        default=None,
-        metadata={
-            "help": "k, the lower layer, from 0 (embeddings), or 'auto': the best on the training language's "
-            "development data, found at the cost of about one more run. Default: two thirds of the depth."
-        },
+    fusion_layer: int | str | None = argument(
+        None,
+        "k, the lower layer, from 0 (embeddings), or 'auto': the best on the training language's development data, "
+        "found at the cost of about one more run. Default: two thirds of the depth.",
+        ("model",),
     )
-    pooling: str | None = field(
-        default=None,
-        metadata={
-            "choices": list(CHOICES["pooling"]),
-            "help": "How a pair becomes one vector. Default: 'cls', as XTREME; 'mean' for the embedded encoder.",
-        },
+    pooling: str | None = argument(
+        None,
+        "How a pair becomes one vector. Default: 'cls', as XTREME; 'mean' for the embedded encoder.",
+        ("model",),
+        choices=["cls", "mean"],
     )
-    config_overrides: str | None = field(
-        default=None, metadata={"help": 'More arguments of DLFAConfig as JSON, such as \'{"aif_output": "scale"}\'.'}
+    config_overrides: str | None = argument(
+        None, 'More arguments of DLFAConfig as JSON, such as \'{"aif_output": "scale"}\'.', ("model",)
     )
-    train_language: str = field(default="en", metadata={"help": "Language of the training and development data."})
-    languages: str | None = field(
-        default=None,
-        metadata={"help": "Languages to score, such as 'de,ru,zh', as far as they have data. Default: all."},
+    carry_fusion: bool = argument(
+        False,
+        "Also take the fusion over from the stage before, or the run in --model_name_or_path.",
+        ("model",),
+        stage=False,
     )
-    eval_split: str = field(
-        default="test",
-        metadata={"choices": ["test", "validation"], "help": "Split to score the languages on."},
+    head_learning_rate: float | None = argument(
+        None,
+        "Learning rate of fusion and head. Default: that of the encoder.",
+        ("training",),
+        recorded="always",
     )
-    max_train_samples: int | None = field(default=None, metadata={"help": "Train on the first so many examples."})
-    max_eval_samples: int | None = field(
-        default=None, metadata={"help": "Score the first so many examples of each language."}
+    fusion_learning_rate: float | None = argument(
+        None, "Learning rate of the fusion. Default: that of the head.", ("training",), recorded="always"
     )
-    max_dev_samples: int | None = field(
-        default=None,
-        metadata={"help": "Select on the first so many development examples. Default: as --max_eval_samples."},
+    freeze_embeddings: bool = argument(False, "Do not train the word embeddings.", ("training",), recorded="always")
+    objectives: str | None = argument(
+        None,
+        "Terms to add to the loss, with their weights, as JSON: '{\"r_drop\": 1.0}'.",
+        ("training",),
+        recorded="given",
     )
-    max_length: int = field(default=128, metadata={"help": "Sub-words per example, special tokens included."})
-    label_piece: str = field(
-        default="character",
-        metadata={
-            "choices": ["character", "first"],
-            "help": "Piece that bears a word's label: its first that holds characters, or its first ('▁', XTREME).",
-        },
+    max_length: int = argument(128, "Sub-words per example, special tokens included.", ("data",), recorded="always")
+    label_piece: str = argument(
+        "character",
+        "Piece that bears a word's label: its first that holds characters, or its first ('▁', XTREME).",
+        ("data",),
+        recorded="always",
+        choices=["character", "first"],
     )
-    intermediate_tasks: str | None = field(
-        default=None,
-        metadata={
-            "help": "Tasks to fine-tune on before, such as 'uddep' or 'uddep-upos,uddep', each in a stage of its own "
-            "in the training language. The encoder goes on, the head is dropped."
-        },
+    train_language: str = argument(
+        None,
+        "Language of the training and development data. Default: the task's, 'en' for built-in ones.",
+        ("data",),
+        stage=False,
     )
-    intermediate_arguments: str | None = field(
-        default=None,
-        metadata={
-            "help": "Arguments of the stages as JSON, over those of this command: '{\"max_steps\": 200}' for all, "
-            '\'{"uddep": {"max_steps": 200}}\' for those of one task.'
-        },
+    languages: str | None = argument(
+        None,
+        "Languages to score, such as 'de,ru,zh', as far as they have data. Default: all.",
+        ("evaluation",),
+        stage=False,
     )
-    carry_fusion: bool = field(
-        default=False,
-        metadata={"help": "Also take the fusion over from the stage before, or the run in --model_name_or_path."},
+    eval_split: str = argument(
+        "test",
+        "Split to score the languages on.",
+        ("evaluation",),
+        stage=False,
+        choices=["test", "validation"],
     )
-    stages_dir: str | None = field(
-        default=None,
-        metadata={"help": "Where stages are kept, and found again. Default: 'stages' beside the output folder."},
+    max_train_samples: int | None = argument(None, "Train on the first so many examples.", ("data",))
+    max_eval_samples: int | None = argument(
+        None, "Score the first so many examples of each language.", ("evaluation",), recorded="always"
     )
-    train_half: str | None = field(
-        default=None,
-        metadata={
-            "choices": ["easy", "hard"],
-            "help": "Tasks from trees: train on the easier or the harder sentences by --half_by, half of the words.",
-        },
+    max_dev_samples: int | None = argument(
+        None,
+        "Select on the first so many development examples. Default: as --max_eval_samples.",
+        ("evaluation",),
+        recorded="always",
     )
-    half_by: str = field(
-        default="dependency_length",
-        metadata={
-            "choices": ["dependency_length", "depth"],
-            "help": "What makes a sentence hard: the mean length of its dependencies, or the depth of its tree.",
-        },
+    train_half: str | None = argument(
+        None,
+        "Tasks from trees: train on the easier or the harder sentences by --half_by, half of the words.",
+        ("data",),
+        recorded="given",
+        choices=["easy", "hard"],
     )
-    shuffle_labels: bool = field(
-        default=False,
-        metadata={"help": "A control: deal the training labels out at random, so that there is nothing to learn."},
+    half_by: str = argument(
+        "dependency_length",
+        "What makes a sentence hard: the mean length of its dependencies, or the depth of its tree.",
+        ("data",),
+        choices=["dependency_length", "depth"],
     )
-    freeze_embeddings: bool = field(default=False, metadata={"help": "Do not train the word embeddings."})
-    head_learning_rate: float | None = field(
-        default=None, metadata={"help": "Learning rate of fusion and head. Default: that of the encoder."}
+    shuffle_labels: bool = argument(
+        False,
+        "A control: deal the training labels out at random, so that there is nothing to learn.",
+        ("data",),
+        recorded="given",
     )
-    fusion_learning_rate: float | None = field(
-        default=None, metadata={"help": "Learning rate of the fusion. Default: that of the head."}
+    intermediate_tasks: str | None = argument(
+        None,
+        "Tasks to fine-tune on before, such as 'uddep' or 'uddep-upos,uddep', each in a stage of its own in the "
+        "training language. The encoder goes on, the head is dropped.",
+        ("model",),
+        stage=False,
+        chain=True,
     )
-    compare_baseline: bool = field(
-        default=False, metadata={"help": "Also run the baseline (fusion 'none'), and show both and the difference."}
+    intermediate_arguments: str | None = argument(
+        None,
+        "Arguments of the stages as JSON, over those of this command: '{\"max_steps\": 200}' for all, "
+        '\'{"uddep": {"max_steps": 200}}\' for those of one task.',
+        ("model",),
+        stage=False,
+        chain=True,
     )
-    keep_checkpoints: bool = field(
-        default=False, metadata={"help": "Keep the Trainer's checkpoint folders after a run has succeeded."}
+    stages_dir: str | None = argument(
+        None,
+        "Where stages are kept, and found again. Default: 'stages' beside the output folder.",
+        stage=False,
+        cell=False,
     )
+    compare_baseline: bool = argument(
+        False,
+        "Also run the baseline (fusion 'none'), and show both and the difference.",
+        stage=False,
+        cell=False,
+    )
+    keep_checkpoints: bool = argument(False, "Keep the Trainer's checkpoint folders after a run has succeeded.")
 
     _argument_group_name: ClassVar[str] = "the run"
 
@@ -159,23 +217,29 @@ class RunArguments:
         if self.fusion == "none":
             self.fusion_layer = None
         elif isinstance(self.fusion_layer, str) and self.fusion_layer != AUTO_LAYER:
-            try:
-                self.fusion_layer = int(self.fusion_layer)
-            except ValueError:
-                raise InputError(
-                    f"--fusion_layer {self.fusion_layer}: expected the number of a layer, or {AUTO_LAYER!r}"
-                ) from None
+            self.fusion_layer = _layer(self.fusion_layer)
         self.overrides()
-        for task in self.stage_tasks:
-            get_task(task)
+        self.weighted_objectives()
+        if self.task != ALL_TASKS:
+            self._take_from_task()
         if self.stage_tasks and self.fusion_layer == AUTO_LAYER:
             raise InputError(f"--fusion_layer {AUTO_LAYER} --intermediate_tasks: give the layer that the stages fuse")
         if self.carry_fusion and self.fusion_layer == AUTO_LAYER:
             raise InputError(f"--fusion_layer {AUTO_LAYER} --carry_fusion: give the layer of the model before")
 
+    def _take_from_task(self):
+        """What the task says where the user did not."""
+        from ..tasks.registry import get_task
+
+        task = get_task(self.task)
+        self.data = self.data or task.default_data
+        self.train_language = self.train_language or task.train_language
+        for stage in self.stage_tasks:
+            get_task(stage)
+
     @property
     def stage_tasks(self) -> list[str]:
-        """Names of the intermediate tasks in their order."""
+        """The intermediate tasks in their order, as they were named."""
         return [name.strip() for name in (self.intermediate_tasks or "").split(",") if name.strip()]
 
     def overrides(self) -> dict[str, Any]:
@@ -185,9 +249,41 @@ class RunArguments:
             InputError: it is not a JSON object of such fields.
         """
         overrides = json_object("config_overrides", self.config_overrides)
-        if unknown := [name for name in overrides if name not in OVERRIDABLE]:
-            raise InputError(f"--config_overrides: {unknown[0]!r} is not one of {', '.join(OVERRIDABLE)}")
+        if overrides and (unknown := [name for name in overrides if name not in overridable()]):
+            raise InputError(f"--config_overrides: {unknown[0]!r} is not one of {', '.join(overridable())}")
         return overrides
+
+    def weighted_objectives(self) -> dict[str, float]:
+        """`objectives` as names with their weights.
+
+        Raises:
+            InputError: it is not a JSON object of known objectives.
+        """
+        weights = json_object("objectives", self.objectives)
+        if not weights:
+            return {}
+        from .objectives import check_objectives
+
+        return check_objectives(weights)
+
+
+JSON_ARGUMENTS = ("config_overrides", "objectives", "intermediate_arguments")
+
+
+def _layer(value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise InputError(
+            f"--fusion_layer {shortened(value)}: expected the number of a layer, or {AUTO_LAYER!r}"
+        ) from None
+
+
+def overridable() -> list[str]:
+    """Fields of DLFAConfig that `--config_overrides` may set: those without an argument of their own."""
+    from ..configuration_dlfa import DLFAConfig
+
+    return sorted(set(DLFAConfig.__annotations__) - {"encoder_config", "fusion", "fusion_layer", "pooling"})
 
 
 def json_object(name: str, value: str | None) -> dict[str, Any]:
@@ -205,172 +301,85 @@ def json_object(name: str, value: str | None) -> dict[str, Any]:
     return values
 
 
-# Nothing is saved before the end, and the model of the last step is the result.
-NO_SELECTION = {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
+# ---------------------------------------------------------------------------------------------------------------------
+# What follows from the declarations
+# ---------------------------------------------------------------------------------------------------------------------
+
+# Fields of `TrainingArguments` that decide no result; all others may.
+OF_THE_TRAINER: Mapping[str, Literal["nothing", "training"]] = dict.fromkeys(
+    (
+        *("output_dir", "resume_from_checkpoint", "per_device_eval_batch_size", "do_train", "do_eval", "do_predict"),
+        *("logging_strategy", "logging_steps", "logging_first_step", "log_on_each_node", "logging_nan_inf_filter"),
+        *("include_num_input_tokens_seen", "log_level", "log_level_replica", "disable_tqdm", "report_to", "run_name"),
+        *("project", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id", "debug"),
+        *("save_only_model", "save_on_each_node", "save_total_limit", "enable_jit_checkpoint", "skip_memory_metrics"),
+        *("push_to_hub", "hub_token", "hub_private_repo", "hub_model_id", "hub_strategy", "hub_always_push"),
+        *("hub_revision", "torch_empty_cache_steps", "eval_accumulation_steps", "ddp_timeout", "local_rank"),
+        *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers"),
+        *(
+            "dataloader_prefetch_factor",
+            "dataloader_multiprocessing_context",
+            "restore_callback_states_from_checkpoint",
+        ),
+    ),
+    "nothing",
+)
+
+# Of `TrainingArguments`: what a study sets itself, what a stage cannot have, and what results repeat.
+_TRAINER_CELL = ("seed", "output_dir", "resume_from_checkpoint")
+_TRAINER_STAGE = ("output_dir", "resume_from_checkpoint", "do_train")
+_TRAINER_RECORDED = (
+    *("num_train_epochs", "learning_rate", "weight_decay", "warmup_steps", "max_grad_norm", "lr_scheduler_type"),
+    "optim",
+)
 
 
-def recipe_defaults(task: Task, data: str) -> dict[str, Any]:
-    """Defaults of a task: XTREME's recipe, selection on the development data of the training language.
-
-    The sample has its own (our choice): enough to see transfer within minutes on two CPU cores, from the last step.
-    """
-    recipe = task.recipe
-    defaults = {
-        "num_train_epochs": recipe.num_train_epochs,
-        "learning_rate": recipe.learning_rate,
-        "per_device_train_batch_size": recipe.per_device_train_batch_size,
-        "per_device_eval_batch_size": 32,
-        "max_length": recipe.max_length,
-        "seed": recipe.seed,
-        "train_sampling_strategy": "group_by_length",
-        "eval_strategy": "steps",
-        "eval_steps": recipe.eval_steps,
-        "save_strategy": "best",
-        "load_best_model_at_end": True,
-        "metric_for_best_model": task.metric,
-        "greater_is_better": True,
-        "save_total_limit": 1,
-        "logging_steps": 50,
-        "dataloader_pin_memory": False,
-    }
-    if data == "sample":
-        defaults |= NO_SELECTION | {
-            "num_train_epochs": 3 if task.kind == "tagging" else 4,
-            "learning_rate": 1e-4,
-            "head_learning_rate": 1e-3,
-            "freeze_embeddings": True,
-        }
-    return defaults
+@cache
+def deciding(*what: Decides) -> tuple[str, ...]:
+    """Names of the fields of `RunArguments` that decide any of this."""
+    return tuple(entry.name for entry in fields(RunArguments) if set(entry.metadata["decides"]) & set(what))
 
 
-class CommandLine:
-    """A command line, that can be asked for the arguments of each of its runs.
-
-    Args:
-        argv: the arguments; the first may be a YAML or JSON file of arguments, which those after it override.
-            Nothing at all stands for `--compare_baseline`: embedded encoder, sample data, baseline and DLFA.
-
-    Attributes:
-        tasks, fusions: what is to be run; every task with every fusion, the baseline first.
-        output_dir: the given folder.
-        resumes: whether an earlier try of the same command is to be continued.
-
-    Raises:
-        InputError: an unreadable file, an unknown argument, a value of the wrong kind.
-    """
-
-    def __init__(self, argv: list[str]):
-        argv = argv or ["--compare_baseline"]
-        parser = _parser()
-        if argv[0].endswith((".yaml", ".yml", ".json")):
-            argv = [*_file_arguments(Path(argv[0]), parser), *argv[1:]]
-        self._argv = argv
-        given = parser.parse_args(argv)
-        if given.compare_baseline and given.fusion == "none":
-            raise InputError("--compare_baseline --fusion none: the baseline would be compared with itself")
-        if given.fusion_layer == AUTO_LAYER and given.fusion == "none":
-            raise InputError(f"--fusion_layer {AUTO_LAYER} --fusion none: the baseline fuses no layer")
-        self._data: str = given.data
-        self.tasks: list[str] = list(XTREME_TASKS) if given.task == ALL_TASKS else [given.task]
-        self.fusions: list[str] = ["none", given.fusion] if given.compare_baseline else [given.fusion]
-        self.output_dir: str | None = given.output_dir
-        self.resumes: bool = given.resume_from_checkpoint is not None
-        several = len(self.tasks) * len(self.fusions) > 1
-        if self.resumes and several and given.resume_from_checkpoint.lower() not in LAST_CHECKPOINT:
-            raise InputError(
-                f"--resume_from_checkpoint {given.resume_from_checkpoint}: a command of several runs takes 'last' only"
-            )
-        if given.push_to_hub:
-            raise InputError("--push_to_hub: a run is not uploaded; use `hf upload REPOSITORY FOLDER` when it is done")
-
-    def arguments(
-        self, task: str, fusion: str, output_dir: str | Path, **changes: Any
-    ) -> tuple[RunArguments, TrainingArguments]:
-        """The arguments of one run: what was given, over the task's recipe.
-
-        Args:
-            changes: arguments that count more than those given.
-
-        Raises:
-            InputError: values that contradict each other.
-        """
-        parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion, "output_dir": output_dir})
-        try:
-            run, training = parser.parse_args_into_dataclasses(args=argv)
-        except ValueError as error:  # TrainingArguments' own checks
-            raise InputError(one_line(error)) from error
-        return run, training
-
-    def settings(self, task: str, fusion: str, **changes: Any) -> dict[str, Any]:
-        """What sets the same run apart from one of all defaults, by argument, as far as it decides the result."""
-        parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion})
-        plain = vars(_parser().parse_args([]))
-        values = vars(parser.parse_args(argv)).items()
-        return {name: value for name, value in values if value != plain[name] and name not in WITHOUT_EFFECT}
-
-    def _parser_of(self, task: str, changes: Mapping[str, Any]) -> tuple["_Parser", list[str]]:
-        """A parser with the defaults of a task, and a command line for it."""
-        argv = [*self._argv, *as_argv(changes)]
-        defaults = recipe_defaults(TASKS[task], self._data)
-        if _parser(defaults).parse_args(argv).eval_strategy == "no":
-            defaults |= NO_SELECTION
-        return _parser(defaults), argv
+@cache
+def bookkeeping() -> frozenset[str]:
+    """Names of arguments, the Trainer's among them, that decide no result."""
+    own = {entry.name for entry in fields(RunArguments) if not entry.metadata["decides"]}
+    return frozenset(own | {name for name, decides in OF_THE_TRAINER.items() if decides == "nothing"})
 
 
-class RaisesInputError(argparse.ArgumentParser):
-    """A parser that raises where argparse would print its usage and end the process."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (--help lists all arguments)")
-
-
-class _Parser(RaisesInputError, HfArgumentParser):
-    """Of the arguments of a run."""
+@cache
+def of_the_chain() -> frozenset[str]:
+    """Names of arguments that say what is run before."""
+    return frozenset(entry.name for entry in fields(RunArguments) if entry.metadata["chain"])
 
 
-def _parser(defaults: dict[str, Any] | None = None) -> _Parser:
-    parser = _Parser(
-        [RunArguments, TrainingArguments],  # pyright: ignore
-        prog="run_xtreme.py",
-        description="Fine-tune DLFA in one language, score it zero-shot in the others.",
-        epilog="The arguments may stand in a YAML or JSON file given first: run_xtreme.py run.yaml --seed 2. "
-        "--debug without a value shows tracebacks, and the log messages of the libraries.",
-        allow_abbrev=False,
-    )
-    parser.set_defaults(**(defaults or {}))
-    return parser
+@cache
+def not_of_a_stage() -> frozenset[str]:
+    """What makes the chain itself, or would let a stage see more than the training language."""
+    return frozenset(entry.name for entry in fields(RunArguments) if not entry.metadata["stage"]).union(_TRAINER_STAGE)
 
 
-def _file_arguments(path: Path, parser: _Parser) -> list[str]:
-    """The arguments in a file, as a command line (JSON is YAML too)."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read arguments from {path}: {one_line(error)}") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: expected names of arguments with their values, such as 'task: udpos'")
-    actions = {action.dest: action for action in parser._actions}
-    for name in values:
-        if name not in actions:
-            close = get_close_matches(str(name), actions, n=1)
-            advice = f"; did you mean {close[0]!r}?" if close else " (--help lists all arguments)"
-            raise InputError(f"{path}: unknown argument {name!r}{advice}")
-    return as_argv(values, [name for name in values if actions[name].nargs in ("*", "+")])
+@cache
+def not_of_a_cell() -> frozenset[str]:
+    """What a study sets itself, and what would make a cell more than one run."""
+    return frozenset(entry.name for entry in fields(RunArguments) if not entry.metadata["cell"]).union(_TRAINER_CELL)
 
 
-def as_argv(values: Mapping[str, Any], lists: Sequence[str] = ()) -> list[str]:
-    """Arguments by name, as a command line; those set to None are left out.
+def recorded_arguments(arguments: Any, given: bool = False) -> dict[str, Any]:
+    """What results say of the settings of a run.
 
     Args:
-        lists: names of arguments that take several values; a list of any other is joined by commas.
+        arguments: `RunArguments`, or `TrainingArguments`.
+        given: those that are only told where they were given, instead of those that always are.
     """
-    argv: list[str] = []
-    for name, value in values.items():
-        if isinstance(value, list) and name in lists:
-            argv += [f"--{name}", *map(str, value)]
-        elif value is not None:
-            if isinstance(value, list):
-                value = ",".join(map(str, value))
-            # With "=", so that a value may begin with a dash.
-            argv.append(f"--{name}={json.dumps(value) if isinstance(value, dict) else value}")
-    return argv
+    if not isinstance(arguments, RunArguments):
+        values = {name: getattr(arguments, name) for name in _TRAINER_RECORDED}
+        return {name: getattr(value, "value", value) for name, value in values.items()}  # of enumerations
+    wanted = "given" if given else "always"
+    names = [entry.name for entry in fields(arguments) if entry.metadata["recorded"] == wanted]
+    values = {name: getattr(arguments, name) for name in names}
+    if not given:
+        return values | {"max_dev_samples": arguments.max_dev_samples or arguments.max_eval_samples}
+    values["train_half"] = f"{arguments.train_half} by {arguments.half_by}" if arguments.train_half else None
+    values["objectives"] = arguments.weighted_objectives() or None
+    return {name: value for name, value in values.items() if value}

@@ -6,23 +6,14 @@ import numpy as np
 from datasets import Dataset, disable_progress_bars
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from ..backbones import resolve_encoder
+from ..data.sources import Source, open_source
+from ..encoders import resolve_encoder
 from ..errors import InputError
-from ..xtreme.encoding import at_labels, complete_trees, encode, join_tags
-from ..xtreme.languages import LANGUAGES
-from ..xtreme.metrics import majority_predictions, score
-from ..xtreme.sources import LABEL_COLUMNS, Source, open_source
-from ..xtreme.tasks import Task, get_task
-from ..xtreme.trees import half
+from ..tasks.halves import half
+from ..tasks.languages import LANGUAGES
+from ..tasks.registry import get_task
+from ..tasks.task import Task
 from .arguments import RunArguments
-
-
-# The arguments that `prepare` depends on: runs that agree in them can share what it returns.
-READ_BY_PREPARE = (
-    *("task", "data", "model_name_or_path", "model_revision", "train_language", "languages", "eval_split"),
-    *("max_train_samples", "max_eval_samples", "max_dev_samples", "max_length", "label_piece"),
-    *("train_half", "half_by", "shuffle_labels"),
-)
 
 
 @dataclass(frozen=True)
@@ -35,42 +26,31 @@ class EvalSet:
 
     @classmethod
     def encode(cls, task: Task, rows: Dataset, tokenizer: PreTrainedTokenizerBase, arguments: RunArguments):
-        features = encode(task, rows, tokenizer, arguments.max_length, arguments.label_piece)  # pyright: ignore
+        features = encoded(task, rows, tokenizer, arguments)
         if "sentence" not in features.column_names:
             features = features.add_column("sentence", list(range(len(features))))  # pyright: ignore
         return cls(task, rows, features.sort("length", reverse=True))
 
     @property
     def references(self) -> list:
-        """Gold label ids: one per pair, or a list per sentence; for parsing a list of (head, relation id)."""
-        labels = self.rows[LABEL_COLUMNS[self.task.kind]][:]
-        if self.task.kind != "parsing":
-            return labels
-        return [list(zip(*arcs, strict=True)) for arcs in zip(self.rows["heads"][:], labels, strict=True)]
+        """The gold answers, as `Kind.references`."""
+        return self.task.kind.references(self.rows)
 
     @property
     def tokens(self) -> list[list[str]] | None:
-        """Words of each sentence; None for pairs."""
-        return None if self.task.kind == "classification" else self.rows["tokens"][:]
+        """Words of each sentence; None for kinds without."""
+        return self.task.kind.tokens(self.rows)
 
     def in_order(self, predictions: np.ndarray, label_ids: np.ndarray) -> list:
-        """The model's predictions in the shape and order of `references`.
-
-        Args:
-            predictions: in the order of `features`, label ids; for parsing (N, W, 2) heads and relation ids, as from
-                `trees.decode`.
-            label_ids: the labels in the order and shape in which the Trainer returns them.
-        """
-        if self.task.kind == "classification":
-            ordered = np.empty_like(predictions)
-            ordered[self.features["sentence"][:]] = predictions
-            return ordered.tolist()
-        if self.task.kind == "parsing":
-            return complete_trees(self.task, self.features, predictions.tolist(), list(map(len, self.rows["heads"])))
-        return join_tags(self.features, at_labels(predictions, label_ids), len(self.rows))
+        """What was kept of the model's outputs in the shape and order of `references`, see `Kind.in_order`."""
+        return self.task.kind.in_order(self.task, self.rows, self.features, predictions, label_ids)
 
     def score(self, predictions: list) -> dict[str, float]:
-        return score(self.task, predictions, self.references)
+        return self.task.kind.score(self.task, predictions, self.references)
+
+    def counts(self, predictions: list) -> np.ndarray:
+        """(N, 3), what every row adds to the reported score, see `Kind.counts`."""
+        return self.task.kind.counts(self.task, predictions, self.references)
 
     def at_chance(self, scores: dict[str, float]) -> bool:
         """Whether scores are no better than those of always predicting the most frequent label or arc.
@@ -82,7 +62,13 @@ class EvalSet:
 
     def majority_scores(self) -> dict[str, float]:
         """The scores of always predicting the most frequent label or arc of this set."""
-        return self.score(majority_predictions(self.task, self.references))
+        return self.score(self.task.kind.majority(self.task, self.references))
+
+
+def encoded(task: Task, rows: Dataset, tokenizer: PreTrainedTokenizerBase, arguments: RunArguments) -> Dataset:
+    """What the encoder reads of rows, with the arguments of a run."""
+    length, piece = arguments.max_length, arguments.label_piece
+    return task.kind.encode(task, rows, tokenizer, length, piece)  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True)
@@ -127,7 +113,7 @@ def load_rows(arguments: RunArguments) -> RunRows:
     if arguments.train_half is not None:
         train = train.select(_half(arguments, source, len(train)))
     if arguments.shuffle_labels:
-        train = _shuffled(task, train)
+        train = task.kind.shuffled(task, train, np.random.default_rng(0))
     return RunRows(
         task=task,
         source=source,
@@ -150,20 +136,6 @@ def _half(arguments: RunArguments, source: Source, rows: int) -> list[int]:
     return half(trees, arguments.train_half, arguments.half_by)  # pyright: ignore[reportArgumentType]
 
 
-def _shuffled(task: Task, rows: Dataset) -> Dataset:
-    """The same rows with their labels dealt out anew, over all words or pairs."""
-    if task.kind == "parsing":
-        raise InputError(f"--shuffle_labels: {task.name} has trees; expected a task with labels of words or pairs")
-    column = LABEL_COLUMNS[task.kind]
-    labels: list = rows[column][:]
-    flat = labels if task.kind == "classification" else [tag for tags in labels for tag in tags]
-    dealt = np.random.default_rng(0).permutation(flat).tolist()
-    if task.kind == "tagging":
-        remaining = iter(dealt)
-        dealt = [[next(remaining) for _ in tags] for tags in labels]
-    return Dataset.from_dict({**{name: rows[name][:] for name in rows.column_names}, column: dealt}, rows.features)
-
-
 def open_tokenizer(arguments: RunArguments) -> PreTrainedTokenizerBase:
     """The encoder's tokenizer.
 
@@ -182,7 +154,8 @@ def open_tokenizer(arguments: RunArguments) -> PreTrainedTokenizerBase:
         raise InputError(f"cannot open the tokenizer of {name}: it has no vocabulary, are its files missing?")
     if not tokenizer.is_fast:
         raise InputError(f"{name}: {type(tokenizer).__name__} is a slow tokenizer: expected one backed by tokenizers")
-    least = tokenizer.num_special_tokens_to_add(pair=get_task(arguments.task).kind == "classification") + 1
+    task = get_task(arguments.task)
+    least = task.kind.special_tokens(task, tokenizer) + 1
     if not least <= arguments.max_length <= tokenizer.model_max_length:
         raise InputError(
             f"--max_length {arguments.max_length}: expected {least} (special tokens and one more) to "
@@ -205,7 +178,7 @@ def prepare(arguments: RunArguments) -> RunData:
         task=task,
         source=rows.source,
         tokenizer=tokenizer,
-        train=encode(task, rows.train, tokenizer, arguments.max_length, arguments.label_piece),  # pyright: ignore
+        train=encoded(task, rows.train, tokenizer, arguments),
         train_samples=len(rows.train),
         development=EvalSet.encode(task, rows.development, tokenizer, arguments),
         evaluation={

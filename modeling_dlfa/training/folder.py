@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ..configuration_dlfa import DLFAConfig
-from ..errors import InputError, one_line
+from ..errors import InputError
+from ..files import read_json
 from .arguments import LAST_CHECKPOINT
 from .results import RESULTS_FILE
+
+
+# A run's summary of its training, from when the model is saved to when it is scored.
+TRAINED_FILE = "trained.json"
 
 
 def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
@@ -18,6 +23,9 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
     Args:
         output: the run's output folder.
         asked: `--resume_from_checkpoint`: None, "last", or the folder of a checkpoint.
+
+    Returns:
+        The checkpoint; `output` itself where training has come to its end and scoring has not.
 
     Raises:
         InputError: the folder holds a finished run, one to be resumed or something else, or there is no such
@@ -29,6 +37,13 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
         if not is_complete(Path(asked)):
             raise InputError(f"--resume_from_checkpoint {asked}: no such folder, or no whole checkpoint in it")
         return asked
+    if (output / TRAINED_FILE).is_file():
+        if asked is not None:
+            return str(output)
+        raise InputError(
+            f"{output} holds a trained model that is not scored yet ({TRAINED_FILE}): add --resume_from_checkpoint "
+            "last, give another --output_dir or delete it"
+        )
     last = last_checkpoint(output)
     if asked is not None:
         if last is None:
@@ -88,21 +103,6 @@ def check_same_model(checkpoint: str, config: DLFAConfig) -> None:
                 f"{checkpoint} is of a run with {name} {saved[name]!r}, not {wanted[name]!r}: give the arguments of "
                 "that run, or another --output_dir"
             )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
-
-    Raises:
-        InputError: it cannot be read, or holds something else.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {one_line(error)}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a JSON object")
-    return content
 
 
 def remove_checkpoints(output: Path) -> None:

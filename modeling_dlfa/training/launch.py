@@ -1,63 +1,35 @@
 """The command behind `run_xtreme.py`: one run, or several side by side, and the table of what came out."""
 
 import os
-import sys
-import warnings
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import datasets
-import transformers
 from rich.console import Console
 from transformers import TrainingArguments
-from transformers.debug_utils import DebugOption
 
-from ..errors import InputError, one_line
-from .arguments import CommandLine, RunArguments
-from .chain import Stage, check_stages, plan_stages, run_chain, stages_folder
+from ..cli import PLAIN, guarded, make_console, quiet_libraries
+from ..errors import InputError
+from ..tasks.registry import get_task
+from ..tasks.task import Task
+from .arguments import RunArguments
+from .command_line import CommandLine
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
-from .folder import checkpoint_to_resume, last_checkpoint
+from .folder import TRAINED_FILE, checkpoint_to_resume, last_checkpoint
 from .model import check_model
 from .results import RESULTS_FILE, RunResults, results_table
-
-
-# Columns of what is printed where it does not go to a terminal, whose width rich would take.
-WIDTH = 100
+from .stages import Stage, check_stages, plan_stages, run_chain, stages_folder
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 2 for something the user gave, 1 for anything else."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    debug = _takes_debug(argv)
+    return guarded(_main, argv)
+
+
+def _main(argv: list[str], debug: bool) -> None:
     if not debug:
         quiet_libraries()
-    try:
-        launch(CommandLine(argv))
-    except InputError as error:
-        if debug:
-            raise
-        if _on_main():  # all processes find the same
-            print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except Exception as error:
-        if debug:
-            raise
-        print(f"error: {type(error).__name__}: {one_line(error, 500)} (--debug shows where)", file=sys.stderr)
-        return 1
-    return 0
-
-
-def quiet_libraries() -> None:
-    """Keep warnings, log messages and progress bars of the libraries off the screen."""
-    warnings.filterwarnings("ignore")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    datasets.logging.set_verbosity_error()
+    launch(CommandLine(argv))
 
 
 @dataclass(frozen=True)
@@ -86,14 +58,15 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
             results = one.finished
             if results is None:
                 fusion, folder = one.arguments.fusion, one.training_arguments.output_dir
-                console.rule(f"{task} · {'baseline' if fusion == 'none' else fusion}", align="left")
-                console.print(f"into {folder}", style="dim", **_PLAIN)
+                console.rule(f"{get_task(task).name} · {'baseline' if fusion == 'none' else fusion}", align="left")
+                console.print(f"into {folder}", style="dim", **PLAIN)
                 if data is None:
                     data = prepare(one.arguments)
+                    show_labels(data.task, console)
                     warn_of_missing(one.arguments, data, console)
                 folder = stages_folder(one.arguments, root)
                 for place, stage in enumerate(one.stages, start=1):
-                    console.print(f"stage {place} of {len(one.stages)}: {stage.task}, {folder / stage.name}", **_PLAIN)
+                    console.print(f"stage {place} of {len(one.stages)}: {stage.task}, {folder / stage.name}", **PLAIN)
                 results = run_chain(one.stages, folder, one.arguments, one.training_arguments, data)
             finished.setdefault(task, []).append(results)
         show(finished[task], console)
@@ -112,7 +85,7 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
         for fusion in command.fusions:
             folder = root
             if len(command.tasks) > 1:
-                folder = folder / task
+                folder = folder / get_task(task).name
             if len(command.fusions) > 1:
                 folder = folder / ("baseline" if fusion == "none" else fusion)
             arguments, training_arguments = command.arguments(task, fusion, folder)
@@ -121,7 +94,8 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
             if command.resumes and (folder / RESULTS_FILE).exists():
                 finished = RunResults.load(folder)
             else:
-                if command.resumes and (folder != root or stages) and last_checkpoint(folder) is None:
+                begun = last_checkpoint(folder) is not None or (folder / TRAINED_FILE).is_file()
+                if command.resumes and (folder != root or stages) and not begun:
                     training_arguments.resume_from_checkpoint = None  # this one had not begun, or had saved nothing
                 checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint)
                 check_model(arguments)
@@ -137,6 +111,12 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
     return planned
 
 
+def show_labels(task: Task, console: Console) -> None:
+    """Say which labels were found, where the task does not list them: a misspelt one is a label too."""
+    if task.labels_from:
+        console.print(f"labels found in {task.labels_from}: {', '.join(task.labels)}", **PLAIN)
+
+
 def warn_of_missing(arguments: RunArguments, data: RunData, console: Console) -> None:
     """Say which of the languages asked for cannot be scored; the others are."""
     if missing := [code for code in asked_languages(arguments) or [] if code not in data.evaluation]:
@@ -144,7 +124,7 @@ def warn_of_missing(arguments: RunArguments, data: RunData, console: Console) ->
             f"warning: no {arguments.eval_split} data for {', '.join(missing)} in {arguments.data}: scoring "
             f"{', '.join(data.evaluation)}",
             style="yellow",
-            **_PLAIN,
+            **PLAIN,
         )
 
 
@@ -157,14 +137,14 @@ def show(runs: list[RunResults], console: Console) -> None:
             console.print(
                 f"{results.model_name}, chosen on {results.train_language} development data in "
                 f"{results.scouting['seconds']:.0f} s (layer: {results.metric}) {scores}",
-                **_PLAIN,
+                **PLAIN,
             )
         if results.chance_level:
             console.print(
                 f"warning: {results.model_name}: no better than always answering the most frequent label in "
                 f"{', '.join(results.chance_level)}; train longer, try another learning rate or look at those labels",
                 style="yellow",
-                **_PLAIN,
+                **PLAIN,
             )
 
 
@@ -175,28 +155,3 @@ def output_root(command: CommandLine) -> Path:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("several processes need one folder: give --output_dir")
     return Path("runs") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-
-
-# For text that holds what a user typed: brackets are no markup, and lines are broken by the terminal only.
-_PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
-
-
-def make_console() -> Console:
-    """Standard output; of several processes, the first one's."""
-    console = Console(quiet=not _on_main())
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = WIDTH
-    return console
-
-
-def _on_main() -> bool:
-    return int(os.environ.get("RANK", "0")) == 0
-
-
-def _takes_debug(argv: list[str]) -> bool:
-    """Take `--debug` out of the arguments; with one of its values it is the flag of TrainingArguments, and stays."""
-    for place, argument in enumerate(argv):
-        if argument == "--debug" and argv[place + 1 : place + 2] not in ([option.value] for option in DebugOption):
-            del argv[place]
-            return True
-    return False

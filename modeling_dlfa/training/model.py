@@ -1,31 +1,20 @@
 """The model that a run asks for."""
 
 import copy
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from transformers import AutoConfig, PreTrainedConfig
 
-from ..backbones import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..configuration_dlfa import DLFAConfig
+from ..encoders import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..errors import InputError, one_line
-from ..modeling_dlfa import (
-    DLFAForDependencyParsing,
-    DLFAForSequenceClassification,
-    DLFAForTokenClassification,
-    DLFAModel,
-    DLFAPreTrainedModel,
-)
-from ..xtreme.tasks import Task, get_task
+from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel
+from ..tasks.registry import get_task
+from ..tasks.task import Task
 from .arguments import AUTO_LAYER, RunArguments
 from .results import short_name
-
-
-MODEL_CLASSES: dict[str, type[DLFAPreTrainedModel]] = {
-    "classification": DLFAForSequenceClassification,
-    "tagging": DLFAForTokenClassification,
-    "parsing": DLFAForDependencyParsing,
-}
 
 
 def model_arguments(arguments: RunArguments, task: Task, start: PreTrainedConfig) -> dict[str, Any]:
@@ -109,7 +98,7 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
     Raises:
         InputError: an encoder that cannot be opened, or a fusion that does not fit it.
     """
-    model_class = MODEL_CLASSES[task.kind]
+    model_class = task.kind.model_class
     name, revision = arguments.model_name_or_path, arguments.model_revision
     start = open_config(name, revision)
     trained = _open_trained(name, revision) if _is_dlfa(start) else None
@@ -142,6 +131,28 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
     model.config.encoder_config._name_or_path = EMBEDDED_HUB_ID if name == EMBEDDED else origin
     if arguments.freeze_embeddings:
         model.get_input_embeddings().requires_grad_(False)
+    return model
+
+
+def open_finished(folder: Path, task: Task) -> DLFAPreTrainedModel:
+    """The model that a run has saved, with its head.
+
+    Raises:
+        InputError: it cannot be read, lacks weights, or was trained for other labels.
+    """
+    config = open_config(str(folder))
+    labels = tuple((config.id2label or {}).values()) if _is_dlfa(config) else ()
+    if labels != task.labels:
+        raise InputError(
+            f"{folder} answers with {', '.join(labels) or 'no labels'}, expected those of {task.name}: "
+            f"{', '.join(task.labels)}"
+        )
+    try:
+        model, info = cast(Any, task.kind.model_class.from_pretrained(folder, output_loading_info=True))
+    except (ValueError, OSError, RuntimeError) as error:
+        raise InputError(f"cannot open the model in {folder}: {one_line(error)}") from error
+    if missing := sorted(info["missing_keys"]):
+        raise InputError(f"{folder} lacks {len(missing)} weights of a {task.kind.name} model, such as {missing[0]}")
     return model
 
 

@@ -13,8 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import InputError
-from ..xtreme.languages import LANGUAGES, by_family
-from ..xtreme.predictions import write_text
+from ..files import write_text
+from ..tasks.languages import by_family, language_name
+from ..tasks.registry import saved_task
+from ..tasks.task import Task
 
 
 RESULTS_FILE = "all_results.json"
@@ -44,6 +46,8 @@ class RunResults:
         development_majority: reported metric on the same data of always the most frequent label (for parsing, arc);
             null in files of old versions.
         intermediate: the stages that the encoder went through before, first to last, each as `stage_summary`.
+        task_definition: what the task is, as `Task.definition`; null in files of old versions.
+        eval_data: where the scored data came from, if not from where the training data did.
     """
 
     task: str
@@ -71,6 +75,17 @@ class RunResults:
     scouting: dict[str, Any] | None = None
     development_majority: float | None = None
     intermediate: list[dict[str, Any]] = field(default_factory=list)
+    task_definition: dict[str, Any] | None = None
+    eval_data: str | None = None
+
+    @property
+    def of_task(self) -> Task:
+        """The task, as it is defined here.
+
+        Raises:
+            InputError: there is no such task.
+        """
+        return saved_task(self.task, self.task_definition)
 
     @property
     def model_name(self) -> str:
@@ -104,7 +119,10 @@ class RunResults:
             raise InputError(f"{path} is not the results file of a run: {error!r}") from error
 
 
-_OF_OLD_FILES = {"scouting": None, "development_majority": None, "intermediate": []}
+_OF_OLD_FILES = {
+    **{"scouting": None, "development_majority": None, "intermediate": []},
+    **{"task_definition": None, "eval_data": None},
+}
 
 
 def stage_summary(results: RunResults, fusion_carried: bool) -> dict[str, Any]:
@@ -129,6 +147,11 @@ def averages(scores: dict[str, float], train_language: str) -> dict[str, float |
     zero_shot = fmean(others) if others else None
     gap = scores[train_language] - zero_shot if train_language in scores and zero_shot is not None else None
     return {"average": fmean(scores.values()), "zero_shot_average": zero_shot, "transfer_gap": gap}
+
+
+def language_label(code: str) -> str:
+    """How tables call a language: "de German"; one without a known name by its code alone."""
+    return code if (name := language_name(code)) == code else f"{code} {name}"
 
 
 def short_name(name: str) -> str:
@@ -170,11 +193,10 @@ def results_table(runs: Sequence[RunResults]) -> Table:
             marks = ["?" if code in run.chance_level else "" for run in runs] if len(runs) > 1 else [""] * len(cells)
             if len(runs) == 1 and code in first.chance_level:
                 marks[0] = "?"
-            name = LANGUAGES[code].name if code in LANGUAGES else ""
             values = [column[code] for column in cells]
             table.add_row(
                 family if code == codes[0] else "",
-                f"{code} {name}" + (" *" if code == first.train_language else ""),
+                language_label(code) + (" *" if code == first.train_language else ""),
                 str(first.support[code]),
                 *(f"{value:.1f}{mark}" for value, mark in zip(values, marks, strict=True)),
                 *_difference(values, len(runs)),

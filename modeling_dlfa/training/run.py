@@ -1,28 +1,34 @@
-"""One run: fine-tune in one language, score every language, leave a checkpoint with its results and card."""
+"""One run: `fit` a model and save it, `score` every language, `leave` results, predictions and card.
 
+Each step can be taken alone: what `fit` has saved, nothing that happens later can lose, and a finished run can be
+scored on other data without training.
+"""
+
+import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from accelerate import PartialState
 from transformers import EvalPrediction, ProgressCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import PredictionOutput
 
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
-from ..xtreme.encoding import data_collator
-from ..xtreme.predictions import write_predictions
-from ..xtreme.trees import decode
-from .arguments import AUTO_LAYER, RunArguments
+from ..files import read_json, write_text
+from ..modeling_dlfa import DLFAPreTrainedModel
+from ..tasks.predictions import write_predictions
+from .arguments import AUTO_LAYER, RunArguments, recorded_arguments
 from .card import model_card
+from .counts import counts_file, write_counts
 from .data import EvalSet, RunData, prepare
-from .folder import check_same_model, checkpoint_to_resume, remove_checkpoints
-from .model import build_model
+from .folder import TRAINED_FILE, check_same_model, checkpoint_to_resume, remove_checkpoints
+from .model import build_model, open_finished
 from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
 from .scout import scout
-from .trainer import DLFATrainer, LanguageProgress
+from .trainer import DLFATrainer, LanguageProgress, make_trainer
 
 
 def run(arguments: RunArguments, training_arguments: TrainingArguments, data: RunData | None = None) -> RunResults:
@@ -32,101 +38,133 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
 
     Args:
         arguments: what to run; a single task.
-        training_arguments: how to train.
+        training_arguments: how to train. With `do_train=False`, `model_name_or_path` is a finished run, which is
+            scored as it is.
         data: what `prepare(arguments)` returned, to share it between runs. The fusion layer "auto" is found without
             it, from data of the training language alone.
 
     Raises:
         InputError: something asked for cannot be had, or the output folder holds another run.
     """
+    if not training_arguments.do_train:
+        return score_finished(arguments, training_arguments, data)
+    fitted = fit(arguments, training_arguments, data)
+    scored = score(fitted.trainer, fitted.data)
+    results = RunResults(
+        **fitted.summary,  # pyright: ignore[reportArgumentType]
+        **scored.summary(fitted.data, fitted.arguments),  # pyright: ignore[reportArgumentType]
+    )
+    output = Path(training_arguments.output_dir or "")
+    leave(output, results, scored, fitted.data)
+    if fitted.trainer.is_world_process_zero():
+        (output / TRAINED_FILE).unlink(missing_ok=True)
+        if not arguments.keep_checkpoints:
+            remove_checkpoints(output)
+    fitted.trainer.accelerator.wait_for_everyone()
+    return results
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Fit
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model, saved in its folder.
+
+    Attributes:
+        arguments: those of the run, with the layer that was found where it was to be.
+        data: what the run reads.
+        trainer: holds the model.
+        summary: what results say of model and training.
+    """
+
+    arguments: RunArguments
+    data: RunData
+    trainer: DLFATrainer
+    summary: dict[str, Any]
+
+
+def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: RunData | None = None) -> Fitted:
+    """Train a model and save it in the output folder, with its code, tokenizer, and a note that it is trained.
+
+    A folder that has the note is not trained again: with `resume_from_checkpoint` "last" its model is opened.
+
+    Raises:
+        InputError: as `run`; training has diverged.
+    """
     output = Path(training_arguments.output_dir or "")
     checkpoint = checkpoint_to_resume(output, training_arguments.resume_from_checkpoint)
+    note = output / TRAINED_FILE
+    if checkpoint == str(output):
+        summary = read_json(note)
+        arguments = replace(arguments, fusion_layer=summary["fusion_layer"])
+        data = data or prepare(arguments)
+        trainer = _new_trainer(open_finished(output, data.task), arguments, training_arguments, data)
+        return Fitted(arguments, data, trainer, summary)
     scouting = None
     if arguments.fusion_layer == AUTO_LAYER:
         scouting = scout(arguments, training_arguments)
         arguments = replace(arguments, fusion_layer=scouting.layer)
     data = data or prepare(arguments)
-    task = data.task
     set_seed(training_arguments.seed)
-    model = build_model(arguments, task)
+    model = build_model(arguments, data.task)
     if checkpoint is not None:
         check_same_model(checkpoint, model.config)
     _fit_intervals(training_arguments, len(data.train))
-
-    trainer = DLFATrainer(
-        model=model,
-        args=training_arguments,
-        train_dataset=data.train,
-        eval_dataset=data.development.features,
-        processing_class=data.tokenizer,
-        data_collator=data_collator(task, data.tokenizer),
-        compute_metrics=lambda output: data.development.score(_ordered(data.development, output)),
-        preprocess_logits_for_metrics=_decode,
-        head_learning_rate=arguments.head_learning_rate,
-        fusion_learning_rate=arguments.fusion_learning_rate,
-    )
-    progress = LanguageProgress()
-    if not training_arguments.disable_tqdm:
-        trainer.remove_callback(ProgressCallback)
-        trainer.add_callback(progress)
-
+    trainer = _new_trainer(model, arguments, training_arguments, data)
     training = trainer.train(resume_from_checkpoint=checkpoint)
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
         raise InputError(
             "training has diverged, weights are not finite: lower the learning rates (--learning_rate "
             f"{training_arguments.learning_rate:g}, --head_learning_rate {arguments.head_learning_rate})"
         )
-
-    trainer.compute_metrics = None  # from here on every set has references of its own
-
-    def predict(eval_set: EvalSet, label: str) -> list:
-        progress.label = label
-        return _ordered(eval_set, trainer.predict(eval_set.features))  # pyright: ignore[reportArgumentType]
-
-    development = data.development.score(predict(data.development, "dev"))
     encoder, intermediate = _origin(arguments)
-    predictions = {language: predict(eval_set, language) for language, eval_set in data.evaluation.items()}
-    metrics = {language: data.evaluation[language].score(predictions[language]) for language in predictions}
-    scores = {language: metrics[language][task.metric] for language in metrics}
     config: DLFAConfig = model.config
-    results = RunResults(
-        task=task.name,
-        eval_split=arguments.eval_split,
-        metric=task.metric,
-        scores=scores,
-        **averages(scores, arguments.train_language),  # pyright: ignore
-        all_metrics=metrics,
-        support={language: len(eval_set.rows) for language, eval_set in data.evaluation.items()},
-        chance_level=[language for language in metrics if data.evaluation[language].at_chance(metrics[language])],
-        development_score=development[task.metric],
-        encoder=encoder,
-        fusion=config.fusion,
-        fusion_layer=config.fusion_layer,
-        model_config=_model_config(config),
-        seed=training_arguments.seed,
-        train_language=arguments.train_language,
-        train_samples=data.train_samples,
-        train_runtime=round(training.metrics["train_runtime"], 1),
-        training=_recipe(arguments, training_arguments, trainer),
-        data=data.source.description,
-        versions=versions(),
-        scouting=None if scouting is None else scouting.as_dict(),
-        development_majority=data.development.majority_scores()[task.metric],
-        intermediate=intermediate,
-    )
-
+    summary = {
+        "encoder": encoder,
+        "fusion": config.fusion,
+        "fusion_layer": config.fusion_layer,
+        "model_config": _model_config(config),
+        "seed": training_arguments.seed,
+        "train_language": arguments.train_language,
+        "train_samples": data.train_samples,
+        "train_runtime": round(training.metrics["train_runtime"], 1),
+        "training": _recipe(arguments, training_arguments, trainer),
+        "data": data.source.description,
+        "versions": versions(),
+        "scouting": None if scouting is None else scouting.as_dict(),
+        "intermediate": intermediate,
+        "task_definition": data.task.definition(),
+    }
     trainer.save_model()  # every process takes part in gathering sharded weights
     if trainer.is_world_process_zero():
         (output / "training_args.bin").unlink(missing_ok=True)  # a pickle: nothing to share
-        for language, predicted in predictions.items():
-            tokens = data.evaluation[language].tokens
-            write_predictions(output / "predictions", task, language, predicted, arguments.eval_split, tokens)
-        model_card(results).save(output / "README.md")
-        results.save(output)
-        if not arguments.keep_checkpoints:
-            remove_checkpoints(output)
+        write_text(note, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     trainer.accelerator.wait_for_everyone()
-    return results
+    return Fitted(arguments, data, trainer, summary)
+
+
+def _new_trainer(
+    model: DLFAPreTrainedModel, arguments: RunArguments, training_arguments: TrainingArguments, data: RunData
+) -> DLFATrainer:
+    """The trainer of a run: development data choose the checkpoint, bars say what is scored."""
+    development = data.development
+    trainer = make_trainer(
+        model,
+        arguments,
+        training_arguments,
+        data,
+        keep=data.task.kind.keep,
+        objectives=arguments.weighted_objectives(),
+        eval_dataset=development.features,
+        compute_metrics=lambda output: development.score(_ordered(development, output)),
+    )
+    if not training_arguments.disable_tqdm:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(LanguageProgress())
+    return trainer
 
 
 def _fit_intervals(training_arguments: TrainingArguments, examples: int) -> None:
@@ -142,11 +180,6 @@ def _fit_intervals(training_arguments: TrainingArguments, examples: int) -> None
             training_arguments.save_steps = training_arguments.eval_steps  # the best must be among the saved
 
 
-def _decode(logits: Any, _: torch.Tensor) -> torch.Tensor:
-    """What is kept of a batch's outputs: label ids, or the trees of a parser's two kinds of logits."""
-    return decode(*logits) if isinstance(logits, tuple) else logits.argmax(dim=-1)
-
-
 def _origin(arguments: RunArguments) -> tuple[str, list[dict[str, Any]]]:
     """The pretrained encoder that a run goes back to, and the runs in between."""
     name = arguments.model_name_or_path
@@ -156,34 +189,144 @@ def _origin(arguments: RunArguments) -> tuple[str, list[dict[str, Any]]]:
     return before.encoder, [*before.intermediate, stage_summary(before, arguments.carry_fusion)]
 
 
-def _ordered(eval_set: EvalSet, output: EvalPrediction | PredictionOutput) -> list:
-    assert isinstance(output.predictions, np.ndarray) and isinstance(output.label_ids, np.ndarray)
-    return eval_set.in_order(output.predictions, output.label_ids)
-
-
 def _model_config(config: DLFAConfig) -> dict[str, Any]:
     names = set(DLFAConfig.__annotations__) - {"encoder_config", "fusion", "fusion_layer"}
     return {name: getattr(config, name) for name in sorted(names)}
 
 
 def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trainer: DLFATrainer) -> dict[str, Any]:
-    names = ("num_train_epochs", "learning_rate", "weight_decay", "warmup_steps", "max_grad_norm")
-    recipe = {name: getattr(training_arguments, name) for name in names}
+    """What results say of the training: what was asked for, and what it came to."""
     batch = training_arguments.train_batch_size * training_arguments.gradient_accumulation_steps
     selected = training_arguments.load_best_model_at_end and trainer.state.best_model_checkpoint is not None
-    return recipe | {
-        "lr_scheduler_type": str(getattr(training_arguments.lr_scheduler_type, "value", "linear")),
-        "optim": str(getattr(training_arguments.optim, "value", training_arguments.optim)),
+    return {
+        **recorded_arguments(training_arguments),
         "batch_size": batch * training_arguments.world_size,
         "steps": trainer.state.global_step,
-        "head_learning_rate": arguments.head_learning_rate,
-        "fusion_learning_rate": arguments.fusion_learning_rate,
-        "freeze_embeddings": arguments.freeze_embeddings,
-        "max_length": arguments.max_length,
-        "label_piece": arguments.label_piece,
-        "max_eval_samples": arguments.max_eval_samples,
-        "max_dev_samples": arguments.max_dev_samples or arguments.max_eval_samples,
+        **recorded_arguments(arguments),
         "selection": "best on development data" if selected else "last step",
-        **({"train_half": f"{arguments.train_half} by {arguments.half_by}"} if arguments.train_half else {}),
-        **({"shuffle_labels": True} if arguments.shuffle_labels else {}),
     }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Score
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model answers, and how much of it is right.
+
+    Attributes:
+        development: metric -> score on the development data of the training language.
+        predictions: language -> answers in the shape of `Kind.references`.
+        metrics: language -> metric -> score.
+        counts: language -> (N, 3), what every row adds to the reported score.
+    """
+
+    development: dict[str, float]
+    predictions: dict[str, list]
+    metrics: dict[str, dict[str, float]]
+    counts: dict[str, np.ndarray]
+
+    def summary(self, data: RunData, arguments: RunArguments) -> dict[str, Any]:
+        """What results say of the scores."""
+        task = data.task
+        scores = {language: self.metrics[language][task.metric] for language in self.metrics}
+        return {
+            "task": task.name,
+            "eval_split": arguments.eval_split,
+            "metric": task.metric,
+            "scores": scores,
+            **averages(scores, arguments.train_language),
+            "all_metrics": self.metrics,
+            "support": {language: len(eval_set.rows) for language, eval_set in data.evaluation.items()},
+            "chance_level": [code for code in self.metrics if data.evaluation[code].at_chance(self.metrics[code])],
+            "development_score": self.development[task.metric],
+            "development_majority": data.development.majority_scores()[task.metric],
+        }
+
+
+def score(trainer: DLFATrainer, data: RunData) -> Scored:
+    """Score the trainer's model on the development data and in every language of the evaluation."""
+    progress = next((one for one in trainer.callback_handler.callbacks if isinstance(one, LanguageProgress)), None)
+    trainer.compute_metrics = None  # every set has references of its own
+
+    def predict(eval_set: EvalSet, label: str) -> list:
+        if progress is not None:
+            progress.label = label
+        return _ordered(eval_set, trainer.predict(eval_set.features))  # pyright: ignore[reportArgumentType]
+
+    development = data.development.score(predict(data.development, "dev"))
+    predictions = {language: predict(eval_set, language) for language, eval_set in data.evaluation.items()}
+    return Scored(
+        development=development,
+        predictions=predictions,
+        metrics={language: data.evaluation[language].score(predictions[language]) for language in predictions},
+        counts={language: data.evaluation[language].counts(predictions[language]) for language in predictions},
+    )
+
+
+def _ordered(eval_set: EvalSet, output: EvalPrediction | PredictionOutput) -> list:
+    assert isinstance(output.predictions, np.ndarray) and isinstance(output.label_ids, np.ndarray)
+    return eval_set.in_order(output.predictions, output.label_ids)
+
+
+def score_finished(
+    arguments: RunArguments, training_arguments: TrainingArguments, data: RunData | None = None
+) -> RunResults:
+    """Score a finished run, perhaps on other data or in other languages; nothing is trained.
+
+    Results, predictions and counts go to the output folder, the checkpoint stays where it is.
+
+    Raises:
+        InputError: `model_name_or_path` holds no finished run, or one of other labels.
+    """
+    output = Path(training_arguments.output_dir or "")
+    checkpoint_to_resume(output, None)
+    folder = Path(arguments.model_name_or_path)
+    before = finished_run(folder)
+    data = data or prepare(arguments)
+    model = open_finished(folder, data.task)
+    scored = score(_new_trainer(model, arguments, training_arguments, data), data)
+    elsewhere = data.source.description if data.source.description != before.data else None
+    # The development score chose this checkpoint, on the data that it was trained with.
+    kept = ("development_score", "development_majority")
+    changes = {name: value for name, value in scored.summary(data, arguments).items() if name not in kept}
+    results = replace(before, **changes, eval_data=elsewhere, task_definition=data.task.definition())
+    leave(output, results, scored, data, card=False)
+    return results
+
+
+def finished_run(folder: Path) -> RunResults:
+    """The results of the finished run in a folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not (folder / RESULTS_FILE).is_file():
+        raise InputError(f"--do_train false: {folder} holds no finished run ({RESULTS_FILE}), expected its folder")
+    return RunResults.load(folder)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Leave
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def leave(output: Path, results: RunResults, scored: Scored, data: RunData, card: bool = True) -> None:
+    """Write predictions, counts, the model card, and last the results into a folder; one process does.
+
+    Args:
+        card: whether the folder holds the model, so that it gets a card.
+    """
+    state = PartialState()
+    if state.is_main_process:
+        folder = output / "predictions"
+        for language, predicted in scored.predictions.items():
+            tokens = data.evaluation[language].tokens
+            write_predictions(folder, data.task, language, predicted, results.eval_split, tokens)
+        write_counts(counts_file(folder, data.task, results.eval_split), scored.counts)
+        if card:
+            model_card(results).save(output / "README.md")
+        results.save(output)
+    state.wait_for_everyone()

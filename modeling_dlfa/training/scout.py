@@ -19,18 +19,19 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import PreTrainedConfig, PrinterCallback, TrainingArguments, set_seed
-from transformers.modeling_outputs import BaseModelOutput
+from transformers import PrinterCallback, TrainingArguments, set_seed
 
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
+from ..known_states import KnownStates
 from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel
-from ..xtreme.encoding import IGNORED, data_collator
-from ..xtreme.tasks import get_task
-from .arguments import NO_SELECTION, RunArguments
+from ..tasks.encoding import IGNORED
+from ..tasks.registry import get_task
+from .arguments import RunArguments
+from .command_line import NO_SELECTION
 from .data import EvalSet, RunData, prepare
-from .model import MODEL_CLASSES, build_model, model_arguments, new_parts
-from .trainer import DLFATrainer
+from .model import build_model, model_arguments, new_parts
+from .trainer import DLFATrainer, make_trainer
 
 
 METHODS: dict[str, str] = {
@@ -88,8 +89,8 @@ def scout(
         InputError: as `training.run.run`.
     """
     start = time.perf_counter()
-    if get_task(arguments.task).kind == "parsing":
-        raise InputError(f"{arguments.task}: layers are scouted for labels of words or pairs, not for trees; give one")
+    task = get_task(arguments.task)
+    task.kind.check_layer_logits(task)
     data = training_language_data(arguments)
     set_seed(training_arguments.seed)
     base = build_model(replace(arguments, fusion="none"), data.task)
@@ -118,21 +119,6 @@ def training_language_data(arguments: RunArguments) -> RunData:
     return prepare(replace(arguments, languages=arguments.train_language, eval_split="validation"))
 
 
-class KnownStates(nn.Module):
-    """Stands where a model has its encoder, and hands on states that were computed elsewhere."""
-
-    def __init__(self, config: PreTrainedConfig):
-        super().__init__()
-        self.config = config
-
-    def get_input_embeddings(self) -> None:
-        """There are none; gradient checkpointing asks."""
-
-    def forward(self, states: Sequence[torch.Tensor], **_: Any) -> BaseModelOutput:
-        """states: L + 1 times (B, T, E), as `hidden_states`."""
-        return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states))  # pyright: ignore
-
-
 def layer_models(
     base: DLFAPreTrainedModel, arguments: RunArguments, data: RunData, layers: Sequence[int] | None = None
 ) -> dict[int, DLFAPreTrainedModel]:
@@ -153,7 +139,7 @@ def layer_models(
         )
         stand_in: Any = KnownStates(config.encoder_config)
         with torch.random.fork_rng(devices=[]):
-            model: Any = MODEL_CLASSES[data.task.kind](config, encoder=stand_in)
+            model: Any = data.task.kind.model_class(config, encoder=stand_in)
         for part in new_parts(base):
             setattr(model, part, copy.deepcopy(getattr(base, part)))
         models[k] = model.to(device=base.device, dtype=base.dtype)
@@ -254,15 +240,6 @@ def quiet_trainer(
     training_arguments = copy.copy(training_arguments)
     for name, value in {**NO_SELECTION, "report_to": []}.items():
         setattr(training_arguments, name, value)
-    trainer = DLFATrainer(
-        model=model,
-        args=training_arguments,
-        train_dataset=data.train,
-        processing_class=data.tokenizer,
-        data_collator=data_collator(data.task, data.tokenizer),
-        preprocess_logits_for_metrics=predictions_and_losses,
-        head_learning_rate=arguments.head_learning_rate,
-        fusion_learning_rate=arguments.fusion_learning_rate,
-    )
+    trainer = make_trainer(model, arguments, training_arguments, data, keep=predictions_and_losses)
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -1,12 +1,19 @@
 """The Trainer of a run: a learning rate of its own for fusion and head, reproducible length groups, labelled bars."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 from datasets import Dataset
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import ProgressCallback, Trainer
+from transformers import ProgressCallback, Trainer, TrainingArguments
 from transformers.trainer_pt_utils import BatchRebalanceSampler, LengthGroupedSampler, get_length_grouped_indices
+
+from ..modeling_dlfa import DLFAPreTrainedModel
+from ..tasks.encoding import IGNORED
+from .arguments import RunArguments
+from .data import RunData
+from .objectives import OBJECTIVES
 
 
 class EpochLengthGroupedSampler(LengthGroupedSampler):
@@ -95,6 +102,7 @@ class DLFATrainer(Trainer):
     Args:
         head_learning_rate: learning rate of everything outside the encoder; default: the encoder's.
         fusion_learning_rate: of the fusion module; default: that of the head.
+        objectives: name of a term in `objectives.OBJECTIVES` -> its weight in the loss of training.
     """
 
     def __init__(
@@ -102,9 +110,12 @@ class DLFATrainer(Trainer):
         *args,
         head_learning_rate: float | None = None,
         fusion_learning_rate: float | None = None,
+        objectives: Mapping[str, float] | None = None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
+        self.objectives = dict(objectives or {})
+        self._terms: dict[str, list[torch.Tensor]] = {name: [] for name in self.objectives}
         self.head_learning_rate = head_learning_rate
         self.fusion_learning_rate = head_learning_rate if fusion_learning_rate is None else fusion_learning_rate
 
@@ -122,6 +133,35 @@ class DLFATrainer(Trainer):
                     group["params"] = [parameter for parameter in group["params"] if rates[id(parameter)] != rate]
                     optimizer.add_param_group({**group, "params": own, "lr": rate})
         return optimizer
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor | Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
+        """The model's loss, in training with the weighted terms of the objectives."""
+        if not self.objectives or not model.training:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        for name, weight in self.objectives.items():
+            term = OBJECTIVES[name](model, inputs, outputs)
+            self._terms[name].append(term.detach())
+            if num_items_in_batch is not None:  # as the model's loss: this batch's share of all accumulated ones
+                term = term * inputs["labels"].ne(IGNORED).sum() / num_items_in_batch
+                if self.args.average_tokens_across_devices:
+                    term = term * self.args.world_size
+            loss = loss + weight * term
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Beside the loss, the mean of each objective since the last time."""
+        if "loss" in logs:
+            means = {name: torch.stack(terms).mean().item() for name, terms in self._terms.items() if terms}
+            logs = {**logs, **means}
+            self._terms = {name: [] for name in self.objectives}
+        super().log(logs, start_time)
 
     def _learning_rate(self, name: str) -> float | None:
         """The learning rate of a parameter; None is that of the encoder."""
@@ -151,3 +191,30 @@ class DLFATrainer(Trainer):
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler | None:
         # Evaluation sets come sorted by length; the Trainer would shuffle them, and the predictions with them.
         return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
+
+
+def make_trainer(
+    model: DLFAPreTrainedModel,
+    arguments: RunArguments,
+    training_arguments: TrainingArguments,
+    data: RunData,
+    keep: Callable[[Any, torch.Tensor], Any],
+    **kwargs: Any,
+) -> DLFATrainer:
+    """The trainer of a run, of scouting, of whoever trains on what a run reads.
+
+    Args:
+        keep: what is kept of a batch's logits and labels.
+        kwargs: of `DLFATrainer`.
+    """
+    return DLFATrainer(
+        model=model,
+        args=training_arguments,
+        train_dataset=data.train,
+        processing_class=data.tokenizer,
+        data_collator=data.task.kind.collator(data.tokenizer),
+        preprocess_logits_for_metrics=keep,
+        head_learning_rate=arguments.head_learning_rate,
+        fusion_learning_rate=arguments.fusion_learning_rate,
+        **kwargs,
+    )

@@ -14,7 +14,6 @@ from transformers import AutoModel, AutoTokenizer
 
 from modeling_dlfa.analysis import difficulty
 from modeling_dlfa.analysis.difficulty import (
-    PROBES,
     CodeLength,
     KnownSentence,
     Portion,
@@ -30,12 +29,13 @@ from modeling_dlfa.analysis.difficulty import (
     uniform_bits,
 )
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.known_states import KnownStates
+from modeling_dlfa.tasks.kinds.tags import Tags
+from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.arguments import RunArguments
 from modeling_dlfa.training.data import load_rows, open_tokenizer
 from modeling_dlfa.training.model import build_model
-from modeling_dlfa.training.scout import KnownStates
-from modeling_dlfa.xtreme.encoding import data_collator, encode
-from modeling_dlfa.xtreme.tasks import get_task
+from tests.of_kinds import data_collator, encode
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def arguments(tiny_encoder: str, xtreme_folder: Path) -> Callable[..., RunArgume
     def build(task: str, **changes: Any) -> RunArguments:
         values: dict[str, Any] = {"model_name_or_path": tiny_encoder, "data": str(xtreme_folder), "pooling": "mean"}
         values["max_length"] = 24 if task.startswith("uddep") else 16
-        if get_task(task).kind == "parsing":
+        if get_task(task).kind.name == "trees":
             values["config_overrides"] = SMALL_PARSER
         return RunArguments(**{"task": task, **values, **changes})
 
@@ -90,6 +90,7 @@ def ready(arguments: RunArguments) -> tuple[Any, list[KnownSentence]]:
     return model, sentences
 
 
+PROBE = Tags.probe or Probe((1,), 0.0)
 ALL_TASKS = ("udpos", "xnli", "uddep-upos", "uddep-direction", "uddep-arcs", "uddep")
 
 
@@ -132,7 +133,7 @@ def test_a_head_of_zeros_gives_the_uniform_code(arguments, task: str):
     registered = get_task(task)
     labels = sum(len(sentence.labels) for sentence in sentences)
     expected = labels * math.log2(len(registered.labels))
-    if registered.kind == "parsing":
+    if registered.kind.name == "trees":
         expected += sum(math.log2(len(s.labels) + 1) * len(s.labels) for s in sentences)
     assert probe_bits(model, registered, sentences) == pytest.approx(expected, rel=1e-5)
     portions = online_code(model, registered, sentences, 0, Probe((1,), learning_rate=0.0))
@@ -352,10 +353,10 @@ def test_tasks_of_the_same_sentences_have_the_same_portions(arguments):
 
 
 def test_as_json():
-    found = CodeLength("udpos", "e", 3, PROBES["tagging"], (Portion(1, 4, 16.0, 16.0, 0), Portion(2, 8, 8.0, 32.0, 4)))
+    found = CodeLength("udpos", "e", 3, PROBE, (Portion(1, 4, 16.0, 16.0, 0), Portion(2, 8, 8.0, 32.0, 4)))
     values = found.as_dict()
     assert json.loads(json.dumps(values)) == values
     assert (values["bits"], values["labels"], values["bits_per_label"]) == (24.0, 12, 2.0)
     assert (values["uniform_bits"], values["compression"]) == (48.0, 2.0)
     assert values["portions"][1] == {"sentences": 2, "labels": 8, "bits": 8.0, "uniform_bits": 32.0, "epochs": 4}
-    assert values["probe"]["learning_rate"] == PROBES["tagging"].learning_rate
+    assert values["probe"]["learning_rate"] == PROBE.learning_rate

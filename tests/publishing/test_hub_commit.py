@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 
 from modeling_dlfa import DLFAForSequenceClassification
 from modeling_dlfa.publishing.__main__ import main
-from modeling_dlfa.xtreme.tasks import TASKS
+from modeling_dlfa.tasks.registry import TASKS
 from tests.elsewhere import run_elsewhere
 from tests.hub import HubServer
 

@@ -9,9 +9,9 @@ import pytest
 
 from modeling_dlfa.study.records import Record
 from modeling_dlfa.study.spec import Cell, StudySpec
+from modeling_dlfa.tasks.registry import get_task
+from modeling_dlfa.tasks.scores import score_of_counts
 from modeling_dlfa.training.results import RunResults, averages
-from modeling_dlfa.xtreme.metrics import score_of_counts
-from modeling_dlfa.xtreme.tasks import get_task
 
 
 @pytest.fixture(scope="session")

@@ -22,10 +22,10 @@ from modeling_dlfa.study import engine as engine_module
 from modeling_dlfa.study.engine import MAX_DEATHS, Engine, State
 from modeling_dlfa.study.records import has_record, load_records
 from modeling_dlfa.study.spec import StudySpec, load_spec
+from modeling_dlfa.tasks.predictions import prediction_file
+from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.launch import main
 from modeling_dlfa.training.results import RunResults
-from modeling_dlfa.xtreme.predictions import prediction_file
-from modeling_dlfa.xtreme.tasks import get_task
 
 
 @pytest.fixture

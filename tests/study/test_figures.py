@@ -27,7 +27,7 @@ from modeling_dlfa.study.figures import (
     png,
     scatter,
 )
-from modeling_dlfa.xtreme.tasks import TASKS
+from modeling_dlfa.tasks.registry import TASKS
 
 
 def column(name, group, layer, languages, spread=1.5):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.study.records import Record, has_record, load_records, unpacked_counts
+from modeling_dlfa.study.records import Record, has_record, load_records
 from modeling_dlfa.study.spec import BASELINE, Cell, Model
-from modeling_dlfa.training.data import prepare
+from modeling_dlfa.tasks.scores import score_of_counts
+from modeling_dlfa.training.counts import packed, unpacked
 from modeling_dlfa.training.results import RunResults
-from modeling_dlfa.xtreme.metrics import score_of_counts
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +39,8 @@ def recorded(tiny_encoder, xtreme_folder, tmp_path_factory):
             cell = Cell(task, "tiny-encoder", Model(BASELINE, BASELINE, {"fusion": "none"}), 1, arguments)
             folder = tmp_path_factory.mktemp("runs") / task
             run_arguments, training_arguments = cell.run_arguments(folder)
-            data = prepare(run_arguments)
-            run(run_arguments, training_arguments, data)
-            made[task] = Record.of_run(cell, folder, data)
+            run(run_arguments, training_arguments)
+            made[task] = Record.of_run(cell, folder)
         return made[task]
 
     return record
@@ -73,8 +72,8 @@ def test_a_record_comes_back_as_it_was(recorded, tmp_path):
 def test_counts_of_any_size(recorded, largest):
     record = recorded("panx")
     counts = {"en": np.array([[0, largest, 1], [0, 0, largest]])}
-    packed = Record(record.cell, record.results, counts).packed_counts()
-    assert np.array_equal(unpacked_counts(packed)["en"], counts["en"])
+    content = packed(Record(record.cell, record.results, counts).counts)
+    assert np.array_equal(unpacked(content)["en"], counts["en"])
 
 
 def test_a_record_of_other_arguments_is_none(recorded, tmp_path):

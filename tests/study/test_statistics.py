@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +13,11 @@ from modeling_dlfa.errors import InputError
 from modeling_dlfa.study.records import Record
 from modeling_dlfa.study.spec import Cell, Model
 from modeling_dlfa.study.statistics import Comparison, compare, holm, select, two_sided
+from modeling_dlfa.tasks.registry import TASKS
+from modeling_dlfa.tasks.scores import score_of_counts
+from modeling_dlfa.training.counts import counts_file, write_counts
 from modeling_dlfa.training.results import RunResults, averages
-from modeling_dlfa.xtreme.metrics import score, score_of_counts
-from modeling_dlfa.xtreme.predictions import write_predictions
-from modeling_dlfa.xtreme.tasks import TASKS
+from tests.of_kinds import score
 
 
 LANGUAGES = ("ar", "bg", "de", "el", "fr", "hi", "ru", "zh")
@@ -276,20 +276,22 @@ def test_holm(p_values, expected):
 @pytest.mark.parametrize("task", [TASKS["panx"], TASKS["udpos"], TASKS["pawsx"]], ids=lambda task: task.name)
 def test_scores_are_those_of_the_results_file_of_a_run(tmp_path, task):
     rng = np.random.default_rng(0)
-    folders, data = {}, SimpleNamespace(task=task, evaluation={})
+    folders, golds = {}, {}
     for name in ("baseline", "dlfa"):
-        folders[name], scores = tmp_path / name, {}
+        folders[name], scores, counts = tmp_path / name, {}, {}
         for language in ("en", "de", "ru"):
-            shape = 40 if task.kind == "classification" else (40, 6)
+            shape = 40 if task.kind.name == "pairs" else (40, 6)
             gold, predicted = rng.integers(len(task.labels), size=(2, *np.atleast_1d(shape)))
             predicted = np.where(rng.random(shape) < 0.7, gold, predicted)
-            gold = data.evaluation.setdefault(language, SimpleNamespace(references=gold.tolist())).references
-            write_predictions(folders[name] / "predictions", task, language, predicted.tolist())
+            gold = golds.setdefault(language, gold.tolist())
+            counts[language] = task.kind.counts(task, predicted.tolist(), gold)
             scores[language] = score(task, predicted.tolist(), gold)[task.metric]
         template = record(name, 1, {"de": pair_counts(np.ones(1))}).results
-        replace(template, scores=scores, **averages(scores, "en")).save(folders[name])  # pyright: ignore
+        write_counts(counts_file(folders[name] / "predictions", task, "test"), counts)
+        changes = {"task": task.name, "scores": scores, **averages(scores, "en")}
+        replace(template, **changes).save(folders[name])  # pyright: ignore
     records = {
-        name: Record.of_run(Cell(task.name, "tiny", Model(name, name, {}), 1, {}), folder, data)  # pyright: ignore
+        name: Record.of_run(Cell(task.name, "tiny", Model(name, name, {}), 1, {}), folder)
         for name, folder in folders.items()
     }
     found = compare({"dlfa": [records["dlfa"]]}, [records["baseline"]], resamples=20)["dlfa"]

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.training.arguments import CommandLine, RunArguments
-from modeling_dlfa.xtreme.tasks import TASKS, XTREME_TASKS
+from modeling_dlfa.tasks.registry import TASKS, XTREME_TASKS
+from modeling_dlfa.training.arguments import RunArguments
+from modeling_dlfa.training.command_line import CommandLine
 
 
 def parse(argv: str | list[str], task: str | None = None) -> dict[str, Any]:
@@ -159,7 +160,7 @@ def test_file_and_command_line_override_in_this_order(tmp_path: Path):
         ('--config_overrides {"aif_outptu":1}', "'aif_outptu' is not one of aif_activation"),
         ('--config_overrides {"fusion":"sum"}', "'fusion' is not one of"),
         ("--fusion none --compare_baseline", "compared with itself"),
-        ("--push_to_hub true", "hf upload"),
+        ("--push_to_hub true", "dlfa publish"),
         ("--compare_baseline --resume_from_checkpoint out/checkpoint-5", "'last' only"),
         ("--task all --resume_from_checkpoint out/checkpoint-5", "'last' only"),
         ("--data hub --save_strategy steps --save_steps 7", "--load_best_model_at_end"),

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
-from modeling_dlfa.training.card import OF_THE_DATA, REPOSITORY, model_card
+from modeling_dlfa.tasks.registry import TASKS
+from modeling_dlfa.training.card import REPOSITORY, model_card
 from modeling_dlfa.training.results import RunResults, averages
-from modeling_dlfa.xtreme.tasks import TASKS
+from tests.of_kinds import hub_of
 
 
 def results(task: str = "udpos", **changes) -> RunResults:
@@ -62,14 +63,14 @@ def test_metadata_round_trip(task: str, tmp_path: Path):
     assert data.pipeline_tag == ("text-classification" if task in ("xnli", "pawsx") else "token-classification")
     assert data.base_model == one.encoder
     assert data.language == ["de", "en", "zh"]
-    assert data.datasets == [TASKS[task].hub.path]
+    assert data.datasets == [hub_of(TASKS[task]).path]
     assert set(data.tags or []) >= {"dlfa", "custom_code"}
     found = {
         (entry.dataset_config, entry.metric_type): (entry.metric_value, entry.dataset_split, entry.dataset_type)
         for entry in data.eval_results or []
     }
     assert found == {
-        (TASKS[task].hub.config_name(code), name): (round(value, 2), "test", TASKS[task].hub.path)
+        (hub_of(TASKS[task]).config_name(code), name): (round(value, 2), "test", hub_of(TASKS[task]).path)
         for code, metrics in one.all_metrics.items()
         for name, value in metrics.items()
     }
@@ -141,7 +142,7 @@ def test_how_to_load_with_a_pinned_revision(task: str):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_limits_name_those_of_the_data(task: str):
-    known = OF_THE_DATA[TASKS[task].folder]
+    known = TASKS[task].note
     assert known in model_card(results(task)).text
     assert known not in model_card(results(task, data="sample")).text
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.training.arguments import CommandLine, RunArguments
+from modeling_dlfa.tasks.encoding import IGNORED
+from modeling_dlfa.training.arguments import RunArguments
+from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.data import EvalSet, load_rows, open_tokenizer, prepare
-from modeling_dlfa.xtreme.encoding import IGNORED, data_collator
-from modeling_dlfa.xtreme.metrics import majority_predictions
+from tests.of_kinds import data_collator, majority_predictions
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def arguments(argv, tmp_path: Path) -> Callable[..., RunArguments]:
 def gold(eval_set: EvalSet) -> tuple[np.ndarray, np.ndarray]:
     """Right predictions and the labels, in the order and shape in which the Trainer returns them."""
     labels = eval_set.features["labels"][:]
-    if eval_set.task.kind == "classification":
+    if eval_set.task.kind.name == "pairs":
         return np.array(labels), np.array(labels)
     width = max(map(len, labels))
     padded = np.array([row + [IGNORED] * (width - len(row)) for row in labels])
@@ -36,7 +37,7 @@ def test_predictions_come_back_in_the_order_of_the_rows(arguments, task: str):
     eval_set = prepare(arguments(task)).evaluation["de"]
     lengths = eval_set.features["length"][:]
     assert lengths == sorted(lengths, reverse=True)
-    if eval_set.task.kind == "tagging":
+    if eval_set.task.kind.name == "tags":
         assert len(eval_set.features) > len(eval_set.rows)  # the long sentences are split
         assert max(lengths) <= 16
     else:
@@ -51,7 +52,7 @@ def test_predictions_come_back_in_the_order_of_the_rows(arguments, task: str):
 def test_always_the_same_label_is_chance_level(arguments, task: str):
     eval_set = prepare(arguments(task)).evaluation["de"]
     references = eval_set.references
-    tagging = eval_set.task.kind == "tagging"
+    tagging = eval_set.task.kind.name == "tags"
     labels = [tag for tags in references for tag in tags] if tagging else references
     common = max(set(labels), key=labels.count)
     constant = [[common] * len(tags) for tags in references] if tagging else [common] * len(references)

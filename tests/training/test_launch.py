@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from modeling_dlfa.cli import takes_debug
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.tasks.registry import XTREME_TASKS
 from modeling_dlfa.training import launch as launch_module
 from modeling_dlfa.training.launch import main
 from modeling_dlfa.training.results import RunResults
-from modeling_dlfa.xtreme.tasks import XTREME_TASKS
 
 
 FEW = "--num_train_epochs 1 --max_train_samples 16 --eval_strategy no"
@@ -202,7 +203,7 @@ def test_debug_shows_the_traceback(argv, tmp_path: Path):
     ],
 )
 def test_two_meanings_of_debug(argv: list[str], debug: bool, rest: list[str]):
-    assert launch_module._takes_debug(argv) is debug
+    assert takes_debug(argv) is debug
     assert argv == rest
 
 

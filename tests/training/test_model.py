@@ -6,11 +6,11 @@ from transformers import set_seed
 
 from modeling_dlfa.configuration_dlfa import FUSION_NAMES
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.training.arguments import CommandLine
+from modeling_dlfa.tasks.registry import TASKS
+from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.data import prepare
 from modeling_dlfa.training.model import build_model, encoder_layers
 from modeling_dlfa.training.run import run
-from modeling_dlfa.xtreme.tasks import TASKS
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.training.results import RESULTS_FILE, RunResults, averages, results_table, short_name
-from modeling_dlfa.xtreme.tasks import TASKS
 
 
 def results(scores: dict[str, float], task: str = "udpos", **changes) -> RunResults:

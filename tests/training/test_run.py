@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForTokenClassification, DefaultFlowCallback
 
+from modeling_dlfa.data.folder import FolderSource
+from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
+from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.training import run as run_module
 from modeling_dlfa.training.launch import main
 from modeling_dlfa.training.results import RunResults
-from modeling_dlfa.xtreme.metrics import majority_predictions, score
-from modeling_dlfa.xtreme.predictions import prediction_file, read_predictions
-from modeling_dlfa.xtreme.sources import LABEL_COLUMNS, FolderSource
-from modeling_dlfa.xtreme.tasks import TASKS
+from tests.of_kinds import LABEL_COLUMNS, majority_predictions, score
 
 
 LANGUAGES = ["en", "de", "ru", "zh"]
@@ -53,7 +53,7 @@ def scores(folder: Path) -> dict:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_leaves_exactly_this(finished_run: Callable[[str], Path], task: str):
-    suffix = "conllu" if TASKS[task].kind == "parsing" else "tsv"
+    suffix = "conllu" if TASKS[task].kind.name == "trees" else "tsv"
     predictions = {f"predictions/{task}/test-{code}.{suffix}" for code in LANGUAGES}
     assert files(finished_run(task)) == CHECKPOINT | {"README.md", "all_results.json"} | predictions
 
@@ -66,15 +66,15 @@ def test_scores_are_those_of_the_predictions(finished_run: Callable[[str], Path]
     for code in LANGUAGES:
         rows = source.load(one, "test", code)
         references: list = rows[LABEL_COLUMNS[one.kind]][:]
-        if one.kind == "parsing":
+        if one.kind.name == "trees":
             references = [list(zip(*arcs)) for arcs in zip(rows["heads"][:], references)]
         predicted = read_predictions(prediction_file(folder / "predictions", one, code), one)
         assert score(one, predicted, references) == results.all_metrics[code]
         assert results.scores[code] == results.all_metrics[code][one.metric]
         assert results.support[code] == len(rows)
-        labels = references if one.kind == "classification" else [tag for tags in references for tag in tags]
+        labels = references if one.kind.name == "pairs" else [tag for tags in references for tag in tags]
         most_frequent = 100 * max(map(labels.count, labels)) / len(labels) if task != "panx" else 0.0
-        if one.kind == "parsing":
+        if one.kind.name == "trees":
             most_frequent = score(one, majority_predictions(one, references), references)[one.metric]
         reached = results.all_metrics[code].get("accuracy", results.scores[code])
         assert (code in results.chance_level) == (reached <= most_frequent)
@@ -83,7 +83,7 @@ def test_scores_are_those_of_the_predictions(finished_run: Callable[[str], Path]
     assert results.zero_shot_average == pytest.approx(fmean(others))
     assert results.transfer_gap == pytest.approx(results.scores["en"] - fmean(others))
     # The tasks can be learnt in English, and the words mean the same everywhere.
-    constant = 50.0 if one.kind == "classification" else 30.0
+    constant = 50.0 if one.kind.name == "pairs" else 30.0
     assert (results.zero_shot_average or 0) > constant
 
 

@@ -12,8 +12,10 @@ from transformers import AutoModel, AutoTokenizer, TrainingArguments
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.modeling_dlfa import FUSIONS
+from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training import scout as scouting
-from modeling_dlfa.training.arguments import CommandLine, RunArguments
+from modeling_dlfa.training.arguments import RunArguments
+from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.model import build_model
 from modeling_dlfa.training.run import run
 from modeling_dlfa.training.scout import (
@@ -25,8 +27,7 @@ from modeling_dlfa.training.scout import (
     scout,
     training_language_data,
 )
-from modeling_dlfa.xtreme.encoding import data_collator
-from modeling_dlfa.xtreme.tasks import get_task
+from tests.of_kinds import data_collator
 
 
 Parsed = tuple[RunArguments, TrainingArguments]

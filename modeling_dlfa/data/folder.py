@@ -1,0 +1,45 @@
+"""A folder in the layout of XTREME's download."""
+
+from pathlib import Path
+
+from datasets import Dataset
+
+from ..errors import InputError
+from ..tasks.task import FILE_PREFIXES, Task, check_split
+from .rows import check_language, ordered, read_file
+
+
+class FolderSource:
+    """Files `<root>/<task>/{train,dev,test}-<language>.tsv`, trees `.conllu`.
+
+    UTF-8 (a byte order mark and CRLF line ends are tolerated), no header. Pair files hold sentence1, sentence2 and
+    label; files of tags hold token and tag and end each sentence with a blank line; trees are CoNLL-U, read as
+    `conllu.parse_trees` says. Fields are separated by tabs and a quotation mark is text. The languages of a task are
+    those whose files are there.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).expanduser()
+        if not self.root.is_dir():
+            raise InputError(f"no data folder {str(root)!r}: expected 'hub', 'sample' or a folder in XTREME's layout")
+
+    @property
+    def description(self) -> str:
+        return str(self.root)
+
+    def languages(self, task: Task, split: str) -> list[str]:
+        folder, suffix = self.root / task.folder, _suffix(task)
+        prefix = FILE_PREFIXES[check_split(split)] + "-"
+        if not folder.is_dir():
+            there = ", ".join(sorted(entry.name for entry in self.root.iterdir() if entry.is_dir())) or "no folder"
+            example = f"{folder}/{prefix}{task.train_language}{suffix}"
+            raise InputError(f"{self.root} has no folder {task.folder!r}: expected {example}; found {there}")
+        return ordered(task, (path.stem.removeprefix(prefix) for path in folder.glob(f"{prefix}*{suffix}")))
+
+    def load(self, task: Task, split: str, language: str) -> Dataset:
+        check_language(task, split, language, self.languages(task, split), str(self.root))
+        return read_file(task, self.root / task.folder / f"{FILE_PREFIXES[split]}-{language}{_suffix(task)}", language)
+
+
+def _suffix(task: Task) -> str:
+    return task.kind.suffix if task.rung is None else ".conllu"

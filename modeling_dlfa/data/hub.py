@@ -1,0 +1,45 @@
+"""The public data sets of the Hugging Face Hub."""
+
+import datasets
+from datasets import Dataset
+from datasets.exceptions import DatasetGenerationError
+
+from ..errors import InputError, one_line
+from ..tasks.task import HubDataset, Task, check_split
+from .rows import check_language, normalise
+
+
+class HubSource:
+    """The data sets that `Task.hub` names."""
+
+    description = "hub"
+
+    def languages(self, task: Task, split: str) -> list[str]:
+        """The languages of the task that the split is known for; of a task that lists none, the training language."""
+        missing = _hub(task).missing.get(check_split(split), ())
+        return [language for language in task.languages or (task.train_language,) if language not in missing]
+
+    def load(self, task: Task, split: str, language: str) -> Dataset:
+        hub = _hub(task)
+        path = hub.repositories.get(split, hub.path)
+        check_language(task, split, language, self.languages(task, split), path)
+        config = hub.config_name(language)
+        where = f"{path}, {config}, {split}"
+        try:
+            name, folder = (None, config) if hub.in_folders else (config, None)
+            theirs = hub.splits.get(split, split)
+            raw = datasets.load_dataset(path, name, data_dir=folder, split=theirs, revision=hub.revision)
+        except Exception as error:  # the HTTP client's own too, which is another one from release to release
+            cause = (error.__cause__ or error) if isinstance(error, DatasetGenerationError) else error
+            reason = f"{type(cause).__name__}: {one_line(cause, 200)}"
+            raise InputError(
+                f"cannot load {where} from the Hub ({reason}): check the network, or give a folder or 'sample' as data"
+            ) from error
+        assert isinstance(raw, Dataset)
+        return normalise(task, raw, language, where, hub.columns)
+
+
+def _hub(task: Task) -> HubDataset:
+    if task.hub is None:
+        raise InputError(f"--data hub: {task.name} names no data set of the Hub")
+    return task.hub

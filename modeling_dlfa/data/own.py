@@ -1,0 +1,30 @@
+"""The files that a task of a user's own names."""
+
+from pathlib import Path
+
+from datasets import Dataset
+
+from ..errors import InputError
+from ..tasks.task import OWN_FILES, Task, TaskFiles, check_split
+from .rows import check_language, ordered, read_file
+
+
+class OwnFilesSource:
+    """`Task.files`: one file for each split and language, read as the kind reads its forms."""
+
+    description = OWN_FILES
+
+    def languages(self, task: Task, split: str) -> list[str]:
+        return ordered(task, _files(task).paths.get(check_split(split), {}))
+
+    def load(self, task: Task, split: str, language: str) -> Dataset:
+        check_language(
+            task, split, language, self.languages(task, split), f"the files of {task.reference or task.name}"
+        )
+        return read_file(task, Path(_files(task).paths[split][language]), language)
+
+
+def _files(task: Task) -> TaskFiles:
+    if task.files is None or not task.files.paths:
+        raise InputError(f"--data {OWN_FILES}: {task.name} names no files of its own")
+    return task.files

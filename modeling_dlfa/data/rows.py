@@ -1,0 +1,89 @@
+"""What all sources share: the order of languages, and rows that are checked before anyone trains on them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from datasets import Dataset
+
+from ..errors import InputError
+from ..files import read_lines
+from ..tasks.conllu import parse_trees
+from ..tasks.kinds.normalise import TREE_COLUMNS, raw_trees
+from ..tasks.task import Task
+
+
+# From this many rows on, a single label for all of them is taken for a placeholder. Our choice: XTREME's public test
+# files carry no labels, and copies with one dummy label in their place look like a model at chance level.
+PLACEHOLDER_ROWS = 20
+
+
+def ordered(task: Task, codes: Iterable[str]) -> list[str]:
+    """Languages in the order of the task, others after them."""
+    place = {language: index for index, language in enumerate(task.languages)}
+    return sorted(set(codes), key=lambda code: (place.get(code, len(place)), code != task.train_language, code))
+
+
+def check_language(task: Task, split: str, language: str, there: Sequence[str], where: str) -> None:
+    """Refuse a language that a source does not have."""
+    if language not in there:
+        raise InputError(
+            f"{task.name} has no {split} data for {language!r} in {where}: there is {', '.join(there) or 'none'}"
+        )
+
+
+def read_file(task: Task, path: Path, language: str) -> Dataset:
+    """The rows of a file.
+
+    Raises:
+        InputError: with file and line.
+    """
+    if task.rung is not None:
+        columns = task.kind.from_trees(task, parse_trees(read_lines(path), str(path)))
+    else:
+        columns = task.kind.read(task, path, language)
+    return build(task, columns, str(path))
+
+
+def build(task: Task, columns: dict[str, list], where: str) -> Dataset:
+    """Rows of columns in the shape of the task's kind.
+
+    Raises:
+        InputError: there is no row, or all labels are the same.
+    """
+    if not columns[task.kind.label_column]:
+        raise InputError(f"{where}: no data")
+    labels = task.kind.labels_of(columns)
+    if len(columns[task.kind.label_column]) >= PLACEHOLDER_ROWS and len(set(labels)) == 1 < len(task.labels):
+        raise InputError(
+            f"{where}: every label is {task.labels[labels[0]]!r}, which looks like a placeholder for hidden labels; "
+            "labelled data are needed"
+        )
+    return Dataset.from_dict(columns, features=task.kind.features(task))
+
+
+def normalise(
+    task: Task, raw: Dataset, language: str, where: str, names_of: Mapping[str, str] | None = None
+) -> Dataset:
+    """Bring a data set of other columns and label types into the common shape.
+
+    Sentences without tokens are dropped, and the language prefixes of raw WikiANN tokens ("de:Haus") are removed. Of
+    trees, what has no head (multiword ranges and empty nodes, which the Hub's conversion keeps) is dropped.
+
+    Args:
+        where: how error messages name the data set.
+        names_of: our column name -> the data set's; default: ours.
+
+    Raises:
+        InputError: for missing columns, unknown or missing labels, sentences with more or fewer tags than tokens, and
+            heads that are no tree with one root.
+    """
+    needed = TREE_COLUMNS if task.rung is not None else tuple(task.kind.features(task))
+    names = {ours: names_of[ours] if names_of is not None else ours for ours in needed}
+    if absent := [name for name in names.values() if name not in raw.column_names]:
+        raise InputError(f"{where}: no column {absent[0]!r}; found {', '.join(raw.column_names)}")
+    values = raw.select_columns(list(names.values()))[:]
+    columns: dict[str, list] = {ours: values[theirs] for ours, theirs in names.items()}
+    features = {ours: raw.features[theirs] for ours, theirs in names.items()}
+    if task.rung is not None:
+        return build(task, task.kind.from_trees(task, raw_trees(columns, features["upos"], where)), where)
+    return build(task, task.kind.normalise(task, columns, features, language, where), where)

@@ -1,0 +1,92 @@
+"""Files: text that is read with the place of every fault, and written whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import InputError, one_line
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file without their ends; a byte order mark and CRLF are tolerated.
+
+    Raises:
+        InputError: it cannot be read, or is not UTF-8 (with the line).
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {one_line(error)}") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}:{line}: byte 0x{content[error.start]:02x} is not UTF-8") from error
+    # Not splitlines(): sentences may hold its other separators, such as U+2028.
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        InputError: it cannot be read, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {one_line(error)}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a JSON object")
+    return content
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """The content of a YAML file (JSON is YAML too).
+
+    Args:
+        what: what is read, for messages: "cannot read the study small.yaml: ...".
+
+    Raises:
+        InputError: it cannot be read, or a key stands there twice; YAML itself would take the last one.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Unique)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"cannot read {what} {path}: {one_line(error)}") from error
+
+
+class _Unique(yaml.SafeLoader):
+    """YAML's safe loader, for mappings whose keys are all different."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen and key.value != "<<":
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"line {key.start_mark.line + 1}: {key.value!r} stands there twice"
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: under a temporary name beside it first."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,305 @@
+"""What a kind of task has to know, so that nobody else needs to ask which kind it is.
+
+Shapes: B batch, T tokens, W words, N rows, E hidden size, C labels.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from datasets import Dataset, Features
+from transformers import PreTrainedTokenizerBase
+
+from ...errors import InputError
+from ..encoding import LabelPiece
+from ..trees import Tree
+
+
+if TYPE_CHECKING:
+    from ...modeling_dlfa import DLFAPreTrainedModel
+    from ..task import Task
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How the probe of a code length is trained: AdamW with a constant learning rate, and the head's own dropout.
+
+    Attributes:
+        stops: after how many epochs it may be stopped; an epoch is a pass over everything before the portion.
+        learning_rate: of all weights of the head.
+        batch_size: rows of an update.
+    """
+
+    stops: tuple[int, ...]
+    learning_rate: float
+    batch_size: int = 8
+
+
+class Kind(ABC):
+    """One kind of task: its model, its files, and the way from a row to a score and back.
+
+    One object serves all tasks of the kind; methods take the task. What only some kinds can do has a default here,
+    one line that says that this one cannot.
+
+    Attributes:
+        name: of the kind, as task files say it.
+        file_columns: names of the columns that a task file may say the places of.
+        label_column: which column holds what is looked up in `Task.labels`.
+        metrics: what a task may report or compute.
+        metric_names: metric in the scores -> how tables of a model card call it.
+        suffix: ending of prediction files, and of a data folder's files.
+        auto_class: the Auto class that opens a checkpoint with its head.
+        pipeline_tag: the task of a model on the Hub.
+        sample_epochs: passes over the embedded sample that are enough to see transfer (our choice).
+        probe: how a code length of its labels is measured (our choice); None where it cannot be.
+    """
+
+    name: ClassVar[str]
+    file_columns: ClassVar[tuple[str, ...]] = ()
+    label_column: ClassVar[str]
+    metrics: ClassVar[tuple[str, ...]]
+    metric_names: ClassVar[Mapping[str, str]] = {
+        **{"accuracy": "Accuracy", "f1": "F1", "precision": "Precision", "recall": "Recall"},
+        **{"uas": "UAS", "las": "LAS"},
+    }
+    suffix: ClassVar[str] = ".tsv"
+    auto_class: ClassVar[str]
+    pipeline_tag: ClassVar[str]
+    sample_epochs: ClassVar[int] = 4
+    probe: ClassVar[Probe | None] = None
+
+    def __repr__(self) -> str:
+        return f"<kind {self.name}>"
+
+    def cannot(self, task: "Task", what: str) -> InputError:
+        """The error of something that this kind cannot do, such as "scouting for a layer"."""
+        return InputError(f"{task.name}: {what} is not there for tasks of the kind {self.name}")
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # The model
+    # -----------------------------------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def model_class(self) -> type["DLFAPreTrainedModel"]:
+        """Class of the model with its head."""
+
+    def default_metric(self, labels: Sequence[str]) -> str:
+        """The metric that a task with these labels reports if it does not say."""
+        return self.metrics[0]
+
+    def special_tokens(self, task: "Task", tokenizer: PreTrainedTokenizerBase) -> int:
+        """How many tokens of a row hold no text."""
+        return tokenizer.num_special_tokens_to_add()
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Rows
+    # -----------------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def features(self, task: "Task") -> Features:
+        """Columns and types of the task's rows; labels are `ClassLabel`s over `Task.labels`."""
+
+    @abstractmethod
+    def read(self, task: "Task", path: Path, language: str, labelled: bool = True) -> dict[str, list]:
+        """The rows of a file, column by column, labels as ids.
+
+        Args:
+            labelled: without, there are no labels in the file or they are not wanted; the first label of the task
+                stands for them.
+
+        Raises:
+            InputError: `FILE:LINE: expected ..., found ...`.
+        """
+
+    @abstractmethod
+    def label_names_in(self, task: "Task", path: Path) -> list[str]:
+        """The labels in a file as they stand there, in the order of a task that does not list its labels."""
+
+    @abstractmethod
+    def normalise(
+        self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
+    ) -> dict[str, list]:
+        """The columns of a data set of other types brought into ours, labels as ids.
+
+        Args:
+            columns: our column name -> values.
+            features: our column name -> type in the data set.
+            where: the data set, for messages.
+
+        Raises:
+            InputError: unknown or missing labels, rows whose columns do not fit each other.
+        """
+
+    def from_trees(self, task: "Task", trees: Sequence[Tree]) -> dict[str, list]:
+        """The rows of a task that is made from dependency trees."""
+        raise self.cannot(task, "making labels from trees")
+
+    def labels_of(self, columns: Mapping[str, list]) -> list:
+        """All labels of some rows, flat."""
+        return columns[self.label_column]
+
+    def shuffled(self, task: "Task", rows: Dataset, draw: np.random.Generator) -> Dataset:
+        """The same rows with their labels dealt out anew, over all words or rows."""
+        raise self.cannot(task, "--shuffle_labels")
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # From rows to the model
+    # -----------------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def encode(
+        self,
+        task: "Task",
+        rows: Dataset,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        label_piece: LabelPiece = "character",
+    ) -> Dataset:
+        """What the encoder reads of rows: model inputs, `labels` where the rows have some, and `length` (sub-words).
+
+        Where rows and encoded rows are not one for one, `sentence` says which row an encoded one is of.
+        """
+
+    @abstractmethod
+    def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
+        """The collator that pads encoded rows to the longest of the batch."""
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # From the model to scores
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def keep(self, logits: Any, labels: torch.Tensor) -> torch.Tensor:
+        """What the Trainer keeps of a batch's outputs: by default label ids."""
+        return logits.argmax(dim=-1)
+
+    @abstractmethod
+    def in_order(
+        self, task: "Task", rows: Dataset, features: Dataset, predictions: np.ndarray, label_ids: np.ndarray
+    ) -> list:
+        """What was kept, in the shape and order of `references`.
+
+        Args:
+            features: the encoded rows in the order in which the model saw them, with `sentence`.
+            predictions: as `keep` gave them, joined over batches and padded with -100.
+            label_ids: the labels in the order and shape in which the Trainer returns them.
+        """
+
+    @abstractmethod
+    def references(self, rows: Dataset) -> list:
+        """The gold answers of rows, label ids."""
+
+    @abstractmethod
+    def score(self, task: "Task", predicted: Sequence, gold: Sequence) -> dict[str, float]:
+        """The task's metrics in one language, in percent.
+
+        Args:
+            predicted, gold: label ids or names in the shape of `references`.
+
+        Raises:
+            ValueError: they differ in shape or are empty.
+        """
+
+    @abstractmethod
+    def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:
+        """What every row adds to the reported score.
+
+        Returns:
+            (N, 3) for N rows: what is right, what was predicted, and what is there (spans, words, rows). They may be
+            fractions. Counts can be added up over any selection of rows, which is what a bootstrap does;
+            `scores.score_of_counts` of all of them is the reported score.
+        """
+
+    @abstractmethod
+    def majority(self, task: "Task", seen: Sequence, asked: Sequence | None = None) -> list:
+        """Always the most frequent answer: what a model has to beat.
+
+        Args:
+            seen: gold label ids that the answer is taken from.
+            asked: rows in the same shape that it is wanted for, without it `seen`; only lengths are read.
+        """
+
+    @abstractmethod
+    def label_names(self, task: "Task", labels: Sequence) -> list:
+        """Label ids as names, in the same nesting; names are left as they are."""
+
+    def metric_features(self) -> Any:
+        """Type of one row's names in an `evaluate` metric."""
+        raise NotImplementedError
+
+    def from_metric(self, values: list) -> list:
+        """Names in the shape of `references`, of what an `evaluate` metric takes."""
+        return values
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Files of predictions
+    # -----------------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def prediction_text(self, task: "Task", names: list, tokens: Sequence[Sequence[str]] | None) -> str:
+        """The content of a prediction file, as XTREME's evaluate.py reads it where it knows the task.
+
+        Args:
+            names: as from `label_names`.
+            tokens: words of the rows, for kinds that write them.
+        """
+
+    @abstractmethod
+    def read_predictions(self, task: "Task", path: Path) -> list:
+        """A prediction file read back: label names in the shape of `references`.
+
+        Raises:
+            InputError: FILE:LINE, for a line that the task does not know.
+        """
+
+    def tokens(self, rows: Dataset) -> list[list[str]] | None:
+        """Words of the rows; None for kinds without."""
+        return None
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # The model card
+    # -----------------------------------------------------------------------------------------------------------------
+
+    opens_with: ClassVar[str] = "`{auto_class}` and `AutoModel` open the same checkpoint."
+
+    @abstractmethod
+    def example(self, task: "Task", repository: str) -> str:
+        """Lines of Python that use a published checkpoint."""
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # What only some kinds can do
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def check_layer_logits(self, task: "Task") -> None:
+        """Refuse a task whose layers cannot be scouted together: by default, one whose logits are not (B, ..., C)."""
+        raise self.cannot(task, "scouting for a layer: give one; it")
+
+    def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
+        """States (W, E) of the last layer and labels (W, ...) of each row of a padded batch, for a probe of them."""
+        raise self.cannot(task, "a code length")
+
+    def of_known(self, labels: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the head takes beside known states, where each word is a token: padded labels and mask (B, W)."""
+        raise NotImplementedError(f"{self!r} has no code length")
+
+    def possible_answers(self, task: "Task", words: int) -> int:
+        """Number of different answers of one word of a row with so many words."""
+        return len(task.labels)
+
+
+def label_name(task: "Task", label: Any) -> str:
+    """The name of a label id; a name is left as it is."""
+    return label if isinstance(label, str) else task.labels[label]
+
+
+def pipeline_example(kind: Kind, repository: str, text: str) -> str:
+    """Lines that call a pipeline on a text, given as Python."""
+    return (
+        "from transformers import pipeline\n\n"
+        f'classify = pipeline("{kind.pipeline_tag}", "{repository}", revision="<commit>", trust_remote_code=True)\n'
+        f"classify({text})"
+    )

@@ -1,0 +1,188 @@
+"""Pairs of sentences with one label, or single sentences: inference, paraphrases, sentiment, topics."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from datasets import ClassLabel, Dataset, Features, Value
+from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
+
+from ...errors import InputError
+from ..encoding import LabelPiece, check_fast
+from ..readers import Record, known_labels, label_id, table
+from ..scores import accuracy, check_same_length, in_percent, most_frequent
+from .base import Kind, Probe, label_name, pipeline_example
+from .normalise import label_ids
+
+
+if TYPE_CHECKING:
+    from ...modeling_dlfa import DLFAForSequenceClassification
+    from ..task import Task
+
+
+class Pairs(Kind):
+    """One label for a pair of sentences. A task whose columns do not name `sentence2` has single sentences."""
+
+    name = "pairs"
+    file_columns = ("sentence1", "sentence2", "label")
+    label_column = "label"
+    metrics = ("accuracy",)
+    auto_class = "AutoModelForSequenceClassification"
+    pipeline_tag = "text-classification"
+    probe: ClassVar[Probe | None] = Probe((1, 2, 4, 8, 16, 32), 1e-3)
+
+    @property
+    def model_class(self) -> "type[DLFAForSequenceClassification]":
+        from ...modeling_dlfa import DLFAForSequenceClassification
+
+        return DLFAForSequenceClassification
+
+    def special_tokens(self, task: "Task", tokenizer: PreTrainedTokenizerBase) -> int:
+        return tokenizer.num_special_tokens_to_add(pair=len(self.texts(task)) > 1)
+
+    @staticmethod
+    def texts(task: "Task") -> tuple[str, ...]:
+        """The columns with text."""
+        single = task.own_columns and "sentence2" not in task.own_columns
+        return ("sentence1",) if single else ("sentence1", "sentence2")
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Rows
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def features(self, task: "Task") -> Features:
+        texts = {name: Value("string") for name in self.texts(task)}
+        return Features({**texts, "label": ClassLabel(names=list(task.labels))})
+
+    def _records(self, task: "Task", path: Path, names: Sequence[str]) -> Iterable[Record]:
+        return table(path, names, task.files.columns if task.files is not None else {})
+
+    def read(self, task: "Task", path: Path, language: str, labelled: bool = True) -> dict[str, list]:
+        known, texts = known_labels(task), self.texts(task)
+        names = (*texts, "label") if labelled else texts
+        columns: dict[str, list] = {name: [] for name in (*texts, "label")}
+        for record in self._records(task, path, names):
+            for name in texts:
+                columns[name].append(record.values[name])
+            columns["label"].append(label_id(task, known, record, "label", names) if labelled else 0)
+        return columns
+
+    def label_names_in(self, task: "Task", path: Path) -> list[str]:
+        names = (*self.texts(task), "label")
+        return [record.values["label"] for record in self._records(task, path, names)]
+
+    def normalise(
+        self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
+    ) -> dict[str, list]:
+        texts = {name: [sentence or "" for sentence in columns[name]] for name in self.texts(task)}
+        return {**texts, "label": label_ids(task, columns["label"], features["label"], where)}
+
+    def shuffled(self, task: "Task", rows: Dataset, draw: np.random.Generator) -> Dataset:
+        columns = {name: rows[name][:] for name in rows.column_names}
+        return Dataset.from_dict({**columns, "label": draw.permutation(columns["label"]).tolist()}, rows.features)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # From rows to the model, and back
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def encode(
+        self,
+        task: "Task",
+        rows: Dataset,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        label_piece: LabelPiece = "character",
+    ) -> Dataset:
+        return encode_pairs(rows, tokenizer, max_length)
+
+    def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
+        return DataCollatorWithPadding(tokenizer)
+
+    def in_order(
+        self, task: "Task", rows: Dataset, features: Dataset, predictions: np.ndarray, label_ids: np.ndarray
+    ) -> list:
+        ordered = np.empty_like(predictions)
+        ordered[features["sentence"][:]] = predictions
+        return ordered.tolist()
+
+    def references(self, rows: Dataset) -> list:
+        return rows["label"][:]
+
+    def score(self, task: "Task", predicted: Sequence, gold: Sequence) -> dict[str, float]:
+        check_same_length(predicted, gold)
+        names = self.label_names(task, predicted), self.label_names(task, gold)
+        return in_percent({"accuracy": accuracy(*names)})
+
+    def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:
+        names = zip(self.label_names(task, predicted), self.label_names(task, gold), strict=True)
+        return np.array([(p == g, 1, 1) for p, g in names], dtype=np.int64)
+
+    def majority(self, task: "Task", seen: Sequence, asked: Sequence | None = None) -> list:
+        return [most_frequent(seen)] * len(seen if asked is None else asked)
+
+    def label_names(self, task: "Task", labels: Sequence) -> list:
+        return [label_name(task, label) for label in labels]
+
+    def metric_features(self) -> Any:
+        return Value("string")
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Predictions and card
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def prediction_text(self, task: "Task", names: list, tokens: Sequence[Sequence[str]] | None) -> str:
+        return "\n".join(names) + "\n"
+
+    def read_predictions(self, task: "Task", path: Path) -> list:
+        labels = []
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if (label := line.strip()) not in task.labels:
+                raise InputError(f"{path}:{number}: expected one of {', '.join(task.labels)}, found {label!r}")
+            labels.append(label)
+        return labels
+
+    def example(self, task: "Task", repository: str) -> str:
+        pair = '{"text": "A man is sleeping.", "text_pair": "Somebody sleeps."}'
+        return pipeline_example(self, repository, pair if len(self.texts(task)) > 1 else '"A man is sleeping."')
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Layers, and what is in them
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def check_layer_logits(self, task: "Task") -> None:
+        """Logits are (B, C)."""
+
+    def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
+        """The pooled vector of a pair, which counts as one word."""
+        inputs = {name: values for name, values in batch.items() if name != "labels"}
+        states = model.dlfa(**inputs, return_dict=True).last_hidden_state  # (B, T, E)
+        pooled = model.pool(states, batch["attention_mask"])
+        return [(state[None], label[None]) for state, label in zip(pooled, batch["labels"], strict=True)]
+
+    def of_known(self, labels: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"labels": labels.squeeze(1)}
+
+
+def encode_pairs(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
+    """Encode sentence pairs, or single sentences, one row each.
+
+    Args:
+        dataset: columns `sentence1`, `sentence2` if there is a second one, and `label`.
+        max_length: sub-words of a row, special tokens included; of two sentences the longer is cut first.
+
+    Returns:
+        `input_ids`, `attention_mask` and `token_type_ids` as far as the tokenizer makes them, `labels` (ids) and
+        `length` (sub-words).
+    """
+    check_fast(tokenizer)
+
+    def encode_batch(batch: dict[str, list]) -> dict[str, list]:
+        texts = [batch[name] for name in ("sentence1", "sentence2") if name in batch]
+        first, second = texts[0], (texts[1] if len(texts) > 1 else None)
+        encoded = tokenizer(first, second, truncation="longest_first", max_length=max_length, padding=False)
+        columns = {name: encoded[name] for name in tokenizer.model_input_names if name in encoded}
+        return columns | {"labels": batch["label"], "length": [len(ids) for ids in columns["input_ids"]]}
+
+    return dataset.map(encode_batch, batched=True, remove_columns=dataset.column_names, desc="Encoding pairs")

@@ -1,0 +1,319 @@
+"""A tag for every word: entities, parts of speech, and the rungs of the ladder that are labels of words."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from datasets import ClassLabel, Dataset, Features, List, Value
+from transformers import DataCollatorForTokenClassification, PreTrainedTokenizerBase
+
+from ...errors import InputError
+from ..encoding import IGNORED, INPUT_FEATURES, LabelPiece, WordPieces, encoded_dataset
+from ..readers import Record, known_labels, label_id, sentences
+from ..rungs import RUNGS
+from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent, span_counts, span_scores
+from ..trees import Tree
+from .base import Kind, Probe, label_name, pipeline_example
+from .normalise import label_ids
+
+
+if TYPE_CHECKING:
+    from ...modeling_dlfa import DLFAForTokenClassification
+    from ..task import Task
+
+
+class Tags(Kind):
+    """One label for every word of a sentence."""
+
+    name = "tags"
+    file_columns = ("tokens", "tags")
+    label_column = "tags"
+    metrics = ("accuracy", "f1")
+    auto_class = "AutoModelForTokenClassification"
+    pipeline_tag = "token-classification"
+    sample_epochs = 3
+    probe: ClassVar[Probe | None] = Probe((1, 2, 4, 8, 16, 32), 1e-2)
+
+    @property
+    def model_class(self) -> "type[DLFAForTokenClassification]":
+        from ...modeling_dlfa import DLFAForTokenClassification
+
+        return DLFAForTokenClassification
+
+    def default_metric(self, labels: Sequence[str]) -> str:
+        """F1 of spans for entities as IOB tags, accuracy else."""
+        entities = [label for label in labels if label != "O"]
+        return "f1" if entities and all(label[:2] in ("B-", "I-") for label in entities) else "accuracy"
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Rows
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def features(self, task: "Task") -> Features:
+        return Features({"tokens": List(Value("string")), "tags": List(ClassLabel(names=list(task.labels)))})
+
+    def _sentences(self, task: "Task", path: Path, names: Sequence[str]) -> Iterable[list[Record]]:
+        ours = {"tokens": "token", "tags": "tag"}
+        columns = {} if task.files is None else {ours[name]: place for name, place in task.files.columns.items()}
+        return sentences(path, names, columns, "\t" if task.files is None else task.files.separator)
+
+    def read(self, task: "Task", path: Path, language: str, labelled: bool = True) -> dict[str, list]:
+        known = known_labels(task)
+        names = ("token", "tag") if labelled else ("token",)
+        columns: dict[str, list] = {"tokens": [], "tags": []}
+        found: list[list[Record]] = []
+        for words in self._sentences(task, path, names):
+            columns["tokens"].append([word.values["token"] for word in words])
+            columns["tags"].append([label_id(task, known, word, "tag", names) if labelled else 0 for word in words])
+            found.append(words)
+        return columns | {"tokens": without_prefix(columns["tokens"], language, lambda s, w: found[s][w].where)}
+
+    def label_names_in(self, task: "Task", path: Path) -> list[str]:
+        return [word.values["tag"] for words in self._sentences(task, path, ("token", "tag")) for word in words]
+
+    def normalise(
+        self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
+    ) -> dict[str, list]:
+        rows = [(tokens, tags) for tokens, tags in zip(columns["tokens"], columns["tags"], strict=True) if tokens]
+        for tokens, tags in rows:
+            if len(tokens) != len(tags):
+                raise InputError(f"{where}: {len(tokens)} tokens have {len(tags)} tags: {' '.join(tokens)[:80]!r}")
+        ids = iter(label_ids(task, [tag for _, tags in rows for tag in tags], features["tags"].feature, where))
+        tokens = [tokens for tokens, _ in rows]
+        return {
+            "tokens": without_prefix(tokens, language, lambda sentence, _: f"{where}: sentence {sentence + 1}"),
+            "tags": [[next(ids) for _ in tags] for _, tags in rows],
+        }
+
+    def from_trees(self, task: "Task", trees: Sequence[Tree]) -> dict[str, list]:
+        return {"tokens": [tree.tokens for tree in trees], "tags": rung_labels(task, trees)}
+
+    def labels_of(self, columns: Mapping[str, list]) -> list:
+        return flat(columns["tags"])
+
+    def shuffled(self, task: "Task", rows: Dataset, draw: np.random.Generator) -> Dataset:
+        columns = {name: rows[name][:] for name in rows.column_names}
+        remaining = iter(draw.permutation(flat(columns["tags"])).tolist())
+        dealt = [[next(remaining) for _ in tags] for tags in columns["tags"]]
+        return Dataset.from_dict({**columns, "tags": dealt}, rows.features)
+
+    def tokens(self, rows: Dataset) -> list[list[str]] | None:
+        return rows["tokens"][:]
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # From rows to the model, and back
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def encode(
+        self,
+        task: "Task",
+        rows: Dataset,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        label_piece: LabelPiece = "character",
+    ) -> Dataset:
+        return encode_tags(rows, tokenizer, max_length, label_piece)
+
+    def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
+        return DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
+
+    def in_order(
+        self, task: "Task", rows: Dataset, features: Dataset, predictions: np.ndarray, label_ids: np.ndarray
+    ) -> list:
+        return join_tags(features, at_labels(predictions, label_ids), len(rows))
+
+    def references(self, rows: Dataset) -> list:
+        return rows["tags"][:]
+
+    def score(self, task: "Task", predicted: Sequence, gold: Sequence) -> dict[str, float]:
+        check_same_words(predicted, gold)
+        names = self.label_names(task, predicted), self.label_names(task, gold)
+        scores = {"accuracy": accuracy(flat(names[0]), flat(names[1]))} if "accuracy" in task.metrics else {}
+        return in_percent(scores | (span_scores(*names) if "f1" in task.metrics else {}))
+
+    def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:
+        names = list(zip(self.label_names(task, predicted), self.label_names(task, gold), strict=True))
+        if task.metric == "f1":
+            return np.array([span_counts(p, g) for p, g in names], dtype=np.int64)
+        return word_counts(names)
+
+    def majority(self, task: "Task", seen: Sequence, asked: Sequence | None = None) -> list:
+        tag = most_frequent(flat(seen))
+        return [[tag] * len(words) for words in (seen if asked is None else asked)]
+
+    def label_names(self, task: "Task", labels: Sequence) -> list:
+        return [[label_name(task, tag) for tag in tags] for tags in labels]
+
+    def metric_features(self) -> Any:
+        return List(Value("string"))
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Predictions and card
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def prediction_text(self, task: "Task", names: list, tokens: Sequence[Sequence[str]] | None) -> str:
+        if not all(names):
+            raise ValueError("a sentence without tags cannot be written")
+        return "\n\n".join("\n".join(tags) for tags in names) + "\n"
+
+    def read_predictions(self, task: "Task", path: Path) -> list:
+        found: list[list[str]] = [[]]
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if not (label := line.strip()):
+                found.append([])
+            elif label not in task.labels:
+                raise InputError(f"{path}:{number}: expected one of {', '.join(task.labels)}, found {label!r}")
+            else:
+                found[-1].append(label)
+        return [tags for tags in found if tags]
+
+    def example(self, task: "Task", repository: str) -> str:
+        return pipeline_example(self, repository, '"Angela Merkel was born in Hamburg."')
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Layers, and what is in them
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def check_layer_logits(self, task: "Task") -> None:
+        """Logits are (B, T, C)."""
+
+    def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
+        """The states of the words' label pieces."""
+        inputs = {name: values for name, values in batch.items() if name != "labels"}
+        states = model.dlfa(**inputs, return_dict=True).last_hidden_state  # (B, T, E)
+        words = [row != IGNORED for row in batch["labels"]]
+        return [(row[at], gold[at]) for row, gold, at in zip(states, batch["labels"], words, strict=True)]
+
+    def of_known(self, labels: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"labels": labels}
+
+
+def rung_labels(task: "Task", trees: Sequence[Tree]) -> list[list[int]]:
+    """The label ids that a task gives to the words of trees; without a rung these are the relations."""
+    ids = {label: index for index, label in enumerate(task.labels)}
+    label_of = RUNGS[task.rung or "tree"].label
+    return [[ids[label] for label in label_of(tree)] for tree in trees]
+
+
+def word_counts(names: Sequence[tuple[Sequence, Sequence]]) -> np.ndarray:
+    """(N, 3): of each sentence's (predicted, gold) words how many are right, predicted, and there."""
+    right = [sum(a == b for a, b in zip(p, g, strict=True)) for p, g in names]
+    return np.array([(n, len(p), len(g)) for n, (p, g) in zip(right, names, strict=True)], dtype=np.int64)
+
+
+def without_prefix(sentences: list[list[str]], language: str, where: Callable[[int, int], str]) -> list[list[str]]:
+    """Tokens without the "xx:" of raw WikiANN files, which stands before every token or before none.
+
+    Args:
+        where: (sentence, word) -> its place, for messages.
+
+    Raises:
+        InputError: most tokens have it and some do not: what those are is not known.
+    """
+    prefix = f"{language}:"
+    bare = [
+        (sentence, word)
+        for sentence, tokens in enumerate(sentences)
+        for word, token in enumerate(tokens)
+        if not token.startswith(prefix)
+    ]
+    if not bare:
+        return [[token.removeprefix(prefix) or token for token in tokens] for tokens in sentences]
+    if 2 * len(bare) < sum(map(len, sentences)):
+        sentence, word = bare[0]
+        raise InputError(
+            f"{where(sentence, word)}: expected {prefix!r} before every token, as most have it (raw WikiANN), or "
+            f"before none, found {sentences[sentence][word]!r}"
+        )
+    return sentences
+
+
+def encode_tags(
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    label_piece: LabelPiece = "character",
+) -> Dataset:
+    """Encode tagged sentences, each in one row or, where it is too long, in several.
+
+    Rows are filled with whole words as far as `max_length` goes, as XTREME does. Every word has its label on exactly
+    one piece. A word without pieces becomes the unknown token (XTREME); a word longer than a row is cut (our choice;
+    XTREME makes it the unknown token).
+
+    Args:
+        dataset: columns `tokens` (words) and `tags` (label ids).
+        max_length: sub-words of a row, special tokens included.
+        label_piece: "character" (our choice) labels a word's first piece that holds characters; "first" (XTREME)
+            labels its first piece, a lone "▁" for many words of unspaced scripts in SentencePiece vocabularies.
+
+    Returns:
+        `input_ids`, `attention_mask` and `token_type_ids` as far as the tokenizer makes them, `labels` (ids, -100 off
+        the label pieces), `length` (sub-words), `sentence` (row in `dataset`) and `first_word` (place of the row's
+        first word in that sentence).
+
+    Raises:
+        InputError: for a slow tokenizer, and a `max_length` that leaves no room beside the special tokens.
+    """
+    pieces = WordPieces(tokenizer, dataset["tokens"][:], max_length, label_piece)
+    rows: list[dict[str, Any]] = []
+
+    def add_row(ids: list[int], labels: list[int], sentence: int, first_word: int) -> None:
+        labels = [IGNORED] * len(pieces.before) + labels + [IGNORED] * len(pieces.after)
+        rows.append(pieces.row(ids) | {"labels": labels, "sentence": sentence, "first_word": first_word})
+
+    for sentence, tags in enumerate(dataset["tags"][:]):
+        ids: list[int] = []
+        labels: list[int] = []
+        first_word = 0
+        for place, ((word, labelled), tag) in enumerate(zip(pieces.words(sentence), tags, strict=True)):
+            if ids and len(ids) + len(word) > pieces.room:
+                add_row(ids, labels, sentence, first_word)
+                ids, labels, first_word = [], [], place
+            ids = ids + word
+            labels = labels + [tag if index == labelled else IGNORED for index in range(len(word))]
+        if ids:
+            add_row(ids, labels, sentence, first_word)
+    return encoded_dataset(rows, [*pieces.columns, "labels", "sentence", "first_word"], _FEATURES)
+
+
+_FEATURES = INPUT_FEATURES | {"labels": List(Value("int64")), "first_word": Value("int64")}
+
+
+def at_labels(predictions: np.ndarray, labels: np.ndarray) -> list[list[int]]:
+    """The predicted label ids of each row at its labelled positions.
+
+    Args:
+        predictions: label ids, (rows, positions).
+        labels: the rows' `labels`, padded with -100 to the same shape.
+    """
+    if predictions.shape != labels.shape:
+        raise ValueError(f"predictions {predictions.shape} and labels {labels.shape} differ in shape")
+    return [row[mask].tolist() for row, mask in zip(predictions, labels != IGNORED, strict=True)]
+
+
+def join_tags(encoded: Dataset, predictions: Sequence[Sequence[int]], sentences: int) -> list[list[int]]:
+    """Put the predictions of split sentences together again.
+
+    Args:
+        encoded: what `encode_tags` returned; its rows may have been reordered together with `predictions`.
+        predictions: for each of its rows, the predicted label ids of the row's words, as from `at_labels`.
+        sentences: number of sentences that were encoded.
+
+    Returns:
+        For each sentence the predicted label ids, one per word.
+
+    Raises:
+        ValueError: where rows are missing or have more or fewer predictions than words.
+    """
+    joined: list[list[int]] = [[] for _ in range(sentences)]
+    words = [sum(label != IGNORED for label in labels) for labels in encoded["labels"]]
+    rows = zip(encoded["sentence"], encoded["first_word"], words, predictions, strict=True)
+    for sentence, first_word, count, tags in sorted(rows, key=lambda row: row[:2]):
+        if len(joined[sentence]) != first_word:
+            raise ValueError(f"sentence {sentence}: {len(joined[sentence])} predictions before word {first_word}")
+        if len(tags) != count:
+            raise ValueError(f"sentence {sentence}: {len(tags)} predictions for {count} words")
+        joined[sentence].extend(tags)
+    return joined

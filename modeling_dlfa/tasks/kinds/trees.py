@@ -1,0 +1,311 @@
+"""Dependency trees: a head and a relation for every word."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from datasets import ClassLabel, Dataset, Features, List, Value
+from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
+
+from ...files import read_lines
+from ..conllu import format_trees, parse_trees
+from ..decoding import decode
+from ..encoding import IGNORED, INPUT_FEATURES, LabelPiece, WordPieces, encoded_dataset
+from ..readers import sentences
+from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent
+from ..trees import UNKNOWN_RELATION, Tree, universal
+from .base import Kind, Probe, label_name
+from .normalise import raw_trees
+from .tags import rung_labels, word_counts
+
+
+if TYPE_CHECKING:
+    from ...modeling_dlfa import DLFAForDependencyParsing
+    from ..task import Task
+
+
+class Trees(Kind):
+    """A head and a relation for every word of a sentence, which make a tree. References are (head, relation id)."""
+
+    name = "trees"
+    label_column = "relations"
+    metrics = ("las", "uas")
+    suffix = ".conllu"
+    auto_class = "AutoModel"
+    # There is no pipeline for parsing; the tag is what the Hub's search offers for annotations of words.
+    pipeline_tag = "token-classification"
+    probe: ClassVar[Probe | None] = Probe((1, 2, 4, 8), 1e-3)  # a parser needs fewer epochs, and more time for each
+
+    @property
+    def model_class(self) -> "type[DLFAForDependencyParsing]":
+        from ...modeling_dlfa import DLFAForDependencyParsing
+
+        return DLFAForDependencyParsing
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Rows
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def features(self, task: "Task") -> Features:
+        label = List(ClassLabel(names=list(task.labels)))
+        return Features({"tokens": List(Value("string")), "heads": List(Value("int64")), "relations": label})
+
+    def read(self, task: "Task", path: Path, language: str, labelled: bool = True) -> dict[str, list]:
+        """Trees of a task that lists relations of its own; those of the ladder come through `from_trees`."""
+        if not labelled:
+            words = [[word.values["token"] for word in found] for found in sentences(path, ("token",), {})]
+            return {
+                "tokens": words,
+                "heads": [[0] * len(w) for w in words],
+                "relations": [[0] * len(w) for w in words],
+            }
+        return self.from_trees(task, parse_trees(read_lines(path), str(path), relations=task.labels))
+
+    def label_names_in(self, task: "Task", path: Path) -> list[str]:
+        return [relation for tree in parse_trees(read_lines(path), str(path)) for relation in tree.relations]
+
+    def normalise(
+        self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
+    ) -> dict[str, list]:
+        return self.from_trees(task, raw_trees(columns, features["upos"], where))
+
+    def from_trees(self, task: "Task", trees: Sequence[Tree]) -> dict[str, list]:
+        """The rows of trees; of a task without a rung the labels are the relations themselves."""
+        tokens, heads = [tree.tokens for tree in trees], [tree.heads for tree in trees]
+        return {"tokens": tokens, "heads": heads, "relations": rung_labels(task, trees)}
+
+    def labels_of(self, columns: Mapping[str, list]) -> list:
+        return flat(columns["relations"])
+
+    def tokens(self, rows: Dataset) -> list[list[str]] | None:
+        return rows["tokens"][:]
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # From rows to the model, and back
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def encode(
+        self,
+        task: "Task",
+        rows: Dataset,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        label_piece: LabelPiece = "character",
+    ) -> Dataset:
+        return encode_trees(rows, tokenizer, max_length, label_piece)
+
+    def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
+        return DataCollatorForParsing(tokenizer)
+
+    def keep(self, logits: Any, labels: torch.Tensor) -> torch.Tensor:
+        """The trees (B, W, 2) of a parser's two kinds of logits."""
+        return decode(*logits)
+
+    def in_order(
+        self, task: "Task", rows: Dataset, features: Dataset, predictions: np.ndarray, label_ids: np.ndarray
+    ) -> list:
+        return complete_trees(task, features, predictions.tolist(), list(map(len, rows["heads"])))
+
+    def references(self, rows: Dataset) -> list:
+        return [list(zip(*arcs, strict=True)) for arcs in zip(rows["heads"][:], rows["relations"][:], strict=True)]
+
+    def score(self, task: "Task", predicted: Sequence, gold: Sequence) -> dict[str, float]:
+        """UAS: the share of words with the right head; LAS: with the right head and relation.
+
+        As the CoNLL 2018 shared task counts them where words are given: subtypes of relations do not count,
+        punctuation does.
+        """
+        check_same_words(predicted, gold)
+        arcs = flat(self.label_names(task, predicted)), flat(self.label_names(task, gold))
+        scores = {"uas": accuracy([head for head, _ in arcs[0]], [head for head, _ in arcs[1]])}
+        return in_percent(scores | ({"las": accuracy(*arcs)} if "las" in task.metrics else {}))
+
+    def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:
+        names = list(zip(self.label_names(task, predicted), self.label_names(task, gold), strict=True))
+        if task.metric == "uas":
+            names = [([head for head, _ in p], [head for head, _ in g]) for p, g in names]
+        return word_counts(names)
+
+    def majority(self, task: "Task", seen: Sequence, asked: Sequence | None = None) -> list:
+        """Every word is attached at the most frequent signed distance, by the relation most frequent there.
+
+        Or to the root where that falls outside the sentence (our choice). At a distance of 1 either way, which is the
+        usual one, that is a tree.
+        """
+        arcs = [
+            (head - word, relation) for words in seen for word, (head, relation) in enumerate(words, start=1) if head
+        ]
+        if not arcs:  # sentences of one word only
+            arcs = [(-1, relation) for words in seen for _, relation in words]
+        distance = most_frequent([distance for distance, _ in arcs])
+        relation = most_frequent([relation for at, relation in arcs if at == distance])
+        return [
+            [
+                (word + distance if 1 <= word + distance <= len(words) else 0, relation)
+                for word in range(1, len(words) + 1)
+            ]
+            for words in (seen if asked is None else asked)
+        ]
+
+    def label_names(self, task: "Task", labels: Sequence) -> list:
+        """Relations are universal: without subtypes."""
+        return [[(int(head), universal(label_name(task, relation))) for head, relation in words] for words in labels]
+
+    def metric_features(self) -> Any:
+        return List({"head": Value("int64"), "relation": Value("string")})
+
+    def from_metric(self, values: list) -> list:
+        return [[(word["head"], word["relation"]) for word in words] for words in values]
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Predictions and card
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def prediction_text(self, task: "Task", names: list, tokens: Sequence[Sequence[str]] | None) -> str:
+        if tokens is None:
+            raise ValueError(f"predictions of {task.name} are written with the words of the sentences: give tokens")
+        return format_trees(tokens, names)
+
+    def read_predictions(self, task: "Task", path: Path) -> list:
+        trees = parse_trees(read_lines(path), str(path), relations=task.labels, upos=("_",))
+        return [list(zip(tree.heads, tree.relations, strict=True)) for tree in trees]
+
+    opens_with = "`AutoModel` opens the parser, there is no Auto class of its own."
+
+    def example(self, task: "Task", repository: str) -> str:
+        return EXAMPLE.format(repository=repository)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # What is in the layers
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
+        """The states of the words' label pieces."""
+        inputs = {name: values for name, values in batch.items() if name not in _OF_WORDS}
+        states = model.dlfa(**inputs, return_dict=True).last_hidden_state  # (B, T, E)
+        positions = batch["word_positions"]
+        counts = (positions >= 0).sum(dim=1).tolist()
+        return [
+            (row[at[:count]], gold[:count])
+            for row, gold, at, count in zip(states, batch["labels"], positions, counts, strict=True)
+        ]
+
+    def of_known(self, labels: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        places = torch.arange(mask.shape[1], device=mask.device)
+        return {"labels": labels, "word_positions": torch.where(mask, places, -1)}
+
+    def possible_answers(self, task: "Task", words: int) -> int:
+        """A relation for each of the other words and the root: the parser chooses among them and the word itself."""
+        return (words + 1) * len(task.labels)
+
+
+EXAMPLE = """\
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+source = {{"pretrained_model_name_or_path": "{repository}", "revision": "<commit>", "trust_remote_code": True}}
+parser, tokenizer = AutoModel.from_pretrained(**source), AutoTokenizer.from_pretrained(**source)
+words = "She saw the old house .".split()
+inputs = tokenizer(words, is_split_into_words=True, return_tensors="pt")
+first_pieces = [inputs.word_to_tokens(word).start for word in range(len(words))]
+output = parser(**inputs, word_positions=torch.tensor([first_pieces]))
+heads = output.arc_logits.argmax(-1)  # (1, words), 0 is the root; tasks.decoding.decode makes it a tree"""
+
+
+@dataclass
+class DataCollatorForParsing:
+    """Pads rows of `encode_trees`: the inputs as the tokenizer does, words to the most of the batch.
+
+    Returns `word_positions` (B, W) padded with -1 and `labels` (B, W, 2) padded with -100 beside the inputs.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        inputs = [{name: value for name, value in row.items() if name not in _OF_WORDS} for row in rows]
+        batch = dict(DataCollatorWithPadding(self.tokenizer)(inputs))
+        words = max(len(row["word_positions"]) for row in rows)
+        batch["word_positions"] = torch.full((len(rows), words), -1)
+        if "labels" in rows[0]:
+            batch["labels"] = torch.full((len(rows), words, 2), IGNORED)
+        for place, row in enumerate(rows):
+            for name in _OF_WORDS & row.keys():
+                batch[name][place, : len(row[name])] = torch.tensor(row[name])
+        return batch
+
+
+_OF_WORDS = {"word_positions", "labels"}
+
+
+def encode_trees(
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    label_piece: LabelPiece = "character",
+) -> Dataset:
+    """Encode sentences with their trees, one row each, cut behind the last word that fits whole.
+
+    Words have the pieces that `encode_tags` gives them.
+
+    Args:
+        dataset: columns `tokens` (words), `heads` (0 for the root, words from 1 on) and `relations` (ids).
+        max_length, label_piece: as for `encode_tags`.
+
+    Returns:
+        The inputs as from `encode_tags`, `word_positions` (the place of each kept word's label piece in the row),
+        `labels` ([head, relation] of each kept word; both -100 where the head was cut off), `length` (sub-words) and
+        `sentence` (row in `dataset`).
+
+    Raises:
+        InputError: as `encode_tags`.
+    """
+    pieces = WordPieces(tokenizer, dataset["tokens"][:], max_length, label_piece)
+    rows: list[dict[str, Any]] = []
+    for sentence, arcs in enumerate(zip(dataset["heads"][:], dataset["relations"][:], strict=True)):
+        ids: list[int] = []
+        positions: list[int] = []
+        for word, labelled in pieces.words(sentence):
+            if ids and len(ids) + len(word) > pieces.room:
+                break
+            positions.append(len(pieces.before) + len(ids) + labelled)
+            ids = ids + word
+        kept = len(positions)
+        labels = [
+            [head, relation] if head <= kept else [IGNORED, IGNORED]
+            for head, relation in list(zip(*arcs, strict=True))[:kept]
+        ]
+        rows.append(pieces.row(ids) | {"word_positions": positions, "labels": labels, "sentence": sentence})
+    return encoded_dataset(rows, [*pieces.columns, "word_positions", "labels", "sentence"], _FEATURES)
+
+
+_FEATURES = INPUT_FEATURES | {"labels": List(List(Value("int64"))), "word_positions": List(Value("int64"))}
+
+
+def complete_trees(
+    task: "Task", encoded: Dataset, predictions: Sequence[Sequence[Sequence[int]]], words: Sequence[int]
+) -> list[list[tuple[int, int]]]:
+    """Predictions in the order of the sentences, with the words that did not fit into the row.
+
+    Such a word is attached to the word before it with the relation "dep" (our choice): the tree stays one, and every
+    word is scored.
+
+    Args:
+        encoded: what `encode_trees` returned; its rows may have been reordered together with `predictions`.
+        predictions: for each of its rows (head, relation id) of each kept word, padding behind them allowed.
+        words: number of words of each sentence that was encoded.
+
+    Returns:
+        For each sentence (head, relation id) of each word.
+    """
+    unknown = task.labels.index(UNKNOWN_RELATION)
+    completed: list[list[tuple[int, int]]] = [[] for _ in words]
+    for sentence, positions, arcs in zip(encoded["sentence"], encoded["word_positions"], predictions, strict=True):
+        kept = len(positions)
+        predicted = [(int(head), int(relation)) for head, relation in arcs[:kept]]
+        if len(predicted) < kept or any(head < 0 for head, _ in predicted):
+            raise ValueError(f"sentence {sentence}: fewer predictions than the {kept} words of its row")
+        completed[sentence] = predicted + [(before, unknown) for before in range(kept, words[sentence])]
+    return completed

@@ -1,0 +1,73 @@
+"""The one way to a task: `get_task(what)` of a built-in name, a YAML file, or an object in a module."""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, one_line
+from .ladder import LADDER
+from .task import Task, task_of_definition
+from .task_file import read_task_file
+from .xtreme import XTREME_TASKS as OF_XTREME
+
+
+TASKS: dict[str, Task] = {task.name: task for task in (*OF_XTREME, *LADDER)}
+"""The built-in tasks by name."""
+
+XTREME_TASKS: tuple[str, ...] = tuple(task.name for task in OF_XTREME)
+"""Names of XTREME's tasks that are built in; the others are the ladder of parsing tasks, from easy to hard."""
+
+TASK_FILE_SUFFIXES = (".yaml", ".yml")
+
+
+def get_task(what: str | Task) -> Task:
+    """A task.
+
+    Args:
+        what: a built-in name ("xnli"), a YAML file ("hotel.yaml", see `task_file`), an object in a module that can be
+            imported ("package.module:TASK"), or a task itself.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+
+    Example:
+        >>> from modeling_dlfa import get_task
+        >>> get_task("xnli").labels
+        ('entailment', 'neutral', 'contradiction')
+    """
+    if isinstance(what, Task):
+        return what
+    if what in TASKS:
+        return TASKS[what]
+    if what.endswith(TASK_FILE_SUFFIXES):
+        return read_task_file(Path(what).expanduser(), reserved=TASKS)
+    if ":" in what:
+        return _imported(what)
+    raise InputError(f"unknown task {what!r}: expected one of {', '.join(TASKS)}, a YAML file, or package.module:TASK")
+
+
+def _imported(what: str) -> Task:
+    module_name, _, name = what.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise InputError(f"task {what!r}: expected package.module:TASK that can be imported: {one_line(error)}") from (
+            error
+        )
+    if not isinstance(found, Task):
+        raise InputError(f"task {what!r}: expected a Task, found {type(found).__name__}")
+    return found
+
+
+def saved_task(name: str, definition: Mapping[str, Any] | None) -> Task:
+    """The task of some results: as it is defined there, else the built-in one of that name.
+
+    Raises:
+        InputError: there is no such task, or its kind is not known here.
+    """
+    if definition is None or name in TASKS:
+        return get_task(name)
+    if ":" in (reference := definition.get("reference") or ""):
+        return _imported(reference)  # its kind may be the module's own
+    return task_of_definition(definition)

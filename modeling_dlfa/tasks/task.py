@@ -1,0 +1,207 @@
+"""What a task is: its kind, its labels, the reported metric, the recipe, and where its data lie."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .kinds import Kind, get_kind
+from .languages import language_name
+
+
+SPLITS: tuple[str, ...] = ("train", "validation", "test")
+FILE_PREFIXES = {"train": "train", "validation": "dev", "test": "test"}
+"""Split -> how XTREME's files of data and predictions begin."""
+
+
+def check_split(split: str) -> str:
+    """The split itself; InputError unless it is "train", "validation" or "test"."""
+    if split not in SPLITS:
+        raise InputError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
+    return split
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Fine-tuning defaults of a task. Its own defaults are those that XTREME's scripts give to sentence pairs.
+
+    Attributes:
+        num_train_epochs: passes over the training set.
+        learning_rate: peak of a linear decay without warm-up.
+        per_device_train_batch_size: examples per update; XTREME reaches 32 by accumulating 4 batches of 8.
+        max_length: sub-words per example, special tokens included.
+        eval_steps: updates between two looks at the development set.
+        seed: XTREME's single seed.
+    """
+
+    num_train_epochs: float = 5
+    learning_rate: float = 2e-5
+    per_device_train_batch_size: int = 32
+    max_length: int = 128
+    eval_steps: int = 100
+    seed: int = 42
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """Where a task lies on the Hugging Face Hub. Parquet repositories only: loading scripts no longer run.
+
+    Attributes:
+        path: repository id.
+        config: pattern of the configuration name; `{code}` and `{name}` are filled from `Language`, `{treebank}` from
+            `treebanks`.
+        columns: our column name -> the repository's.
+        missing: split -> codes of the languages that lack it.
+        revision: branch, tag or commit; None is the default branch.
+        treebanks: code -> treebank of that language.
+        in_folders: whether configurations are folders of Parquet files that no card of the repository declares, as on
+            the branch that the Hub converts repositories of loading scripts to.
+        splits: our split -> the repository's name of it, where that is another one.
+        repositories: split -> repository id, for splits that lie in another one than `path`.
+    """
+
+    path: str
+    config: str
+    columns: Mapping[str, str]
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    revision: str | None = None
+    treebanks: Mapping[str, str] = field(default_factory=dict)
+    in_folders: bool = False
+    splits: Mapping[str, str] = field(default_factory=dict)
+    repositories: Mapping[str, str] = field(default_factory=dict)
+
+    def config_name(self, language: str) -> str:
+        """Name of the configuration that holds a language, e.g. "udpos.German"."""
+        name = language_name(language)
+        return self.config.format(code=language, name=name, treebank=self.treebanks.get(language, ""))
+
+
+@dataclass(frozen=True)
+class TaskFiles:
+    """Files of a user's own, one for each split and language.
+
+    Attributes:
+        paths: split -> language -> file.
+        columns: our column name -> the name in the file's header, or the place of the field, counted from 0; empty
+            where the form of the file says which is which.
+        separator: between the fields of CoNLL files: "\\t", or " " for any white space.
+    """
+
+    paths: Mapping[str, Mapping[str, Path]]
+    columns: Mapping[str, str | int] = field(default_factory=dict)
+    separator: str = "\t"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task.
+
+    A task of a user's own is made by `get_task` from a YAML file, or in Python:
+
+        Task("reviews", "pairs", labels=("bad", "good"), files=TaskFiles({...}, {"sentence1": "text", "label": "y"}))
+
+    Attributes:
+        name: name of the task, of its folders of data and predictions too.
+        kind: what is asked of a model, a `Kind` or its name: "pairs" (or single sentences), "tags" of words, "trees".
+        labels: label names, for trees those of relations; a label's id is its place.
+        languages: those of a benchmark, the training language first, then alphabetically; empty: those with data.
+        metric: the reported score; default: the kind's choice for these labels.
+        metrics: all that are computed; default: the reported one.
+        recipe: fine-tuning defaults.
+        hub: where the Hub keeps it, if it does.
+        files: where its own files are, if it has some.
+        train_language: language of the training and development data.
+        label_aliases: other spellings of a label -> the label.
+        rung: key of `rungs.RUNGS` for a task that is made from dependency trees.
+        folder: where a data folder and the sample keep it; by default its name.
+        labels_from: the file that the labels were found in; empty where they were given.
+        metric_note: what a reader of its scores must know.
+        note: what the data are like, for the model card.
+        license: of the data, for the model card.
+        reference: how the task was named where it is not built in: a file, or "package.module:TASK".
+    """
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    languages: tuple[str, ...] = ()
+    metric: str = ""
+    recipe: Recipe = field(default_factory=Recipe)
+    hub: HubDataset | None = None
+    metrics: tuple[str, ...] = ()
+    files: TaskFiles | None = None
+    train_language: str = "en"
+    label_aliases: Mapping[str, str] = field(default_factory=dict)
+    rung: str | None = None
+    folder: str = ""
+    labels_from: str = ""
+    metric_note: str = ""
+    note: str = ""
+    license: str | None = None
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        def settle(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        settle("kind", get_kind(self.kind))
+        settle("labels", tuple(self.labels))
+        settle("folder", self.folder or self.name)
+        settle("metric", self.metric or self.kind.default_metric(self.labels))
+        settle("metrics", tuple(self.metrics) or (self.metric,))
+        for metric in {self.metric, *self.metrics}:
+            if metric not in self.kind.metrics:
+                known = f"{', '.join(self.kind.metrics)} for {self.kind.name}"
+                raise InputError(f"{self.name}: metric {metric!r}: expected one of {known}")
+        if not self.labels or len(set(self.labels)) < len(self.labels):
+            raise InputError(f"{self.name}: labels {', '.join(self.labels) or 'missing'}: expected different names")
+
+    @property
+    def own_columns(self) -> Mapping[str, str | int]:
+        """Our column name -> that of the task's files, or of its data set on the Hub; empty where nothing is said."""
+        if self.files is not None:
+            return self.files.columns
+        return self.hub.columns if self.hub is not None else {}
+
+    @property
+    def default_data(self) -> str:
+        """Where the data come from if nobody says it: its own files, the Hub, or for a built-in task the sample."""
+        if self.files is not None:
+            return OWN_FILES
+        return "hub" if self.reference and self.hub is not None else "sample"
+
+    def definition(self) -> dict[str, Any]:
+        """What results and checkpoints say of the task, as JSON; `task_of_definition` reads it."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        for name in ("languages", "labels_from"):  # said by the scores; of the machine that it was trained on
+            del values[name]
+        values |= {"kind": self.kind.name, "recipe": asdict(self.recipe)}
+        values["hub"] = None if self.hub is None else asdict(self.hub)
+        if self.files is not None:
+            values["files"] = {"columns": dict(self.files.columns), "separator": self.files.separator}
+        if self.reference.endswith((".yaml", ".yml")):
+            values["reference"] = Path(self.reference).name
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+OWN_FILES = "files"
+"""What `--data` is for the files that the task itself names."""
+
+
+def task_of_definition(values: Mapping[str, Any]) -> Task:
+    """The task that `Task.definition` was made of, without its files: only how they are read is known.
+
+    Raises:
+        InputError: an entry is missing or unknown, or there is no such kind here.
+    """
+    values = dict(values)
+    try:
+        values["recipe"] = Recipe(**values.get("recipe", {}))
+        if values.get("hub") is not None:
+            values["hub"] = HubDataset(**values["hub"])
+        if values.get("files") is not None:
+            values["files"] = TaskFiles({}, **values["files"])
+        return Task(**values)
+    except (TypeError, KeyError) as error:
+        raise InputError(f"no definition of a task: {error}") from error

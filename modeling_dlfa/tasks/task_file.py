@@ -1,0 +1,236 @@
+"""A task of a user's own as a YAML file.
+
+    kind: pairs                     # pairs (or single sentences), tags, trees
+    labels: [negative, positive]    # or: from the training file
+    files:
+      train: train.csv              # of the training language, as is
+      validation: dev.csv           # the development data that choose the checkpoint
+      test: test-{language}.csv     # or a table: {de: german.csv, th: thai.csv}
+    columns: {sentence1: text, label: stars}
+    train_language: en
+    metric: accuracy
+    recipe: {num_train_epochs: 3}   # over the defaults of `Recipe`
+    note: ...                       # what the data are like, for the model card
+    license: cc-by-4.0
+
+Paths are relative to the file. Instead of `files`, or beside them, `hub` may name a data set of the Hub with the
+entries of `HubDataset`. `name` is the file's own name unless it is given.
+"""
+
+import dataclasses
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import read_yaml
+from .kinds import get_kind
+from .task import SPLITS, HubDataset, Recipe, Task, TaskFiles
+
+
+FROM_TRAINING = "from the training file"
+ENTRIES = (
+    *("name", "kind", "labels", "files", "columns", "separator", "train_language", "metric", "metrics", "recipe"),
+    *("label_aliases", "note", "metric_note", "license", "hub"),
+)
+_PLACE = "{language}"
+
+
+def read_task_file(path: Path, reserved: Collection[str] = ()) -> Task:
+    """The task in a YAML file.
+
+    Args:
+        reserved: names that it may not have.
+
+    Raises:
+        InputError: with the file and the entry at fault.
+    """
+    if not path.is_file():
+        raise InputError(f"no task file {path}")
+    task = _read(path)
+    if task.name in reserved:
+        raise InputError(f"{path}: name: {task.name!r} is a built-in task, give another name")
+    return task
+
+
+def _read(path: Path) -> Task:
+    values = read_yaml(path, "the task")
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected entries such as 'kind: pairs'")
+    for entry in values:
+        if entry not in ENTRIES:
+            raise InputError(f"{path}: unknown entry {entry!r}: expected {', '.join(ENTRIES)}")
+    if "kind" not in values:
+        raise InputError(f"{path}: kind: missing, expected pairs, tags or trees")
+    if "labels" not in values:
+        raise InputError(f"{path}: labels: missing, expected a list of names, or {FROM_TRAINING!r}")
+    if "files" not in values and "hub" not in values:
+        raise InputError(f"{path}: files: missing, expected files of train, validation and test, or hub")
+
+    def part(entry: str, make: Any) -> Any:
+        try:
+            return make(values[entry])
+        except InputError as error:
+            raise InputError(f"{path}: {entry}: {error}") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{path}: {entry}: {error}") from error
+
+    name = str(values.get("name") or path.stem)
+    if not re.fullmatch(r"[\w][\w.-]*", name):
+        raise InputError(f"{path}: name: {name!r}: expected letters, digits, and . _ - between them")
+    arguments: dict[str, Any] = {
+        "name": name,
+        "kind": part("kind", lambda kind: get_kind(str(kind))),
+        "recipe": part("recipe", lambda recipe: _recipe(recipe)) if "recipe" in values else Recipe(),
+        "hub": part("hub", lambda hub: _hub(hub)) if "hub" in values else None,
+        "reference": str(path),
+    }
+    if "files" in values:
+        arguments["files"] = part("files", lambda files: _files(files, path.parent, values))
+    for entry in ("train_language", "metric", "note", "metric_note", "license"):
+        if entry in values:
+            arguments[entry] = part(entry, _text)
+    if "metrics" in values:
+        arguments["metrics"] = tuple(part("metrics", _texts))
+    if "label_aliases" in values:
+        arguments["label_aliases"] = part("label_aliases", _aliases)
+    try:
+        if values["labels"] == FROM_TRAINING:
+            file = _training_file(arguments, path)
+            return Task(**arguments, labels=_labels_in(file, arguments), labels_from=str(file))
+        return Task(**arguments, labels=part("labels", _texts))
+    except InputError as error:
+        if str(error).startswith((str(path), str(path.parent))):
+            raise
+        raise InputError(f"{path}: {error}") from error
+
+
+def _training_file(arguments: dict[str, Any], path: Path) -> Path:
+    files: TaskFiles | None = arguments.get("files")
+    file = files.paths["train"].get(arguments.get("train_language", "en")) if files is not None else None
+    if file is None:
+        raise InputError(f"{path}: labels: {FROM_TRAINING!r} needs files with the training data")
+    return file
+
+
+def _labels_in(file: Path, arguments: dict[str, Any]) -> tuple[str, ...]:
+    """The labels in a file; read again only when it has changed, because a command asks for its task often."""
+    status = file.stat()
+    key = (str(file.resolve()), status.st_mtime_ns, status.st_size, repr(arguments["files"]), arguments["kind"].name)
+    if key not in _FOUND:
+        blank = Task(name=arguments["name"], kind=arguments["kind"], labels=("?",), files=arguments["files"])
+        _FOUND[key] = frozenset(blank.kind.label_names_in(blank, file))
+    aliases = arguments.get("label_aliases", {})
+    found = {aliases.get(label, label) for label in _FOUND[key]}
+    if found & {"", "_"} or not found:
+        raise InputError(f"{file}: expected a label in every row, to take the task's labels from")
+    return tuple(sorted(found, key=_natural))
+
+
+_FOUND: dict[tuple, frozenset[str]] = {}
+
+
+def _natural(label: str) -> tuple:
+    """ "O" first, numbers by value, the rest alphabetically, an entity's B- beside its I-."""
+    numeric = label.lstrip("-").isdecimal()
+    prefix, _, rest = label.partition("-")
+    entity = (rest, prefix) if prefix in ("B", "I") and rest else (label, "")
+    return (label != "O", not numeric, int(label) if numeric else 0, *entity)
+
+
+def _files(files: Any, folder: Path, values: Mapping[str, Any]) -> TaskFiles:
+    if not isinstance(files, dict) or not files.keys() <= set(SPLITS):
+        unknown = next(iter(files.keys() - set(SPLITS)), files) if isinstance(files, dict) else files
+        raise InputError(f"expected train, validation and test, found {unknown!r}")
+    if missing := [split for split in SPLITS if not files.get(split)]:
+        raise InputError(f"{missing[0]}: missing")
+    language = str(values.get("train_language", "en"))
+    columns = values.get("columns") or {}
+    if not isinstance(columns, dict) or not all(isinstance(column, (str, int)) for column in columns.values()):
+        raise InputError(f"columns: expected our names with those of the file, found {columns!r}")
+    kind = get_kind(str(values["kind"]))
+    if unknown := sorted(columns.keys() - set(kind.file_columns)):
+        raise InputError(f"columns: {unknown[0]!r}: expected {', '.join(kind.file_columns)}")
+    separators = {"tab": "\t", "\t": "\t", "space": " ", " ": " "}
+    separator = values.get("separator", "tab")
+    if separator not in separators:
+        raise InputError(f"separator: {separator!r}: expected tab or space")
+    paths = {split: _of_split(split, files[split], folder, language) for split in SPLITS}
+    return TaskFiles(paths, columns, separators[separator])
+
+
+def _of_split(split: str, given: Any, folder: Path, train_language: str) -> dict[str, Path]:
+    """language -> file; one without a place for the language is of the training language."""
+    if isinstance(given, dict):
+        if codes := [code for code in given if not isinstance(code, str)]:
+            raise InputError(f"{split}: expected codes of languages, found {codes[0]!r}: put it in quotation marks")
+        found = {code: folder / Path(str(file)).expanduser() for code, file in given.items()}
+    elif not isinstance(given, str):
+        raise InputError(
+            f"{split}: expected a file, a pattern with {_PLACE}, or a table of languages, found {given!r}"
+        )
+    elif _PLACE in given:
+        found = _matching(split, given, folder)
+    else:
+        found = {train_language: folder / Path(given).expanduser()}
+    for file in found.values():
+        if not file.is_file():
+            raise InputError(f"{split}: no file {file}")
+    return found
+
+
+def _matching(split: str, pattern: str, folder: Path) -> dict[str, Path]:
+    whole = folder / Path(pattern).expanduser()
+    glob = str(whole.relative_to(whole.anchor)).replace("[", "[[]").replace(_PLACE, "*")
+    expression = re.compile(re.escape(str(whole)).replace(re.escape(_PLACE), r"(?P<language>[A-Za-z0-9_-]+)", 1))
+    found: dict[str, Path] = {}
+    for file in sorted(Path(whole.anchor).glob(glob)):
+        if match := expression.fullmatch(str(file)):
+            if (code := match["language"]) in found:
+                raise InputError(f"{split}: two files of the language {code!r}: {found[code]}, {file}")
+            found[code] = file
+    if not found:
+        raise InputError(f"{split}: no file is like {whole}")
+    return found
+
+
+def _recipe(values: Any) -> Recipe:
+    names = {entry.name: entry.type for entry in dataclasses.fields(Recipe)}
+    if not isinstance(values, dict) or not values.keys() <= names.keys():
+        raise InputError(f"expected some of {', '.join(names)}, found {values!r}")
+    for name, value in values.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or value < 0 or (names[name] is int and value != int(value)):
+            whole = "a whole number" if names[name] is int else "a number"
+            raise InputError(f"{name}: expected {whole} of 0 or more, found {value!r}")
+    return Recipe(**values)
+
+
+def _hub(values: Any) -> HubDataset:
+    names = [entry.name for entry in dataclasses.fields(HubDataset)]
+    if not isinstance(values, dict) or not values.keys() <= set(names):
+        raise InputError(f"expected some of {', '.join(names)}, found {values!r}")
+    if missing := [name for name in ("path", "columns") if name not in values]:
+        raise InputError(f"{missing[0]}: missing")
+    return HubDataset(**{"config": "{code}", **values})
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        raise InputError(f"expected text, found {value!r}: put yes, no, on and off in quotation marks")
+    if not isinstance(value, (str, int, float)) or not str(value).strip():
+        raise InputError(f"expected text, found {value!r}")
+    return str(value)
+
+
+def _texts(values: Any) -> list[str]:
+    if not isinstance(values, list) or not values:
+        raise InputError(f"expected a list of names, found {values!r}")
+    return [_text(value) for value in values]
+
+
+def _aliases(values: Any) -> dict[str, str]:
+    if not isinstance(values, dict):
+        raise InputError(f"expected other spellings with their labels, found {values!r}")
+    return {_text(spelling): _text(label) for spelling, label in values.items()}

@@ -1,0 +1,80 @@
+"""XTREME's tasks as data (Hu et al. 2020, arXiv 2003.11080): four of the benchmark's nine."""
+
+from .rungs import RUNGS
+from .task import HubDataset, Recipe, Task
+
+
+def english_first(codes: str) -> tuple[str, ...]:
+    """Codes of languages in the order of a task: English, then alphabetically."""
+    return ("en", *sorted(set(codes.split()) - {"en"}))
+
+
+_TREEBANKS_NOTE = (
+    "Treebanks differ in genre and in their conventions, and part of a gap between languages is only that."
+)
+
+XNLI = Task(
+    name="xnli",
+    kind="pairs",  # pyright: ignore[reportArgumentType]
+    languages=english_first("ar bg de el en es fr hi ru sw th tr ur vi zh"),
+    labels=("entailment", "neutral", "contradiction"),
+    metric="accuracy",
+    recipe=Recipe(5, 2e-5, 32, 128, eval_steps=100, seed=42),
+    hub=HubDataset(
+        "facebook/xnli",
+        "{code}",
+        columns={"sentence1": "premise", "sentence2": "hypothesis", "label": "label"},
+    ),
+    label_aliases={"contradictory": "contradiction"},  # the spelling of XNLI's machine-translated files
+    note="The test pairs are translations from English, and English hypotheses alone give part of the labels away.",
+)
+PAWSX = Task(
+    name="pawsx",
+    kind="pairs",  # pyright: ignore[reportArgumentType]
+    languages=english_first("de en es fr ja ko zh"),
+    labels=("0", "1"),
+    metric="accuracy",
+    recipe=Recipe(5, 2e-5, 32, 128, eval_steps=200, seed=42),
+    hub=HubDataset(
+        "google-research-datasets/paws-x",
+        "{code}",
+        columns={"sentence1": "sentence1", "sentence2": "sentence2", "label": "label"},
+    ),
+    note="The sentences are Wikipedia's or made from them, and the test pairs are translations from English.",
+)
+PANX = Task(
+    name="panx",
+    kind="tags",  # pyright: ignore[reportArgumentType]
+    languages=english_first(
+        "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl tr "
+        "ur vi yo zh"
+    ),
+    labels=("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"),
+    metric="f1",
+    recipe=Recipe(10, 2e-5, 32, 128, eval_steps=1000, seed=1),
+    hub=HubDataset("google/xtreme", "PAN-X.{code}", columns={"tokens": "tokens", "tags": "ner_tags"}),
+    note=("The entities were marked automatically, from Wikipedia's links: part of what counts as an error is none."),
+)
+UDPOS = Task(
+    name="udpos",
+    kind="tags",  # pyright: ignore[reportArgumentType]
+    languages=english_first(
+        "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
+    ),
+    labels=RUNGS["upos"].labels,
+    metric="f1",
+    metrics=("accuracy", "f1"),
+    recipe=Recipe(10, 2e-5, 32, 128, eval_steps=500, seed=1),
+    hub=HubDataset(
+        "google/xtreme",
+        "udpos.{name}",
+        columns={"tokens": "tokens", "tags": "pos_tags"},
+        missing={"train": ("th", "tl", "yo"), "validation": ("kk", "th", "tl", "yo")},
+    ),
+    metric_note=(
+        "F1 is XTREME's: seqeval spans over the raw tags, not token accuracy. Both are in `all_results.json`."
+    ),
+    note=_TREEBANKS_NOTE,
+)
+
+XTREME_TASKS: tuple[Task, ...] = (XNLI, PAWSX, PANX, UDPOS)

@@ -1,0 +1,237 @@
+"""A command line of a run, or of several: flags and YAML files over the task's recipe."""
+
+import argparse
+import copy
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from transformers import HfArgumentParser, TrainingArguments
+
+from ..cli import RaisesInputError
+from ..configuration_dlfa import CHOICES
+from ..errors import InputError, one_line
+from ..files import read_yaml
+from ..tasks.registry import XTREME_TASKS, get_task
+from ..tasks.task import Task
+from .arguments import (
+    ALL_TASKS,
+    AUTO_LAYER,
+    JSON_ARGUMENTS,
+    LAST_CHECKPOINT,
+    RunArguments,
+    bookkeeping,
+    json_object,
+    of_the_chain,
+)
+
+
+# Nothing is saved before the end, and the model of the last step is the result.
+NO_SELECTION = {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
+
+
+def recipe_defaults(task: Task, data: str) -> dict[str, Any]:
+    """Defaults of a task: XTREME's recipe, selection on the development data of the training language.
+
+    The sample has its own (our choice): enough to see transfer within minutes on two CPU cores, from the last step.
+    """
+    recipe = task.recipe
+    defaults = {
+        "num_train_epochs": recipe.num_train_epochs,
+        "learning_rate": recipe.learning_rate,
+        "per_device_train_batch_size": recipe.per_device_train_batch_size,
+        "per_device_eval_batch_size": 32,
+        "do_train": True,
+        "max_length": recipe.max_length,
+        "seed": recipe.seed,
+        "train_sampling_strategy": "group_by_length",
+        "eval_strategy": "steps",
+        "eval_steps": recipe.eval_steps,
+        "save_strategy": "best",
+        "load_best_model_at_end": True,
+        "metric_for_best_model": task.metric,
+        "greater_is_better": True,
+        "save_total_limit": 1,
+        "logging_steps": 50,
+        "dataloader_pin_memory": False,
+    }
+    if data == "sample":
+        defaults |= NO_SELECTION | {
+            "num_train_epochs": task.kind.sample_epochs,
+            "learning_rate": 1e-4,
+            "head_learning_rate": 1e-3,
+            "freeze_embeddings": True,
+        }
+    return defaults
+
+
+class CommandLine:
+    """A command line, that can be asked for the arguments of each of its runs.
+
+    Args:
+        argv: the arguments; the first may be a YAML or JSON file of arguments, which those after it override.
+            Nothing at all stands for `--compare_baseline`: embedded encoder, sample data, baseline and DLFA.
+
+    Attributes:
+        tasks, fusions: what is to be run; every task with every fusion, the baseline first.
+        output_dir: the given folder.
+        resumes: whether an earlier try of the same command is to be continued.
+
+    Raises:
+        InputError: an unreadable file, an unknown argument, a value of the wrong kind.
+    """
+
+    def __init__(self, argv: list[str]):
+        argv = argv or ["--compare_baseline"]
+        parser = _parser()
+        if argv[0].endswith((".yaml", ".yml", ".json")):
+            argv = [*_file_arguments(Path(argv[0]), parser), *argv[1:]]
+        self._argv = argv
+        given = parser.parse_args(argv)
+        if given.compare_baseline and given.fusion == "none":
+            raise InputError("--compare_baseline --fusion none: the baseline would be compared with itself")
+        if given.fusion_layer == AUTO_LAYER and given.fusion == "none":
+            raise InputError(f"--fusion_layer {AUTO_LAYER} --fusion none: the baseline fuses no layer")
+        self._data: str | None = given.data
+        self.tasks: list[str] = list(XTREME_TASKS) if given.task == ALL_TASKS else [given.task]
+        for task in self.tasks:
+            get_task(task)
+        if given.fusion not in CHOICES["fusion"]:
+            raise InputError(f"--fusion {given.fusion}: expected one of {', '.join(CHOICES['fusion'])}")
+        self.fusions: list[str] = ["none", given.fusion] if given.compare_baseline else [given.fusion]
+        self.output_dir: str | None = given.output_dir
+        self.resumes: bool = given.resume_from_checkpoint is not None
+        several = len(self.tasks) * len(self.fusions) > 1
+        if self.resumes and several and given.resume_from_checkpoint.lower() not in LAST_CHECKPOINT:
+            raise InputError(
+                f"--resume_from_checkpoint {given.resume_from_checkpoint}: a command of several runs takes 'last' only"
+            )
+        if given.push_to_hub:
+            raise InputError(
+                "--push_to_hub: a run is not uploaded; when it is done, `dlfa publish FOLDER USER/NAME` does it, "
+                "without pickles and paths of this machine"
+            )
+
+    def arguments(
+        self, task: str, fusion: str, output_dir: str | Path, **changes: Any
+    ) -> tuple[RunArguments, TrainingArguments]:
+        """The arguments of one run: what was given, over the task's recipe.
+
+        Args:
+            changes: arguments that count more than those given.
+
+        Raises:
+            InputError: values that contradict each other.
+        """
+        parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion, "output_dir": output_dir})
+        try:
+            run, training = parser.parse_args_into_dataclasses(args=argv)
+        except ValueError as error:  # TrainingArguments' own checks
+            raise InputError(one_line(error)) from error
+        return run, training
+
+    def settings(self, task: str, fusion: str, *, of_stage: bool = False, **changes: Any) -> dict[str, Any]:
+        """What sets the same run apart from one of all defaults, by argument, as far as it decides the result.
+
+        Values are parsed: `1e-4` and `"1e-4"`, a JSON object with and without spaces, are the same. Equal settings are
+        the same run, by whatever name, on whatever machine.
+
+        Args:
+            of_stage: leave out what says which stages come before: that is not said of a stage by its arguments.
+            changes: as for `arguments`.
+        """
+        parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion})
+        values = vars(parser.parse_args(argv))
+        values["data"] = values["data"] or get_task(task).default_data
+        plain, left_out = _plain(), bookkeeping() | (of_the_chain() if of_stage else frozenset())
+        return {
+            name: _parsed(name, value)
+            for name, value in values.items()
+            if value != plain[name] and name not in left_out
+        }
+
+    def _parser_of(self, task: str, changes: Mapping[str, Any]) -> tuple["_Parser", list[str]]:
+        """A parser with the defaults of a task, and a command line for it."""
+        argv = [*self._argv, *as_argv(changes)]
+        of_task = get_task(task)
+        defaults = recipe_defaults(of_task, self._data or of_task.default_data)
+        if _parser(defaults).parse_args(argv).eval_strategy == "no":
+            defaults |= NO_SELECTION
+        return _parser(defaults), argv
+
+
+@cache
+def _plain() -> dict[str, Any]:
+    """The value of every argument where nothing is given, no task's recipe counted."""
+    return vars(_parser().parse_args([]))
+
+
+def _parsed(name: str, value: Any) -> Any:
+    """A value as it is meant: numbers as numbers, JSON as what it says."""
+    if name in JSON_ARGUMENTS and isinstance(value, str):
+        return json_object(name, value)
+    if name == "fusion_layer" and isinstance(value, str) and value.lstrip("-").isdecimal():
+        return int(value)
+    return value
+
+
+class _Parser(RaisesInputError, HfArgumentParser):
+    """Of the arguments of a run."""
+
+    @staticmethod
+    def _parse_dataclass_field(parser: argparse.ArgumentParser, field: dataclasses.Field) -> None:
+        """The base class hands all metadata of a field to argparse; `RunArguments` says more there."""
+        plain = copy.copy(field)
+        plain.metadata = {  # pyright: ignore[reportAttributeAccessIssue]
+            name: value for name, value in field.metadata.items() if name in ("aliases", "choices", "help")
+        }
+        HfArgumentParser._parse_dataclass_field(parser, plain)
+
+
+def _parser(defaults: dict[str, Any] | None = None) -> _Parser:
+    parser = _Parser(
+        [RunArguments, TrainingArguments],  # pyright: ignore
+        prog="run_xtreme.py",
+        description="Fine-tune DLFA in one language, score it zero-shot in the others.",
+        epilog="The arguments may stand in a YAML or JSON file given first: run_xtreme.py run.yaml --seed 2. "
+        "--debug without a value shows tracebacks, and the log messages of the libraries.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(**(defaults or {}))
+    return parser
+
+
+def _file_arguments(path: Path, parser: _Parser) -> list[str]:
+    """The arguments in a file, as a command line (JSON is YAML too)."""
+    values = read_yaml(path, "arguments from")
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected names of arguments with their values, such as 'task: udpos'")
+    actions = {action.dest: action for action in parser._actions}
+    for name in values:
+        if name not in actions:
+            close = get_close_matches(str(name), actions, n=1)
+            advice = f"; did you mean {close[0]!r}?" if close else " (--help lists all arguments)"
+            raise InputError(f"{path}: unknown argument {name!r}{advice}")
+    return as_argv(values, [name for name in values if actions[name].nargs in ("*", "+")])
+
+
+def as_argv(values: Mapping[str, Any], lists: Sequence[str] = ()) -> list[str]:
+    """Arguments by name, as a command line; those set to None are left out.
+
+    Args:
+        lists: names of arguments that take several values; a list of any other is joined by commas.
+    """
+    argv: list[str] = []
+    for name, value in values.items():
+        if isinstance(value, list) and name in lists:
+            argv += [f"--{name}", *map(str, value)]
+        elif value is not None:
+            if isinstance(value, list):
+                value = ",".join(map(str, value))
+            # With "=", so that a value may begin with a dash.
+            argv.append(f"--{name}={json.dumps(value) if isinstance(value, dict) else value}")
+    return argv

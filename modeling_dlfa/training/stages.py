@@ -1,0 +1,166 @@
+"""Intermediate-task training (X-STILTs, Phang et al. 2020, arXiv 2005.13013): stages before a target task.
+
+A stage is an ordinary run in the training language. Its folder is named by everything that decides its weights, so
+that the same stage is trained once and found again.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from filelock import FileLock
+from transformers import TrainingArguments
+
+from ..errors import InputError
+from ..files import write_text
+from ..tasks.registry import TASKS, get_task
+from .arguments import RunArguments, json_object, not_of_a_stage
+from .command_line import CommandLine
+from .data import RunData
+from .folder import holds_run
+from .model import check_model
+from .results import RunResults
+from .run import run
+
+
+STAGE_FILE = "stage.json"  # beside a stage's files: the settings that it was trained with
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One intermediate task of a command.
+
+    Attributes:
+        command, fusion: what the stage is part of.
+        task: what is fine-tuned on.
+        changes: the arguments in which the stage differs from the run of the target task.
+        settings: everything that decides the weights: arguments, and those of the stages before.
+    """
+
+    command: CommandLine
+    fusion: str
+    task: str
+    changes: dict[str, Any]
+    settings: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Folder of the stage: its task and a fingerprint of its settings."""
+        fingerprint = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+        return f"{get_task(self.task).name}-{fingerprint[:12]}"
+
+    def arguments(self, start: str | Path | None, output_dir: str | Path) -> tuple[RunArguments, TrainingArguments]:
+        """The arguments of the stage's run.
+
+        Args:
+            start: folder of the stage before; None for the first, which starts from the encoder.
+
+        Raises:
+            InputError: values that contradict each other.
+        """
+        changes = self.changes if start is None else self.changes | {"model_name_or_path": start}
+        run_arguments, training_arguments = self.command.arguments(self.task, self.fusion, output_dir, **changes)
+        training_arguments.resume_from_checkpoint = None  # an unfinished stage is trained again
+        first = {} if start is not None else {"carry_fusion": False}
+        return replace(run_arguments, intermediate_tasks=None, **first), training_arguments
+
+
+def plan_stages(command: CommandLine, task: str, fusion: str) -> list[Stage]:
+    """The stages before a run of the command, in their order.
+
+    A stage takes the arguments of the command over the recipe of its own task, and those of
+    `--intermediate_arguments` over both. It is scored on development data of the training language alone.
+
+    Raises:
+        InputError: `--intermediate_arguments` is not a JSON object of arguments that a stage can have.
+    """
+    target, _ = command.arguments(task, fusion, "unused")
+    given = json_object("intermediate_arguments", target.intermediate_arguments)
+    tasks = {*TASKS, *target.stage_tasks}
+    common = {name: value for name, value in given.items() if name not in tasks}
+    by_task = {name: value for name, value in given.items() if name in tasks}
+    for name, own in by_task.items():
+        if not isinstance(own, dict):
+            raise InputError(f"--intermediate_arguments: {name}: expected an object of arguments, found {own!r}")
+    for own in (common, *by_task.values()):
+        if refused := sorted(not_of_a_stage() & own.keys()):
+            raise InputError(f"--intermediate_arguments: {refused[0]} is not an argument of a stage")
+    stages: list[Stage] = []
+    for stage_task in target.stage_tasks:
+        changes = {"languages": target.train_language, "eval_split": "validation"} | common
+        changes |= by_task.get(stage_task, {})
+        settings = command.settings(stage_task, fusion, of_stage=True, **changes)
+        if stages:
+            settings["after"] = stages[-1].settings
+        else:
+            settings.pop("carry_fusion", None)
+        stages.append(Stage(command, fusion, stage_task, changes, settings))
+    return stages
+
+
+def stages_folder(arguments: RunArguments, root: Path) -> Path:
+    """Where the stages of a command with this output folder are kept."""
+    return Path(arguments.stages_dir) if arguments.stages_dir else root.parent / "stages"
+
+
+def check_stages(stages: Sequence[Stage]) -> None:
+    """Look at the arguments and models of stages before anything is run.
+
+    Raises:
+        InputError: arguments that contradict each other, or a fusion that does not fit.
+    """
+    for stage in stages:
+        check_model(stage.arguments(None, "unused")[0])
+
+
+def run_chain(
+    stages: Sequence[Stage],
+    folder: Path,
+    arguments: RunArguments,
+    training_arguments: TrainingArguments,
+    data: RunData | None = None,
+) -> RunResults:
+    """Run the stages that are not there yet, then the target task on what the last of them left.
+
+    Args:
+        stages: what `plan_stages` returned; with none this is `run`.
+        folder: where stages are kept.
+        arguments, training_arguments, data: of the target task, as for `run`.
+
+    Raises:
+        InputError: as `run`.
+    """
+    start: Path | None = None
+    for stage in stages:
+        start = _run_stage(stage, start, folder, training_arguments.disable_tqdm)
+    if start is not None:
+        arguments = replace(arguments, model_name_or_path=str(start), model_revision=None, intermediate_tasks=None)
+    return run(arguments, training_arguments, data)
+
+
+def _run_stage(stage: Stage, start: Path | None, root: Path, disable_tqdm: bool | None) -> Path:
+    """The folder of a stage, trained unless it is there."""
+    folder, partial = root / stage.name, root / f"{stage.name}.partial"
+    arguments, training_arguments = stage.arguments(start, partial)
+    training_arguments.disable_tqdm = disable_tqdm
+    state = PartialState()
+    root.mkdir(parents=True, exist_ok=True)
+    # One process of the run holds the lock against other runs; its fellows wait for it below.
+    with FileLock(f"{folder}.lock") if state.is_main_process else nullcontext():
+        if state.is_main_process and not holds_run(folder, STAGE_FILE, stage.settings):
+            for leftover in (partial, folder):
+                shutil.rmtree(leftover, ignore_errors=True)
+        state.wait_for_everyone()
+        if not holds_run(folder, STAGE_FILE, stage.settings):
+            run(arguments, training_arguments)
+            if state.is_main_process:
+                write_text(partial / STAGE_FILE, json.dumps(stage.settings, indent=2) + "\n")
+                partial.rename(folder)
+        state.wait_for_everyone()
+    return folder

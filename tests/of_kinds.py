@@ -1,0 +1,54 @@
+"""What a task's kind does, as functions of the task."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, Features
+from transformers import PreTrainedTokenizerBase
+
+from modeling_dlfa.tasks.encoding import LabelPiece
+from modeling_dlfa.tasks.kinds import KINDS
+from modeling_dlfa.tasks.task import HubDataset, Task
+
+
+LABEL_COLUMNS = {kind: kind.label_column for kind in KINDS.values()}
+
+
+def task_features(task: Task) -> Features:
+    return task.kind.features(task)
+
+
+def encode(
+    task: Task,
+    rows: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    label_piece: LabelPiece = "character",
+) -> Dataset:
+    return task.kind.encode(task, rows, tokenizer, max_length, label_piece)
+
+
+def data_collator(task: Task, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
+    return task.kind.collator(tokenizer)
+
+
+def score(task: Task, predicted: Sequence, gold: Sequence) -> dict[str, float]:
+    return task.kind.score(task, predicted, gold)
+
+
+def example_counts(task: Task, predicted: Sequence, gold: Sequence) -> np.ndarray:
+    return task.kind.counts(task, predicted, gold)
+
+
+def majority_predictions(task: Task, seen: Sequence, asked: Sequence | None = None) -> list:
+    return task.kind.majority(task, seen, asked)
+
+
+def label_names(task: Task, labels: Sequence) -> list:
+    return task.kind.label_names(task, labels)
+
+
+def hub_of(task: Task) -> HubDataset:
+    assert task.hub is not None
+    return task.hub
