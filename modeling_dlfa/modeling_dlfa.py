@@ -44,7 +44,13 @@ def masked_mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 
 class GateLinear(nn.Linear):
-    """The last map of an AIF branch, C/r -> C; a class of its own because it starts differently (`_init_weights`)."""
+    """The last map of an AIF branch, E/r -> E."""
+
+    def start(self, config: DLFAConfig):
+        """With `identity_init` and the gate output: the same logit everywhere, for z ~ x (our choice)."""
+        if config.identity_init and config.aif_output == "gate":
+            nn.init.zeros_(self.weight)
+            nn.init.constant_(self.bias, config.gate_bias / 2)  # two branches add up to the gate's logit
 
 
 class MaskedBatchNorm1d(nn.BatchNorm1d):
@@ -135,7 +141,12 @@ class SumFusion(nn.Module):
 
 
 class ConcatLinear(nn.Linear):
-    """The map 2E -> E of `ConcatFusion`; a class of its own because it starts differently (`_init_weights`)."""
+    """The map 2E -> E of `ConcatFusion`."""
+
+    def start(self, config: DLFAConfig):
+        """With `identity_init`: z = x (our choice)."""
+        if config.identity_init:
+            nn.init.eye_(self.weight)  # [I; 0]
 
 
 class ConcatFusion(nn.Module):
@@ -157,6 +168,11 @@ class ScalarMix(nn.Module):
         super().__init__()
         self.logit = nn.Parameter(torch.empty(1))
         self.scale = nn.Parameter(torch.empty(1))
+
+    def start(self, config: DLFAConfig):
+        """With `identity_init`: z ~ x (our choice); else the mean of x and y."""
+        nn.init.constant_(self.logit, config.gate_bias if config.identity_init else 0.0)
+        nn.init.ones_(self.scale)
 
     def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return self.scale * torch.lerp(y, x, torch.sigmoid(self.logit))  # sigmoid: the softmax of two scalars
@@ -221,21 +237,15 @@ class DLFAPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
-        # Transformers guards the functions of torch.nn.init here: they leave tensors alone that a checkpoint filled.
+        """The encoder's ordinary start, then what a module says of itself: `start(config)`.
+
+        It is asked of modules that own parameters; Transformers passes over those of custom code that own none. It has
+        to use the functions of torch.nn.init: Transformers makes them leave tensors alone that a checkpoint filled.
+        """
         super()._init_weights(module)
-        identity, bias = self.config.identity_init, self.config.gate_bias
-        if isinstance(module, GateLinear) and identity and self.config.aif_output == "gate":
-            nn.init.zeros_(module.weight)
-            nn.init.constant_(module.bias, bias / 2)  # two branches add up to the gate's logit
-        elif isinstance(module, ConcatLinear) and identity:
-            nn.init.eye_(module.weight)  # [I; 0]: z = x
-        elif isinstance(module, ScalarMix):
-            nn.init.constant_(module.logit, bias if identity else 0.0)
-            nn.init.ones_(module.scale)
-        elif isinstance(module, ParserLinear):
-            nn.init.xavier_uniform_(module.weight)
-        elif isinstance(module, BiaffineParser):
-            nn.init.normal_(module.root, std=getattr(self.config.encoder_config, "initializer_range", None) or 0.02)
+        start = getattr(module, "start", None)
+        if callable(start):  # and not a parameter of that name
+            start(self.config)
 
     @classmethod
     def from_encoder(cls, encoder_name_or_path: str, **kwargs: Any):
@@ -544,10 +554,15 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
 
 
 class ParserLinear(nn.Linear):
-    """A map of the parser; a class of its own because it starts differently (`_init_weights`).
+    """A map of the parser."""
 
-    Two representations and a matrix are multiplied into a score: with the encoder's small start it would learn slowly.
-    """
+    def start(self, config: DLFAConfig):
+        """The start of Glorot and Bengio 2010 (our choice).
+
+        Two representations and a matrix are multiplied into a score: with the encoder's small start it would learn
+        slowly.
+        """
+        nn.init.xavier_uniform_(self.weight)
 
 
 class BiaffineParser(nn.Module):
@@ -574,6 +589,10 @@ class BiaffineParser(nn.Module):
         self.arc = ParserLinear(arc, arc)
         self.relation = ParserLinear(relation, config.num_labels * (relation + 1))  # pyright: ignore
         self.num_labels = config.num_labels
+
+    def start(self, config: DLFAConfig):
+        """The root starts as the encoder's embeddings do."""
+        nn.init.normal_(self.root, std=getattr(config.encoder_config, "initializer_range", None) or 0.02)
 
     def forward(
         self, words: torch.Tensor, mask: torch.Tensor, heads: torch.Tensor | None = None

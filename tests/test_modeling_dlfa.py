@@ -1,5 +1,7 @@
 import copy
+import json
 import pickle
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -32,6 +34,7 @@ from modeling_dlfa.modeling_dlfa import (
     SumFusion,
     masked_mean,
 )
+from tests.elsewhere import run_elsewhere
 
 
 CLASSES = (DLFAModel, DLFAForSequenceClassification, DLFAForTokenClassification, DLFAForDependencyParsing)
@@ -358,6 +361,120 @@ def test_weights_that_are_missing_are_initialised(variant, lost, tiny_config, tm
             assert torch.equal(tensor, fresh.state_dict()[name]), name
         else:
             assert 0.15 < tensor.std() < 0.25, name
+
+
+OWN_STARTS = {  # variant, class -> how many modules of which name have a start of their own
+    **dict.fromkeys(("aif", "aif-scale", "aif-batch", "aif-no-norm"), {"GateLinear": 2}),
+    "concat": {"ConcatLinear": 1},
+    "scalar_mix": {"ScalarMix": 1},
+    DLFAForDependencyParsing: {"ParserLinear": 6, "BiaffineParser": 1},
+}
+
+
+def looks_started(module: Any, config: DLFAConfig) -> bool:
+    """Whether the weights that the module itself owns are at its own start, or else at the encoder's ordinary one."""
+    kind, identity = type(module).__name__, config.identity_init
+    if kind == "ScalarMix":
+        return module.logit == (config.gate_bias if identity else 0.0) and module.scale == 1.0
+    if kind == "BiaffineParser":
+        return 0.08 < module.root.std() < 0.32  # of 32 numbers; the encoder's initializer_range is 0.2
+    if kind == "GateLinear" and identity and config.aif_output == "gate":
+        return not module.weight.any() and bool((module.bias == config.gate_bias / 2).all())
+    if module.bias.any():
+        return False
+    if kind == "ConcatLinear" and identity:
+        return torch.equal(module.weight, torch.eye(*module.weight.shape))
+    if kind == "ParserLinear":
+        limit = (6 / sum(module.weight.shape)) ** 0.5  # Glorot and Bengio 2010, uniform
+        return 0.9 * limit < module.weight.abs().max() <= limit
+    return 0.15 < module.weight.std() < 0.25
+
+
+def assert_started(model: Any, variant: str):
+    own = {name: module for name, module in model.named_modules() if hasattr(module, "start")}
+    expected = {**OWN_STARTS.get(variant, {}), **OWN_STARTS.get(type(model), {})}
+    assert Counter(type(module).__name__ for module in own.values()) == expected
+    for name, module in own.items():
+        assert [*module.parameters(recurse=False)], name  # else Transformers passes over it in custom code
+    ordinary = (module for module in model.base_model.fusion.modules() if isinstance(module, nn.Linear))
+    for module in (*own.values(), *ordinary):
+        assert looks_started(module, model.config), module
+
+
+def starts_of(variant: str) -> list[dict[str, Any]]:
+    """Arguments of configurations with and without `identity_init`."""
+    sizes = {"fusion_layer": 1, "gate_bias": 3.0, "parser_arc_size": 24, "parser_relation_size": 12}
+    return [{"fusion": "aif", **sizes, **VARIANTS[variant], "identity_init": switch} for switch in (True, False)]
+
+
+@pytest.fixture(scope="module")
+def without_fusion(tiny_config, tmp_path_factory) -> str:
+    """The folder of a checkpoint that lacks whatever a fusion or a head has."""
+    folder = str(tmp_path_factory.mktemp("without-fusion"))
+    DLFAModel(DLFAConfig(encoder_config=tiny_config(), fusion="none")).save_pretrained(folder)
+    return folder
+
+
+@by_class
+@by_variant
+def test_every_module_has_its_start_around_an_encoder(family, variant, model_class, encoder_folder):
+    for arguments in starts_of(variant):
+        assert_started(model_class.from_encoder(encoder_folder(family), **arguments), variant)
+
+
+@by_class
+@by_variant
+def test_every_module_has_its_start(variant, model_class, tiny_config, without_fusion):
+    """New, and where a checkpoint lacks the weights."""
+    for arguments in starts_of(variant):
+        config = DLFAConfig(encoder_config=tiny_config(), **arguments)
+        assert_started(model_class(config), variant)
+        torch.use_deterministic_algorithms(True)  # fills new memory with NaN
+        try:
+            model = model_class.from_pretrained(without_fusion, config=config)
+        finally:
+            torch.use_deterministic_algorithms(False)
+        assert_started(model, variant)
+
+
+STARTS_ELSEWHERE = """
+import json, sys
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+root, tensors = Path(sys.argv[1]), {}
+torch.manual_seed(0)
+torch.use_deterministic_algorithms(True)  # fills new memory with NaN
+for name, (class_name, arguments) in json.loads(sys.argv[3]).items():
+    module = sys.modules[get_class_from_dynamic_module("modeling_dlfa.DLFAModel", root).__module__]
+    assert module.__name__.startswith("transformers_modules.")
+    model_class = getattr(module, class_name)
+    tensors[f"{name} from_encoder"] = model_class.from_encoder(sys.argv[2], **arguments).state_dict()
+    config = AutoConfig.from_pretrained(root, trust_remote_code=True, **arguments)
+    tensors[f"{name} from_pretrained"] = model_class.from_pretrained(root, config=config).state_dict()
+torch.save(tensors, sys.argv[4])
+"""
+
+
+def test_every_module_has_its_start_elsewhere(tiny_config, encoder_folder, without_fusion, tmp_path):
+    """Where a checkpoint's own code is run: Transformers initialises the modules of remote code in its own way."""
+    cases: dict[str, tuple[Any, str, dict[str, Any]]] = {}
+    for model_class in CLASSES:
+        for variant in VARIANTS:
+            for arguments in starts_of(variant):
+                cases[f"{model_class.__name__} {variant} {len(cases)}"] = (model_class, variant, arguments)
+    asked = json.dumps({name: (case[0].__name__, case[2]) for name, case in cases.items()})
+    run_elsewhere(STARTS_ELSEWHERE, without_fusion, encoder_folder(), asked, tmp_path / "tensors.pt", cwd=tmp_path)
+    tensors = torch.load(tmp_path / "tensors.pt")
+    for name, (model_class, variant, arguments) in cases.items():
+        for way in ("from_encoder", "from_pretrained"):
+            model = model_class(DLFAConfig(encoder_config=tiny_config(), **arguments))
+            model.load_state_dict(tensors.pop(f"{name} {way}"))
+            assert_started(model, variant)
+    assert not tensors
 
 
 # ---------------------------------------------------------------------------------------------------------------------
