@@ -4,8 +4,9 @@ Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels. x = `hidd
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 from transformers.utils import output_capturing
 from transformers.utils.generic import ModelOutput
 
-from .configuration_dlfa import DLFAConfig
+from .configuration_dlfa import FUSION_NAMES, DLFAConfig
 
 
 # Before Transformers 5.23, `output_hidden_states=[k]` meant the output of layer k + 1 to some encoders.
@@ -30,6 +31,58 @@ HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "re
 # ---------------------------------------------------------------------------------------------------------------------
 # Fusions: forward(x (B, T, E), y (B, T, E), mask (B, T) of ones at real tokens) -> z (B, T, E)
 # ---------------------------------------------------------------------------------------------------------------------
+
+FUSIONS: dict[str, type[nn.Module]] = {}
+FusionClass = TypeVar("FusionClass", bound=type[nn.Module])
+
+
+def register_fusion(name: str) -> Callable[[FusionClass], FusionClass]:
+    """Name a class of fusions, for `DLFAConfig(fusion=name)`.
+
+    After `from modeling_dlfa.modeling_dlfa import register_fusion`:
+
+    ```python
+    @register_fusion("product")
+    class Product(nn.Module):
+        def __init__(self, config):
+            super().__init__()
+
+        def forward(self, x, y, mask):
+            return x * y
+    ```
+
+    Weights start as the encoder's do where they belong to modules that Transformers knows (`nn.Linear`, norms, ...).
+    Any others need a method `start(self, config)` on the very module that owns them, made of functions of
+    `torch.nn.init`: what `__init__` puts there is lost where a checkpoint is opened that lacks them.
+
+    A class may also say `reads_layer = False`: y is not computed and is given as `None`.
+
+    A checkpoint carries this package's two files and no others: register a fusion before opening a checkpoint that has
+    it, and open it with the package.
+
+    Args:
+        name: one that no other class has. The same class may be registered again (a module that is reloaded, a cell of
+            a notebook that is run again): by its module and name, and the last one counts.
+
+    Raises:
+        ValueError: another class has this name, or none is given.
+    """
+    if not isinstance(name, str):  # as where it is written without brackets
+        raise ValueError(f'register_fusion({name!r}): expected a name, as in @register_fusion("product")')
+
+    def register(fusion_class: FusionClass) -> FusionClass:
+        known = FUSIONS.get(name, fusion_class)
+        if (known.__module__, known.__qualname__) != (fusion_class.__module__, fusion_class.__qualname__):
+            raise ValueError(
+                f"fusion {name!r} is {known.__module__}.{known.__qualname__}; "
+                f"{fusion_class.__module__}.{fusion_class.__qualname__} needs another name"
+            )
+        FUSIONS[name] = fusion_class
+        if name not in FUSION_NAMES:
+            FUSION_NAMES.append(name)
+        return fusion_class
+
+    return register
 
 
 def real_tokens(attention_mask: torch.Tensor | None, states: torch.Tensor) -> torch.Tensor:
@@ -105,6 +158,7 @@ class AIFBranch(nn.Module):
         return self.expand(self.activation(states))
 
 
+@register_fusion("aif")
 class AIF(nn.Module):
     """Attentional information fusion: a weight per token and channel, from a local and a global view of x + y."""
 
@@ -130,6 +184,7 @@ class AIF(nn.Module):
         return w * (x + y) if self.output == "scale" else torch.lerp(y, x, w.to(x.dtype))
 
 
+@register_fusion("sum")
 class SumFusion(nn.Module):
     """z = x + y."""
 
@@ -149,6 +204,7 @@ class ConcatLinear(nn.Linear):
             nn.init.eye_(self.weight)  # [I; 0]
 
 
+@register_fusion("concat")
 class ConcatFusion(nn.Module):
     """z = A [x; y] + b."""
 
@@ -161,6 +217,7 @@ class ConcatFusion(nn.Module):
         return self.projection(torch.cat((x, y), dim=-1))
 
 
+@register_fusion("scalar_mix")
 class ScalarMix(nn.Module):
     """z = scale * (p x + (1 - p) y) with one learned p for all tokens and channels (Peters et al. 2018)."""
 
@@ -178,6 +235,7 @@ class ScalarMix(nn.Module):
         return self.scale * torch.lerp(y, x, torch.sigmoid(self.logit))  # sigmoid: the softmax of two scalars
 
 
+@register_fusion("layer")
 class LayerOnly(nn.Module):
     """z = y."""
 
@@ -188,24 +246,17 @@ class LayerOnly(nn.Module):
         return y
 
 
+@register_fusion("none")
 class LastOnly(nn.Module):
-    """z = x: the plain encoder. y is not computed."""
+    """z = x: the plain encoder."""
+
+    reads_layer = False
 
     def __init__(self, config: DLFAConfig):
         super().__init__()
 
     def forward(self, x: torch.Tensor, y: torch.Tensor | None, mask: torch.Tensor) -> torch.Tensor:
         return x
-
-
-FUSIONS: dict[str, type[nn.Module]] = {
-    "aif": AIF,
-    "sum": SumFusion,
-    "concat": ConcatFusion,
-    "scalar_mix": ScalarMix,
-    "layer": LayerOnly,
-    "none": LastOnly,
-}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -361,7 +412,7 @@ class DLFAModel(DLFAPreTrainedModel):
             inputs_embeds: (B, T, E), instead of `input_ids`.
             output_hidden_states: as in Transformers: all of the encoder's states, or those with the given indices.
         """
-        k = self.config.fusion_layer
+        k = self.config.fusion_layer if getattr(self.fusion, "reads_layer", True) else None
         wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         if not isinstance(wanted, bool) and wanted is not None:
             wanted = [wanted] if isinstance(wanted, int) else list(wanted)

@@ -26,13 +26,16 @@ from modeling_dlfa import (
     DLFAForTokenClassification,
     DLFAModel,
 )
+from modeling_dlfa.configuration_dlfa import CHOICES, FUSION_NAMES
 from modeling_dlfa.modeling_dlfa import (
     AIF,
+    FUSIONS,
     ConcatFusion,
     MaskedBatchNorm1d,
     ScalarMix,
     SumFusion,
     masked_mean,
+    register_fusion,
 )
 from tests.elsewhere import run_elsewhere
 
@@ -262,6 +265,158 @@ def test_masked_batch_norm_equals_batch_norm_over_the_real_tokens():
             close(ours.get_buffer(name), buffer)
     states = torch.randn(2, 11, 6)
     close(ours.eval()(states, torch.ones(2, 11)), theirs.eval()(states.transpose(1, 2)).transpose(1, 2))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Fusions from elsewhere
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Weighted(nn.Module):
+    """What a user might write: z = a x + y, with a fusion's two methods and a start, and no more."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.factor = nn.Parameter(torch.empty(config.encoder_config.hidden_size))
+        self.map = nn.Linear(config.encoder_config.hidden_size, config.encoder_config.hidden_size)
+
+    def start(self, config):
+        nn.init.constant_(self.factor, config.gate_bias)
+
+    def forward(self, x, y, mask):
+        return self.factor * x + self.map(y) * mask.unsqueeze(-1)
+
+
+@pytest.fixture
+def registry():
+    """Whatever the test registers is forgotten after it."""
+    names = [*FUSION_NAMES]
+    yield
+    FUSION_NAMES[:] = names
+    for name in FUSIONS.keys() - {*names}:
+        del FUSIONS[name]
+
+
+def test_built_in_fusions_are_those_that_the_configuration_knows():
+    assert [*FUSIONS] == [*FUSION_NAMES] == [*CHOICES["fusion"]]
+    assert [name for name, fusion in FUSIONS.items() if not getattr(fusion, "reads_layer", True)] == ["none"]
+
+
+@by_class
+@torch.no_grad()
+def test_a_fusion_from_elsewhere(family, model_class, registry, tiny_config, encoder_folder, tmp_path):
+    """Refused before it is registered; then as any other: started, computed, saved, and opened with the package."""
+    with pytest.raises(ValueError, match="^fusion='weighted': expected one of aif, sum, concat, scalar_mix, layer, "):
+        DLFAConfig(encoder_config=tiny_config(family), fusion="weighted")
+    assert register_fusion("weighted")(Weighted) is Weighted
+    assert FUSIONS["weighted"] is Weighted and "weighted" in FUSION_NAMES and "weighted" in CHOICES["fusion"]
+    model = model_class.from_encoder(encoder_folder(family), fusion="weighted", fusion_layer=1, num_labels=3)
+    fusion = model.base_model.fusion
+    assert type(fusion) is Weighted and (fusion.factor == 4.0).all() and not fusion.map.bias.any()
+    assert 0.15 < fusion.map.weight.std() < 0.25
+
+    randomize(fusion)
+    inputs = batch_for(model_class)
+    encoder_inputs = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    states = model.base_model.encoder(**encoder_inputs, output_hidden_states=True).hidden_states
+    expected = fusion(states[3], states[1], inputs["attention_mask"])
+    close(model.base_model(**encoder_inputs).last_hidden_state, expected)
+    model.save_pretrained(tmp_path)
+    for opener in (model_class, AUTO_CLASSES[model_class]):
+        loaded, info = load_with_info(opener, tmp_path)
+        assert type(loaded) is model_class and loaded.config.fusion == "weighted"
+        assert not info["missing_keys"] and not info["unexpected_keys"]
+        same_weights(loaded, model)
+        assert torch.equal(loaded(**inputs)[0], model(**inputs)[0])
+
+
+def test_a_fusion_from_elsewhere_is_refused_where_it_is_not_registered(registry, tiny_config, tmp_path):
+    register_fusion("weighted")(Weighted)
+    DLFAModel(DLFAConfig(encoder_config=tiny_config(), fusion="weighted")).save_pretrained(tmp_path)
+    FUSION_NAMES.remove("weighted")
+    with pytest.raises(ValueError, match="^fusion='weighted': expected one of aif, "):
+        DLFAModel.from_pretrained(tmp_path)
+
+
+def test_a_fusion_from_elsewhere_may_do_without_the_layer(registry, tiny_config):
+    @register_fusion("tanh")
+    class Tanh(nn.Module):
+        reads_layer = False
+
+        def __init__(self, config):
+            super().__init__()
+
+        def forward(self, x, y, mask):
+            assert y is None
+            return x.tanh()
+
+    model = build(DLFAModel, tiny_config(), fusion="tanh")
+    seen = []
+    model.encoder.register_forward_hook(lambda module, args, outputs: seen.append(outputs))
+    states = model(**batch()).last_hidden_state
+    assert seen[0].hidden_states is None
+    close(states, seen[0].last_hidden_state.tanh())
+
+
+def test_a_name_is_of_one_class(registry):
+    def made():
+        return type("Again", (nn.Module,), {"__module__": "notebook"})
+
+    first, second = made(), made()
+    register_fusion("again")(first)
+    register_fusion("again")(second)  # the same cell or module, run once more
+    assert FUSIONS["again"] is second and FUSION_NAMES.count("again") == 1
+    other = type("Other", (nn.Module,), {"__module__": "notebook"})
+    with pytest.raises(ValueError) as error:
+        register_fusion("again")(other)
+    assert str(error.value) == "fusion 'again' is notebook.Again; notebook.Other needs another name"
+    with pytest.raises(ValueError, match="^fusion 'aif' is modeling_dlfa.modeling_dlfa.AIF; "):
+        register_fusion("aif")(other)
+    assert FUSIONS["again"] is second and FUSIONS["aif"] is AIF
+    with pytest.raises(ValueError, match="expected a name, as in @register_fusion"):
+        register_fusion(other)  # pyright: ignore  # without brackets
+
+
+REGISTERED_ELSEWHERE = """
+import importlib.util, shutil, sys
+from pathlib import Path
+
+import torch
+from transformers import AutoModel
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+root, again = Path(sys.argv[1]), Path("again")
+shutil.copytree(root, again)
+
+
+class Mine(torch.nn.Module):
+    def __init__(self, config):
+        super().__init__()
+
+    def forward(self, x, y, mask):
+        return x - y
+
+
+modules = []
+for folder, reload in ((root, False), (root, True), (again, False), (root, False)):
+    model_class = get_class_from_dynamic_module("modeling_dlfa.DLFAModel", folder, force_download=reload)
+    modules.append(sys.modules[model_class.__module__])
+assert len({module.__name__ for module in modules}) == 2, modules
+for module in modules:
+    module.__spec__.loader.exec_module(module)  # as Transformers does where a file has changed
+    module.register_fusion("mine")(Mine)
+    module.register_fusion("mine")(Mine)
+    encoder_config = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 37}
+    config = module.DLFAConfig(fusion="mine", fusion_layer=1, encoder_config=encoder_config)
+    assert type(module.DLFAModel(config).fusion) is Mine
+    assert type(AutoModel.from_pretrained(folder, trust_remote_code=True).fusion).__name__ == "AIF"
+"""
+
+
+def test_code_elsewhere_may_be_loaded_again(tiny_config, tmp_path):
+    """Copies of the two files, each with its own registry; running one again registers its fusions once more."""
+    build(DLFAModel, tiny_config(), fusion_layer=1).save_pretrained(tmp_path / "saved")
+    run_elsewhere(REGISTERED_ELSEWHERE, tmp_path / "saved", cwd=tmp_path)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
