@@ -92,7 +92,7 @@ class DLFAConfig(PreTrainedConfig):
     model_type = "dlfa"
     sub_configs = {"encoder_config": AutoConfig}  # pyright: ignore[reportAssignmentType]
     # Kept out of what the Trainer gathers over a whole evaluation.
-    keys_to_ignore_at_inference = ["hidden_states", "attentions"]
+    keys_to_ignore_at_inference = ["hidden_states", "attentions", "layer_state", "gate", "fused_state"]
 
     encoder_config: Any = None  # once constructed: a PreTrainedConfig
     fusion: str = "aif"

@@ -55,7 +55,8 @@ def register_fusion(name: str) -> Callable[[FusionClass], FusionClass]:
     Any others need a method `start(self, config)` on the very module that owns them, made of functions of
     `torch.nn.init`: what `__init__` puts there is lost where a checkpoint is opened that lacks them.
 
-    A class may also say `reads_layer = False`: y is not computed and is given as `None`.
+    A class may also say `reads_layer = False`: y is not computed and is given as `None`; or `has_gate = True`: its
+    `forward` takes `output_gate`, as that of `AIF`.
 
     A checkpoint carries this package's two files and no others: register a fusion before opening a checkpoint that has
     it, and open it with the package.
@@ -162,6 +163,7 @@ class AIFBranch(nn.Module):
 class AIF(nn.Module):
     """Attentional information fusion: a weight per token and channel, from a local and a global view of x + y."""
 
+    has_gate = True
     _no_split_modules = ["AIF"]  # a `device_map` keeps it on one device
 
     def __init__(self, config: DLFAConfig):
@@ -178,10 +180,14 @@ class AIF(nn.Module):
         global_view = self.global_branch(pooled, torch.ones_like(pooled[:, 0]))  # (B, E)
         return torch.sigmoid(local_view + global_view.unsqueeze(1))
 
-    def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, output_gate: bool = False
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """z (B, T, E); with `output_gate` (z, w), w as `weights` has it."""
         w = self.weights(x, y, mask)
         # Under autocast w comes in the lower precision, and lerp takes one type only.
-        return w * (x + y) if self.output == "scale" else torch.lerp(y, x, w.to(x.dtype))
+        z = w * (x + y) if self.output == "scale" else torch.lerp(y, x, w.to(x.dtype))
+        return (z, w) if output_gate else z
 
 
 @register_fusion("sum")
@@ -361,11 +367,25 @@ class DLFAPreTrainedModel(PreTrainedModel):
         return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
 
-class DLFAModel(DLFAPreTrainedModel):
-    """A pretrained encoder whose output is the fusion of one lower layer with the last one.
+@dataclass
+class DLFAOutput(BaseModelOutput):
+    """What `DLFAModel` returns.
 
-    `last_hidden_state` is z (B, T, E). `hidden_states` and `attentions`, where asked for, are the encoder's own.
+    Args:
+        last_hidden_state: z (B, T, E), the fused representation.
+        hidden_states, attentions: the encoder's own, where asked for.
+        layer_state: with `output_fusion`, y (B, T, E) as it was fused, `hidden_states[k]`; None where the fusion does
+            not read it (`"none"`).
+        gate: with `output_fusion`, w (B, T, E) in (0, 1), the last layer's share in each channel of each token, or
+            with `aif_output="scale"` the factor of x + y; None where the fusion has no gate (all but `"aif"`).
     """
+
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+
+
+class DLFAModel(DLFAPreTrainedModel):
+    """A pretrained encoder whose output is the fusion of one lower layer with the last one."""
 
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
         """encoder: a loaded one to build around (as `from_encoder` does); default: a new one from the config."""
@@ -401,8 +421,9 @@ class DLFAModel(DLFAPreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
+        output_fusion: bool | None = None,
         **kwargs: Any,
-    ) -> BaseModelOutput | tuple:
+    ) -> DLFAOutput | tuple:
         """Fuse `hidden_states[k]` with the last layer.
 
         Args:
@@ -411,6 +432,10 @@ class DLFAModel(DLFAPreTrainedModel):
             attention_mask: (B, T), 1 at real tokens; default all ones.
             inputs_embeds: (B, T, E), instead of `input_ids`.
             output_hidden_states: as in Transformers: all of the encoder's states, or those with the given indices.
+            output_fusion: also return what was fused, and how: `layer_state` and `gate`. Default: no.
+
+        Returns:
+            `DLFAOutput`.
         """
         k = self.config.fusion_layer if getattr(self.fusion, "reads_layer", True) else None
         wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
@@ -436,10 +461,17 @@ class DLFAModel(DLFAPreTrainedModel):
         x = outputs.last_hidden_state  # (B, T, E)
         # With a `device_map` of several devices, layer k may be on another one than the last layer.
         y = None if k is None else outputs.hidden_states[k].to(x.device)  # (B, T, E)
-        fused = BaseModelOutput(
-            last_hidden_state=self.fusion(x, y, real_tokens(attention_mask, x)),
+        fusion_inputs = (x, y, real_tokens(attention_mask, x))
+        if output_fusion and getattr(self.fusion, "has_gate", False):
+            z, gate = self.fusion(*fusion_inputs, output_gate=True)
+        else:
+            z, gate = self.fusion(*fusion_inputs), None
+        fused = DLFAOutput(
+            last_hidden_state=z,
             hidden_states=select_states(outputs.hidden_states, wanted) if wanted else None,
             attentions=outputs.attentions,
+            layer_state=y if output_fusion else None,
+            gate=gate,
         )
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return fused if return_dict else fused.to_tuple()
@@ -466,6 +498,11 @@ def head_dropout(config: DLFAConfig) -> nn.Dropout:
     return nn.Dropout(next((rate for rate in rates if rate is not None), 0.1))
 
 
+def fusion_states(outputs: DLFAOutput, output_fusion: bool | None) -> tuple[torch.Tensor | None, ...]:
+    """`layer_state`, `gate` and `fused_state` of a head's output: y, w and z (B, T, E), where asked for."""
+    return outputs.layer_state, outputs.gate, outputs.last_hidden_state if output_fusion else None
+
+
 class SequenceClassificationHead(nn.Module):
     """Dropout, dense, tanh, dropout, linear (as XLM-R's head): (B, E) -> (B, C)."""
 
@@ -479,6 +516,20 @@ class SequenceClassificationHead(nn.Module):
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
         hidden = torch.tanh(self.dense(self.dropout(pooled)))
         return self.out_proj(self.dropout(hidden))
+
+
+@dataclass
+class DLFASequenceClassifierOutput(SequenceClassifierOutput):
+    """What `DLFAForSequenceClassification` returns: as Transformers' own, and more on request.
+
+    Args:
+        layer_state, gate: with `output_fusion`, y and w (B, T, E), as in `DLFAOutput`.
+        fused_state: with `output_fusion`, z (B, T, E), the fused representation that the head reads.
+    """
+
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+    fused_state: torch.Tensor | None = None
 
 
 class DLFAForSequenceClassification(DLFAPreTrainedModel):
@@ -502,8 +553,9 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        output_fusion: bool | None = None,
         **kwargs: Any,
-    ) -> SequenceClassifierOutput | tuple:
+    ) -> DLFASequenceClassifierOutput | tuple:
         """Classify sequences.
 
         Args:
@@ -513,7 +565,8 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
                 divided by it.
 
         Returns:
-            logits (B, C), and with labels the loss. Other arguments: `DLFAModel.forward`.
+            `DLFASequenceClassifierOutput`: logits (B, C), and with labels the loss. Other arguments:
+            `DLFAModel.forward`.
         """
         outputs = self.dlfa(
             input_ids=input_ids,
@@ -523,6 +576,7 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
             inputs_embeds=inputs_embeds,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            output_fusion=output_fusion,
             return_dict=True,
             **kwargs,
         )
@@ -535,7 +589,9 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
             )
             if num_items_in_batch is not None and self.config.problem_type != "single_label_classification":
                 loss = loss * labels.numel() / num_items_in_batch  # the library's other losses are plain means
-        output = SequenceClassifierOutput(loss, logits, outputs.hidden_states, outputs.attentions)
+        output = DLFASequenceClassifierOutput(
+            loss, logits, outputs.hidden_states, outputs.attentions, *fusion_states(outputs, output_fusion)
+        )
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return output if return_dict else output.to_tuple()
 
@@ -544,6 +600,19 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
         if self.config.pooling == "cls":
             return states[:, 0]
         return masked_mean(states, real_tokens(attention_mask, states))
+
+
+@dataclass
+class DLFATokenClassifierOutput(TokenClassifierOutput):
+    """What `DLFAForTokenClassification` returns: as Transformers' own, and more on request.
+
+    Args:
+        layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`.
+    """
+
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+    fused_state: torch.Tensor | None = None
 
 
 class DLFAForTokenClassification(DLFAPreTrainedModel):
@@ -569,8 +638,9 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        output_fusion: bool | None = None,
         **kwargs: Any,
-    ) -> TokenClassifierOutput | tuple:
+    ) -> DLFATokenClassifierOutput | tuple:
         """Classify tokens.
 
         Args:
@@ -579,7 +649,8 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
                 sum divided by it.
 
         Returns:
-            logits (B, T, C), and with labels the loss. Other arguments: `DLFAModel.forward`.
+            `DLFATokenClassifierOutput`: logits (B, T, C), and with labels the loss. Other arguments:
+            `DLFAModel.forward`.
         """
         outputs = self.dlfa(
             input_ids=input_ids,
@@ -589,6 +660,7 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
             inputs_embeds=inputs_embeds,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            output_fusion=output_fusion,
             return_dict=True,
             **kwargs,
         )
@@ -599,7 +671,9 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
             loss = self.loss_function(
                 logits=logits, labels=labels, config=self.config, num_items_in_batch=num_items_in_batch
             )
-        output = TokenClassifierOutput(loss, logits, outputs.hidden_states, outputs.attentions)
+        output = DLFATokenClassifierOutput(
+            loss, logits, outputs.hidden_states, outputs.attentions, *fusion_states(outputs, output_fusion)
+        )
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return output if return_dict else output.to_tuple()
 
@@ -691,6 +765,7 @@ class DependencyParserOutput(ModelOutput):
             from 1. Padding has the lowest number of the type.
         relation_logits: (B, W, W + 1, C), of the relations of each such arc; None in training with labels.
         hidden_states, attentions: the encoder's own, where asked for.
+        layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`.
     """
 
     loss: torch.Tensor | None = None
@@ -698,6 +773,9 @@ class DependencyParserOutput(ModelOutput):
     relation_logits: torch.Tensor | None = None
     hidden_states: tuple[torch.Tensor, ...] | None = None
     attentions: tuple[torch.Tensor, ...] | None = None
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+    fused_state: torch.Tensor | None = None
 
 
 class DLFAForDependencyParsing(DLFAPreTrainedModel):
@@ -723,6 +801,7 @@ class DLFAForDependencyParsing(DLFAPreTrainedModel):
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        output_fusion: bool | None = None,
         **kwargs: Any,
     ) -> DependencyParserOutput | tuple:
         """Score the dependencies between words.
@@ -753,6 +832,7 @@ class DLFAForDependencyParsing(DLFAPreTrainedModel):
             inputs_embeds=inputs_embeds,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            output_fusion=output_fusion,
             return_dict=True,
             **kwargs,
         )
@@ -775,7 +855,14 @@ class DLFAForDependencyParsing(DLFAPreTrainedModel):
                 index = gold[..., None, None].expand(-1, -1, 1, relation_logits.shape[-1])
                 gold_logits = relation_logits.gather(2, index).squeeze(2)  # (B, W, C)
             loss = parsing_loss(arc_logits, gold_logits, targets, num_items_in_batch)
-        output = DependencyParserOutput(loss, arc_logits, relation_logits, outputs.hidden_states, outputs.attentions)
+        output = DependencyParserOutput(
+            loss,
+            arc_logits,
+            relation_logits,
+            outputs.hidden_states,
+            outputs.attentions,
+            *fusion_states(outputs, output_fusion),
+        )
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return output if return_dict else output.to_tuple()
 

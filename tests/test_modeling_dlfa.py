@@ -18,8 +18,10 @@ from transformers import (
     Trainer,
     TrainingArguments,
 )
+from transformers.modeling_outputs import BaseModelOutput, SequenceClassifierOutput, TokenClassifierOutput
 
 from modeling_dlfa import (
+    DependencyParserOutput,
     DLFAConfig,
     DLFAForDependencyParsing,
     DLFAForSequenceClassification,
@@ -31,6 +33,7 @@ from modeling_dlfa.modeling_dlfa import (
     AIF,
     FUSIONS,
     ConcatFusion,
+    DLFAOutput,
     MaskedBatchNorm1d,
     ScalarMix,
     SumFusion,
@@ -299,6 +302,7 @@ def registry():
 
 def test_built_in_fusions_are_those_that_the_configuration_knows():
     assert [*FUSIONS] == [*FUSION_NAMES] == [*CHOICES["fusion"]]
+    assert [name for name, fusion in FUSIONS.items() if getattr(fusion, "has_gate", False)] == ["aif"]
     assert [name for name, fusion in FUSIONS.items() if not getattr(fusion, "reads_layer", True)] == ["none"]
 
 
@@ -791,6 +795,126 @@ def test_tuples_hold_the_same(model_class, tiny_config):
             assert torch.equal(a, v) and torch.equal(b, v)
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# What was fused
+# ---------------------------------------------------------------------------------------------------------------------
+
+OUTPUTS = {  # what a class returns, its fields as long as nothing else is asked for, and the field of z
+    DLFAModel: (BaseModelOutput, ["last_hidden_state"], "last_hidden_state"),
+    DLFAForSequenceClassification: (SequenceClassifierOutput, ["loss", "logits"], "fused_state"),
+    DLFAForTokenClassification: (TokenClassifierOutput, ["loss", "logits"], "fused_state"),
+    DLFAForDependencyParsing: (DependencyParserOutput, ["loss", "arc_logits", "relation_logits"], "fused_state"),
+}
+
+
+@pytest.mark.parametrize("k", [0, 2])
+@by_class
+@by_variant
+@torch.no_grad()
+def test_output_fusion(family, variant, model_class, k, tiny_config):
+    """x, y and w are those of a calculation by hand, all else is as without asking, in its place."""
+    model = build(model_class, tiny_config(family), **{"fusion_layer": k, **VARIANTS[variant]})
+    inputs = batch_for(model_class, labelled=True)
+    output_class, fields, z = OUTPUTS[model_class]
+    plain, asked = model(**inputs), model(**inputs, output_fusion=True)
+    assert isinstance(plain, output_class) and type(asked) is type(plain)
+    assert [*plain] == fields
+    body, mask = model.base_model, inputs["attention_mask"]
+    states = body.encoder(inputs["input_ids"], mask, output_hidden_states=True).hidden_states
+    expected: dict[str, torch.Tensor] = {} if variant == "none" else {"layer_state": states[k]}
+    if variant.startswith("aif"):
+        expected["gate"] = body.fusion.weights(states[3], states[k], mask)
+        assert expected["gate"].std() > 0.05
+    expected[z] = body.fusion(states[3], states[k], mask)
+    assert [*asked] == [*fields, *(name for name in expected if name not in fields)]
+    for name, value in {**plain, **expected}.items():
+        assert torch.equal(asked[name], value), name
+    for name in ("layer_state", "gate"):
+        assert getattr(plain, name) is None and (name in expected or getattr(asked, name) is None)
+
+
+@by_class
+@torch.no_grad()
+def test_output_fusion_comes_last(model_class, tiny_config):
+    """As values and as a tuple, after hidden states and attentions, which stay where they were."""
+    model = build(model_class, tiny_config(), fusion_layer=1, attn_implementation="eager")
+    inputs = {**batch_for(model_class, labelled=True), "output_hidden_states": [2], "output_attentions": True}
+    _, fields, z = OUTPUTS[model_class]
+    fields = [*fields, "hidden_states", "attentions"]
+    new = ["layer_state", "gate", *([] if z in fields else [z])]
+    for asked in (None, False, True):
+        outputs = model(**inputs, output_fusion=asked)
+        assert [*outputs] == [*fields, *(new if asked else [])]
+        assert [state is None for state in outputs.hidden_states] == [True, True, False, True]
+        values = model(**inputs, output_fusion=asked, return_dict=False)
+        assert type(values) is tuple and len(values) == len(outputs)
+        for name, value in zip(outputs, values):
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(value, outputs[name]), name
+    assert new[0] not in model(**inputs)
+
+
+@by_class
+@torch.no_grad()
+def test_the_gate_is_computed_once(model_class, tiny_config, monkeypatch):
+    """And the fusion is called as a module, so that hooks of other tools (devices, adapters) see it."""
+    model = build(model_class, tiny_config(), fusion_layer=1)
+    seen = []
+    weights = AIF.weights
+    monkeypatch.setattr(AIF, "weights", lambda *args: seen.append("weights") or weights(*args))
+    model.base_model.fusion.register_forward_hook(lambda *args: seen.append("called"))
+    for asked in (False, True):
+        model(**batch_for(model_class), output_fusion=asked)
+        assert seen == ["weights", "called"]
+        seen.clear()
+
+
+def test_gradients_flow_through_what_was_fused(tiny_config):
+    model = build(DLFAModel, tiny_config(), fusion_layer=1)
+    outputs = model(**batch(), output_fusion=True)
+    assert type(outputs) is DLFAOutput and outputs.gate is not None and outputs.layer_state is not None
+    (outputs.gate.mean() + outputs.layer_state.square().mean()).backward()
+    assert model.fusion.local_branch.reduce.weight.grad.any()
+    assert model.encoder.encoder.layer[0].output.dense.weight.grad.any()
+
+
+@torch.no_grad()
+def test_a_fusion_from_elsewhere_may_have_a_gate(registry, tiny_config):
+    @register_fusion("gated")
+    class Gated(AIF):
+        def weights(self, x, y, mask):
+            return torch.sigmoid(x - y)
+
+    model = build(DLFAForTokenClassification, tiny_config(), fusion="gated", fusion_layer=1)
+    outputs = model(**batch(), output_fusion=True, output_hidden_states=True)
+    close(outputs.gate, torch.sigmoid(outputs.hidden_states[3] - outputs.layer_state))
+    register_fusion("weighted")(Weighted)
+    model = build(DLFAForTokenClassification, tiny_config(), fusion="weighted", fusion_layer=1)
+    outputs = model(**batch(), output_fusion=True)
+    assert outputs.gate is None and outputs.layer_state is not None and outputs.fused_state is not None
+
+
+@by_head
+def test_the_trainer_gathers_nothing_of_what_was_fused(head, tiny_config, tmp_path):
+    """A whole evaluation of (B, T, E) would fill its memory."""
+
+    def forward(self, *args, **kwargs):
+        return head.forward(self, *args, **kwargs, output_fusion=True)
+
+    inputs = batch_for(head, (6, 6, 6), labelled=True)
+    rows: Any = [{name: tensor[i] for name, tensor in inputs.items()} for i in range(3)]
+    sizes: dict[str, Any] = {"fusion_layer": 1, "num_labels": 3}
+    config = DLFAConfig(encoder_config=tiny_config(), **sizes)
+    model: Any = type(head.__name__, (head,), {"forward": forward, "__module__": __name__})(config).eval()
+    assert model(**inputs).gate is not None
+    arguments = TrainingArguments(
+        str(tmp_path), use_cpu=True, disable_tqdm=True, remove_unused_columns=False, label_names=["labels"]
+    )
+    predictions = Trainer(model=model, args=arguments).predict(rows).predictions
+    fields = [name for name in OUTPUTS[head][1] if name != "loss"]
+    assert len(predictions if isinstance(predictions, tuple) else (predictions,)) == len(fields)
+
+
 @by_head
 @torch.no_grad()
 def test_inputs_embeds_replace_input_ids(family, head, tiny_config):
@@ -1258,6 +1382,23 @@ def test_compiles_without_graph_breaks(family, fusion, head, training, tiny_conf
         assert (parameter.grad is None) == (other.grad is None)
         if parameter.grad is not None:
             close(parameter.grad, other.grad)
+
+
+@pytest.mark.parametrize("head, variant", [*((head, "aif") for head in CLASSES), (DLFAModel, "none")])
+@torch.no_grad()
+def test_compiles_and_exports_with_output_fusion(head, variant, tiny_config):
+    torch.compiler.reset()
+    model = build(head, tiny_config(), **{"fusion_layer": 1, **VARIANTS[variant]})
+    inputs = {**batch_for(head), "output_fusion": True}
+    fresh = copy.deepcopy(model)
+    compiled = torch.compile(fresh, fullgraph=True, backend="eager")(**inputs)
+    exported = torch.export.export(model, (), inputs).module()(**inputs)
+    expected = model(**inputs)
+    assert ("gate" in expected) == (variant == "aif")
+    for outputs in (compiled, exported):
+        assert [*outputs] == [*expected]
+        for name in expected:
+            close(outputs[name], expected[name])
 
 
 @torch.no_grad()
