@@ -795,6 +795,37 @@ def test_tuples_hold_the_same(model_class, tiny_config):
             assert torch.equal(a, v) and torch.equal(b, v)
 
 
+@by_head
+@torch.no_grad()
+def test_inputs_embeds_replace_input_ids(family, head, tiny_config):
+    model = build(head, tiny_config(family), fusion_layer=0, pooling="mean")
+    inputs = batch_for(head, (9, 9))
+    expected = logits_of(model(**inputs))
+    embeds = model.get_input_embeddings()(inputs.pop("input_ids"))
+    close(logits_of(model(**inputs, inputs_embeds=embeds)), expected)
+
+
+@pytest.mark.parametrize("name", ["token_type_ids", "position_ids"])
+@torch.no_grad()
+def test_inputs_reach_encoders_that_know_them(family, name, tiny_config):
+    changes = {"type_vocab_size": 2} if family not in ("distilbert", "modernbert") else {}
+    if family == "deberta-v2":
+        changes["position_biased_input"] = True
+    model = build(DLFAForTokenClassification, tiny_config(family, **changes), fusion_layer=1)
+    inputs = batch((9, 9))
+    extra = {"token_type_ids": torch.arange(9) // 5, "position_ids": torch.arange(9).flip(0)}[name].expand(2, 9)
+    given = []
+    model.dlfa.encoder.register_forward_pre_hook(
+        lambda module, args, kwargs: given.append({*kwargs}), with_kwargs=True
+    )
+    without, with_it = model(**inputs).logits, model(**inputs, **{name: extra}).logits
+    if name == "token_type_ids" and family in ("distilbert", "modernbert"):
+        assert torch.equal(with_it, without)
+        assert all(name not in names for names in given)
+    else:
+        assert not torch.allclose(with_it, without, atol=1e-3)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What was fused
 # ---------------------------------------------------------------------------------------------------------------------
@@ -913,37 +944,6 @@ def test_the_trainer_gathers_nothing_of_what_was_fused(head, tiny_config, tmp_pa
     predictions = Trainer(model=model, args=arguments).predict(rows).predictions
     fields = [name for name in OUTPUTS[head][1] if name != "loss"]
     assert len(predictions if isinstance(predictions, tuple) else (predictions,)) == len(fields)
-
-
-@by_head
-@torch.no_grad()
-def test_inputs_embeds_replace_input_ids(family, head, tiny_config):
-    model = build(head, tiny_config(family), fusion_layer=0, pooling="mean")
-    inputs = batch_for(head, (9, 9))
-    expected = logits_of(model(**inputs))
-    embeds = model.get_input_embeddings()(inputs.pop("input_ids"))
-    close(logits_of(model(**inputs, inputs_embeds=embeds)), expected)
-
-
-@pytest.mark.parametrize("name", ["token_type_ids", "position_ids"])
-@torch.no_grad()
-def test_inputs_reach_encoders_that_know_them(family, name, tiny_config):
-    changes = {"type_vocab_size": 2} if family not in ("distilbert", "modernbert") else {}
-    if family == "deberta-v2":
-        changes["position_biased_input"] = True
-    model = build(DLFAForTokenClassification, tiny_config(family, **changes), fusion_layer=1)
-    inputs = batch((9, 9))
-    extra = {"token_type_ids": torch.arange(9) // 5, "position_ids": torch.arange(9).flip(0)}[name].expand(2, 9)
-    given = []
-    model.dlfa.encoder.register_forward_pre_hook(
-        lambda module, args, kwargs: given.append({*kwargs}), with_kwargs=True
-    )
-    without, with_it = model(**inputs).logits, model(**inputs, **{name: extra}).logits
-    if name == "token_type_ids" and family in ("distilbert", "modernbert"):
-        assert torch.equal(with_it, without)
-        assert all(name not in names for names in given)
-    else:
-        assert not torch.allclose(with_it, without, atol=1e-3)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
