@@ -1,6 +1,6 @@
 """Configuration of DLFA: a pretrained encoder, and how one of its lower layers is fused with its last one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -29,9 +29,10 @@ def auto_map(architectures: list[str]) -> dict[str, str]:
     return {**AUTO_MAP, "AutoModel": f"modeling_dlfa.{PARSER}"} if PARSER in architectures else dict(AUTO_MAP)
 
 
-FUSION_NAMES = ("aif", "sum", "concat", "scalar_mix", "layer", "none")
+# The built-in ones stand here since configurations are read without a model. `register_fusion` adds others.
+FUSION_NAMES = ["aif", "sum", "concat", "scalar_mix", "layer", "none"]
 
-CHOICES = {
+CHOICES: dict[str, Sequence[str]] = {
     "fusion": FUSION_NAMES,
     "aif_output": ("gate", "scale"),
     "aif_norm": ("layer", "batch", "none"),
@@ -60,7 +61,8 @@ class DLFAConfig(PreTrainedConfig):
         fusion: how x and y become one representation.
             `"aif"`: attentional information fusion (paper); `"sum"`: x + y; `"concat"`: a linear map of [x; y];
             `"scalar_mix"`: two softmax-normalised scalars and a scale (as ELMo); `"layer"`: y alone;
-            `"none"`: x alone, exactly the plain encoder (the baseline).
+            `"none"`: x alone, exactly the plain encoder (the baseline); or a name given to
+            `modeling_dlfa.register_fusion`.
         fusion_layer: k, with 0 <= k < number of encoder layers L; 0 is the embedding output. The best k differs by
             task (paper). Default: two thirds of the depth, 8 of 12 (our choice). Always `None` for `fusion="none"`.
         aif_reduction: r, the bottleneck of the AIF branches is E / r channels wide (4 in MS-CAM).
@@ -90,7 +92,7 @@ class DLFAConfig(PreTrainedConfig):
     model_type = "dlfa"
     sub_configs = {"encoder_config": AutoConfig}  # pyright: ignore[reportAssignmentType]
     # Kept out of what the Trainer gathers over a whole evaluation.
-    keys_to_ignore_at_inference = ["hidden_states", "attentions"]
+    keys_to_ignore_at_inference = ["hidden_states", "attentions", "layer_state", "gate", "fused_state"]
 
     encoder_config: Any = None  # once constructed: a PreTrainedConfig
     fusion: str = "aif"

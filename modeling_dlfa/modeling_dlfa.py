@@ -4,8 +4,9 @@ Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels. x = `hidd
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 from transformers.utils import output_capturing
 from transformers.utils.generic import ModelOutput
 
-from .configuration_dlfa import DLFAConfig
+from .configuration_dlfa import FUSION_NAMES, DLFAConfig
 
 
 # Before Transformers 5.23, `output_hidden_states=[k]` meant the output of layer k + 1 to some encoders.
@@ -30,6 +31,59 @@ HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "re
 # ---------------------------------------------------------------------------------------------------------------------
 # Fusions: forward(x (B, T, E), y (B, T, E), mask (B, T) of ones at real tokens) -> z (B, T, E)
 # ---------------------------------------------------------------------------------------------------------------------
+
+FUSIONS: dict[str, type[nn.Module]] = {}
+FusionClass = TypeVar("FusionClass", bound=type[nn.Module])
+
+
+def register_fusion(name: str) -> Callable[[FusionClass], FusionClass]:
+    """Name a class of fusions, for `DLFAConfig(fusion=name)`.
+
+    After `from modeling_dlfa.modeling_dlfa import register_fusion`:
+
+    ```python
+    @register_fusion("product")
+    class Product(nn.Module):
+        def __init__(self, config):
+            super().__init__()
+
+        def forward(self, x, y, mask):
+            return x * y
+    ```
+
+    Weights start as the encoder's do where they belong to modules that Transformers knows (`nn.Linear`, norms, ...).
+    Any others need a method `start(self, config)` on the very module that owns them, made of functions of
+    `torch.nn.init`: what `__init__` puts there is lost where a checkpoint is opened that lacks them.
+
+    A class may also say `reads_layer = False`: y is not computed and is given as `None`; or `has_gate = True`: its
+    `forward` takes `output_gate`, as that of `AIF`.
+
+    A checkpoint carries this package's two files and no others: register a fusion before opening a checkpoint that has
+    it, and open it with the package.
+
+    Args:
+        name: one that no other class has. The same class may be registered again (a module that is reloaded, a cell of
+            a notebook that is run again): by its module and name, and the last one counts.
+
+    Raises:
+        ValueError: another class has this name, or none is given.
+    """
+    if not isinstance(name, str):  # as where it is written without brackets
+        raise ValueError(f'register_fusion({name!r}): expected a name, as in @register_fusion("product")')
+
+    def register(fusion_class: FusionClass) -> FusionClass:
+        known = FUSIONS.get(name, fusion_class)
+        if (known.__module__, known.__qualname__) != (fusion_class.__module__, fusion_class.__qualname__):
+            raise ValueError(
+                f"fusion {name!r} is {known.__module__}.{known.__qualname__}; "
+                f"{fusion_class.__module__}.{fusion_class.__qualname__} needs another name"
+            )
+        FUSIONS[name] = fusion_class
+        if name not in FUSION_NAMES:
+            FUSION_NAMES.append(name)
+        return fusion_class
+
+    return register
 
 
 def real_tokens(attention_mask: torch.Tensor | None, states: torch.Tensor) -> torch.Tensor:
@@ -44,7 +98,13 @@ def masked_mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 
 class GateLinear(nn.Linear):
-    """The last map of an AIF branch, C/r -> C; a class of its own because it starts differently (`_init_weights`)."""
+    """The last map of an AIF branch, E/r -> E."""
+
+    def start(self, config: DLFAConfig):
+        """With `identity_init` and the gate output: the same logit everywhere, for z ~ x (our choice)."""
+        if config.identity_init and config.aif_output == "gate":
+            nn.init.zeros_(self.weight)
+            nn.init.constant_(self.bias, config.gate_bias / 2)  # two branches add up to the gate's logit
 
 
 class MaskedBatchNorm1d(nn.BatchNorm1d):
@@ -99,9 +159,11 @@ class AIFBranch(nn.Module):
         return self.expand(self.activation(states))
 
 
+@register_fusion("aif")
 class AIF(nn.Module):
     """Attentional information fusion: a weight per token and channel, from a local and a global view of x + y."""
 
+    has_gate = True
     _no_split_modules = ["AIF"]  # a `device_map` keeps it on one device
 
     def __init__(self, config: DLFAConfig):
@@ -118,12 +180,17 @@ class AIF(nn.Module):
         global_view = self.global_branch(pooled, torch.ones_like(pooled[:, 0]))  # (B, E)
         return torch.sigmoid(local_view + global_view.unsqueeze(1))
 
-    def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, output_gate: bool = False
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """z (B, T, E); with `output_gate` (z, w), w as `weights` has it."""
         w = self.weights(x, y, mask)
         # Under autocast w comes in the lower precision, and lerp takes one type only.
-        return w * (x + y) if self.output == "scale" else torch.lerp(y, x, w.to(x.dtype))
+        z = w * (x + y) if self.output == "scale" else torch.lerp(y, x, w.to(x.dtype))
+        return (z, w) if output_gate else z
 
 
+@register_fusion("sum")
 class SumFusion(nn.Module):
     """z = x + y."""
 
@@ -135,9 +202,15 @@ class SumFusion(nn.Module):
 
 
 class ConcatLinear(nn.Linear):
-    """The map 2E -> E of `ConcatFusion`; a class of its own because it starts differently (`_init_weights`)."""
+    """The map 2E -> E of `ConcatFusion`."""
+
+    def start(self, config: DLFAConfig):
+        """With `identity_init`: z = x (our choice)."""
+        if config.identity_init:
+            nn.init.eye_(self.weight)  # [I; 0]
 
 
+@register_fusion("concat")
 class ConcatFusion(nn.Module):
     """z = A [x; y] + b."""
 
@@ -150,6 +223,7 @@ class ConcatFusion(nn.Module):
         return self.projection(torch.cat((x, y), dim=-1))
 
 
+@register_fusion("scalar_mix")
 class ScalarMix(nn.Module):
     """z = scale * (p x + (1 - p) y) with one learned p for all tokens and channels (Peters et al. 2018)."""
 
@@ -158,10 +232,16 @@ class ScalarMix(nn.Module):
         self.logit = nn.Parameter(torch.empty(1))
         self.scale = nn.Parameter(torch.empty(1))
 
+    def start(self, config: DLFAConfig):
+        """With `identity_init`: z ~ x (our choice); else the mean of x and y."""
+        nn.init.constant_(self.logit, config.gate_bias if config.identity_init else 0.0)
+        nn.init.ones_(self.scale)
+
     def forward(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return self.scale * torch.lerp(y, x, torch.sigmoid(self.logit))  # sigmoid: the softmax of two scalars
 
 
+@register_fusion("layer")
 class LayerOnly(nn.Module):
     """z = y."""
 
@@ -172,24 +252,17 @@ class LayerOnly(nn.Module):
         return y
 
 
+@register_fusion("none")
 class LastOnly(nn.Module):
-    """z = x: the plain encoder. y is not computed."""
+    """z = x: the plain encoder."""
+
+    reads_layer = False
 
     def __init__(self, config: DLFAConfig):
         super().__init__()
 
     def forward(self, x: torch.Tensor, y: torch.Tensor | None, mask: torch.Tensor) -> torch.Tensor:
         return x
-
-
-FUSIONS: dict[str, type[nn.Module]] = {
-    "aif": AIF,
-    "sum": SumFusion,
-    "concat": ConcatFusion,
-    "scalar_mix": ScalarMix,
-    "layer": LayerOnly,
-    "none": LastOnly,
-}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -221,21 +294,15 @@ class DLFAPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
-        # Transformers guards the functions of torch.nn.init here: they leave tensors alone that a checkpoint filled.
+        """The encoder's ordinary start, then what a module says of itself: `start(config)`.
+
+        It is asked of modules that own parameters; Transformers passes over those of custom code that own none. It has
+        to use the functions of torch.nn.init: Transformers makes them leave tensors alone that a checkpoint filled.
+        """
         super()._init_weights(module)
-        identity, bias = self.config.identity_init, self.config.gate_bias
-        if isinstance(module, GateLinear) and identity and self.config.aif_output == "gate":
-            nn.init.zeros_(module.weight)
-            nn.init.constant_(module.bias, bias / 2)  # two branches add up to the gate's logit
-        elif isinstance(module, ConcatLinear) and identity:
-            nn.init.eye_(module.weight)  # [I; 0]: z = x
-        elif isinstance(module, ScalarMix):
-            nn.init.constant_(module.logit, bias if identity else 0.0)
-            nn.init.ones_(module.scale)
-        elif isinstance(module, ParserLinear):
-            nn.init.xavier_uniform_(module.weight)
-        elif isinstance(module, BiaffineParser):
-            nn.init.normal_(module.root, std=getattr(self.config.encoder_config, "initializer_range", None) or 0.02)
+        start = getattr(module, "start", None)
+        if callable(start):  # and not a parameter of that name
+            start(self.config)
 
     @classmethod
     def from_encoder(cls, encoder_name_or_path: str, **kwargs: Any):
@@ -300,11 +367,25 @@ class DLFAPreTrainedModel(PreTrainedModel):
         return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
 
-class DLFAModel(DLFAPreTrainedModel):
-    """A pretrained encoder whose output is the fusion of one lower layer with the last one.
+@dataclass
+class DLFAOutput(BaseModelOutput):
+    """What `DLFAModel` returns.
 
-    `last_hidden_state` is z (B, T, E). `hidden_states` and `attentions`, where asked for, are the encoder's own.
+    Args:
+        last_hidden_state: z (B, T, E), the fused representation.
+        hidden_states, attentions: the encoder's own, where asked for.
+        layer_state: with `output_fusion`, y (B, T, E) as it was fused, `hidden_states[k]`; None where the fusion does
+            not read it (`"none"`).
+        gate: with `output_fusion`, w (B, T, E) in (0, 1), the last layer's share in each channel of each token, or
+            with `aif_output="scale"` the factor of x + y; None where the fusion has no gate (all but `"aif"`).
     """
+
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+
+
+class DLFAModel(DLFAPreTrainedModel):
+    """A pretrained encoder whose output is the fusion of one lower layer with the last one."""
 
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
         """encoder: a loaded one to build around (as `from_encoder` does); default: a new one from the config."""
@@ -340,8 +421,9 @@ class DLFAModel(DLFAPreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
+        output_fusion: bool | None = None,
         **kwargs: Any,
-    ) -> BaseModelOutput | tuple:
+    ) -> DLFAOutput | tuple:
         """Fuse `hidden_states[k]` with the last layer.
 
         Args:
@@ -350,8 +432,12 @@ class DLFAModel(DLFAPreTrainedModel):
             attention_mask: (B, T), 1 at real tokens; default all ones.
             inputs_embeds: (B, T, E), instead of `input_ids`.
             output_hidden_states: as in Transformers: all of the encoder's states, or those with the given indices.
+            output_fusion: also return what was fused, and how: `layer_state` and `gate`. Default: no.
+
+        Returns:
+            `DLFAOutput`.
         """
-        k = self.config.fusion_layer
+        k = self.config.fusion_layer if getattr(self.fusion, "reads_layer", True) else None
         wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         if not isinstance(wanted, bool) and wanted is not None:
             wanted = [wanted] if isinstance(wanted, int) else list(wanted)
@@ -375,10 +461,17 @@ class DLFAModel(DLFAPreTrainedModel):
         x = outputs.last_hidden_state  # (B, T, E)
         # With a `device_map` of several devices, layer k may be on another one than the last layer.
         y = None if k is None else outputs.hidden_states[k].to(x.device)  # (B, T, E)
-        fused = BaseModelOutput(
-            last_hidden_state=self.fusion(x, y, real_tokens(attention_mask, x)),
+        fusion_inputs = (x, y, real_tokens(attention_mask, x))
+        if output_fusion and getattr(self.fusion, "has_gate", False):
+            z, gate = self.fusion(*fusion_inputs, output_gate=True)
+        else:
+            z, gate = self.fusion(*fusion_inputs), None
+        fused = DLFAOutput(
+            last_hidden_state=z,
             hidden_states=select_states(outputs.hidden_states, wanted) if wanted else None,
             attentions=outputs.attentions,
+            layer_state=y if output_fusion else None,
+            gate=gate,
         )
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return fused if return_dict else fused.to_tuple()
@@ -405,6 +498,11 @@ def head_dropout(config: DLFAConfig) -> nn.Dropout:
     return nn.Dropout(next((rate for rate in rates if rate is not None), 0.1))
 
 
+def fusion_states(outputs: DLFAOutput, output_fusion: bool | None) -> tuple[torch.Tensor | None, ...]:
+    """`layer_state`, `gate` and `fused_state` of a head's output: y, w and z (B, T, E), where asked for."""
+    return outputs.layer_state, outputs.gate, outputs.last_hidden_state if output_fusion else None
+
+
 class SequenceClassificationHead(nn.Module):
     """Dropout, dense, tanh, dropout, linear (as XLM-R's head): (B, E) -> (B, C)."""
 
@@ -418,6 +516,20 @@ class SequenceClassificationHead(nn.Module):
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
         hidden = torch.tanh(self.dense(self.dropout(pooled)))
         return self.out_proj(self.dropout(hidden))
+
+
+@dataclass
+class DLFASequenceClassifierOutput(SequenceClassifierOutput):
+    """What `DLFAForSequenceClassification` returns: as Transformers' own, and more on request.
+
+    Args:
+        layer_state, gate: with `output_fusion`, y and w (B, T, E), as in `DLFAOutput`.
+        fused_state: with `output_fusion`, z (B, T, E), the fused representation that the head reads.
+    """
+
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+    fused_state: torch.Tensor | None = None
 
 
 class DLFAForSequenceClassification(DLFAPreTrainedModel):
@@ -441,8 +553,9 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        output_fusion: bool | None = None,
         **kwargs: Any,
-    ) -> SequenceClassifierOutput | tuple:
+    ) -> DLFASequenceClassifierOutput | tuple:
         """Classify sequences.
 
         Args:
@@ -452,7 +565,8 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
                 divided by it.
 
         Returns:
-            logits (B, C), and with labels the loss. Other arguments: `DLFAModel.forward`.
+            `DLFASequenceClassifierOutput`: logits (B, C), and with labels the loss. Other arguments:
+            `DLFAModel.forward`.
         """
         outputs = self.dlfa(
             input_ids=input_ids,
@@ -462,6 +576,7 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
             inputs_embeds=inputs_embeds,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            output_fusion=output_fusion,
             return_dict=True,
             **kwargs,
         )
@@ -474,7 +589,9 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
             )
             if num_items_in_batch is not None and self.config.problem_type != "single_label_classification":
                 loss = loss * labels.numel() / num_items_in_batch  # the library's other losses are plain means
-        output = SequenceClassifierOutput(loss, logits, outputs.hidden_states, outputs.attentions)
+        output = DLFASequenceClassifierOutput(
+            loss, logits, outputs.hidden_states, outputs.attentions, *fusion_states(outputs, output_fusion)
+        )
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return output if return_dict else output.to_tuple()
 
@@ -483,6 +600,19 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
         if self.config.pooling == "cls":
             return states[:, 0]
         return masked_mean(states, real_tokens(attention_mask, states))
+
+
+@dataclass
+class DLFATokenClassifierOutput(TokenClassifierOutput):
+    """What `DLFAForTokenClassification` returns: as Transformers' own, and more on request.
+
+    Args:
+        layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`.
+    """
+
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+    fused_state: torch.Tensor | None = None
 
 
 class DLFAForTokenClassification(DLFAPreTrainedModel):
@@ -508,8 +638,9 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        output_fusion: bool | None = None,
         **kwargs: Any,
-    ) -> TokenClassifierOutput | tuple:
+    ) -> DLFATokenClassifierOutput | tuple:
         """Classify tokens.
 
         Args:
@@ -518,7 +649,8 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
                 sum divided by it.
 
         Returns:
-            logits (B, T, C), and with labels the loss. Other arguments: `DLFAModel.forward`.
+            `DLFATokenClassifierOutput`: logits (B, T, C), and with labels the loss. Other arguments:
+            `DLFAModel.forward`.
         """
         outputs = self.dlfa(
             input_ids=input_ids,
@@ -528,6 +660,7 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
             inputs_embeds=inputs_embeds,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            output_fusion=output_fusion,
             return_dict=True,
             **kwargs,
         )
@@ -538,16 +671,23 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
             loss = self.loss_function(
                 logits=logits, labels=labels, config=self.config, num_items_in_batch=num_items_in_batch
             )
-        output = TokenClassifierOutput(loss, logits, outputs.hidden_states, outputs.attentions)
+        output = DLFATokenClassifierOutput(
+            loss, logits, outputs.hidden_states, outputs.attentions, *fusion_states(outputs, output_fusion)
+        )
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return output if return_dict else output.to_tuple()
 
 
 class ParserLinear(nn.Linear):
-    """A map of the parser; a class of its own because it starts differently (`_init_weights`).
+    """A map of the parser."""
 
-    Two representations and a matrix are multiplied into a score: with the encoder's small start it would learn slowly.
-    """
+    def start(self, config: DLFAConfig):
+        """The start of Glorot and Bengio 2010 (our choice).
+
+        Two representations and a matrix are multiplied into a score: with the encoder's small start it would learn
+        slowly.
+        """
+        nn.init.xavier_uniform_(self.weight)
 
 
 class BiaffineParser(nn.Module):
@@ -574,6 +714,10 @@ class BiaffineParser(nn.Module):
         self.arc = ParserLinear(arc, arc)
         self.relation = ParserLinear(relation, config.num_labels * (relation + 1))  # pyright: ignore
         self.num_labels = config.num_labels
+
+    def start(self, config: DLFAConfig):
+        """The root starts as the encoder's embeddings do."""
+        nn.init.normal_(self.root, std=getattr(config.encoder_config, "initializer_range", None) or 0.02)
 
     def forward(
         self, words: torch.Tensor, mask: torch.Tensor, heads: torch.Tensor | None = None
@@ -621,6 +765,7 @@ class DependencyParserOutput(ModelOutput):
             from 1. Padding has the lowest number of the type.
         relation_logits: (B, W, W + 1, C), of the relations of each such arc; None in training with labels.
         hidden_states, attentions: the encoder's own, where asked for.
+        layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`.
     """
 
     loss: torch.Tensor | None = None
@@ -628,6 +773,9 @@ class DependencyParserOutput(ModelOutput):
     relation_logits: torch.Tensor | None = None
     hidden_states: tuple[torch.Tensor, ...] | None = None
     attentions: tuple[torch.Tensor, ...] | None = None
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+    fused_state: torch.Tensor | None = None
 
 
 class DLFAForDependencyParsing(DLFAPreTrainedModel):
@@ -653,6 +801,7 @@ class DLFAForDependencyParsing(DLFAPreTrainedModel):
         output_hidden_states: bool | int | list[int] | None = None,
         return_dict: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        output_fusion: bool | None = None,
         **kwargs: Any,
     ) -> DependencyParserOutput | tuple:
         """Score the dependencies between words.
@@ -683,6 +832,7 @@ class DLFAForDependencyParsing(DLFAPreTrainedModel):
             inputs_embeds=inputs_embeds,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            output_fusion=output_fusion,
             return_dict=True,
             **kwargs,
         )
@@ -705,7 +855,14 @@ class DLFAForDependencyParsing(DLFAPreTrainedModel):
                 index = gold[..., None, None].expand(-1, -1, 1, relation_logits.shape[-1])
                 gold_logits = relation_logits.gather(2, index).squeeze(2)  # (B, W, C)
             loss = parsing_loss(arc_logits, gold_logits, targets, num_items_in_batch)
-        output = DependencyParserOutput(loss, arc_logits, relation_logits, outputs.hidden_states, outputs.attentions)
+        output = DependencyParserOutput(
+            loss,
+            arc_logits,
+            relation_logits,
+            outputs.hidden_states,
+            outputs.attentions,
+            *fusion_states(outputs, output_fusion),
+        )
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return output if return_dict else output.to_tuple()
 

@@ -4,7 +4,7 @@ import pytest
 from transformers import AutoConfig, BertConfig, CLIPConfig
 
 from modeling_dlfa import DLFAConfig
-from modeling_dlfa.configuration_dlfa import AUTO_MAP, PARSER
+from modeling_dlfa.configuration_dlfa import AUTO_MAP, CHOICES, FUSION_NAMES, PARSER
 
 
 def test_default_construction():
@@ -64,6 +64,23 @@ def test_a_mistake_is_one_clear_line(tiny_config, arguments, message):
         DLFAConfig(encoder_config=tiny_config(), **arguments)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+
+
+def test_a_fusion_that_was_added_is_accepted(tiny_config):
+    """As `register_fusion` does, and with the checks of every fusion but `"none"`."""
+    FUSION_NAMES.append("product")
+    try:
+        assert CHOICES["fusion"][-1] == "product"
+        config = DLFAConfig(encoder_config=tiny_config(), fusion="product")
+        assert (config.fusion, config.fusion_layer) == ("product", 2)
+        with pytest.raises(ValueError, match="^fusion_layer=3: this bert encoder has 3 layers"):
+            DLFAConfig(encoder_config=tiny_config(), fusion="product", fusion_layer=3)
+        with pytest.raises(ValueError, match="scalar_mix, layer, none, product$"):
+            DLFAConfig(encoder_config=tiny_config(), fusion="sun")
+    finally:
+        FUSION_NAMES.remove("product")
+    with pytest.raises(ValueError, match="^fusion='product': expected one of aif, sum, concat, "):
+        DLFAConfig(encoder_config=tiny_config(), fusion="product")
 
 
 @pytest.mark.parametrize(

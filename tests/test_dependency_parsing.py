@@ -225,6 +225,23 @@ def test_loss(training, tiny_config):
     assert model(**inputs).relation_logits is not None
 
 
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("training", [True, False])
+@torch.no_grad()
+def test_what_was_fused_is_of_tokens(fusion, training, tiny_config):
+    """Not of words, which are made of it; in training it follows the loss and the arcs."""
+    model = build(tiny_config(**NO_DROPOUT), fusion=fusion).train(training)
+    inputs = sentences()
+    outputs = model(**inputs, labels=gold(), output_fusion=True)
+    scores = ["arc_logits"] if training else ["arc_logits", "relation_logits"]
+    new = {"none": ["fused_state"], "aif": ["layer_state", "gate", "fused_state"]}
+    assert [*outputs] == ["loss", *scores, *new.get(fusion, ["layer_state", "fused_state"])]
+    assert outputs.fused_state.shape == (3, 14, 32)
+    positions = inputs["word_positions"]
+    words = outputs.fused_state[torch.arange(3)[:, None], positions.clamp(min=0)]
+    assert torch.equal(model.parser(words, positions >= 0)[0], outputs.arc_logits)
+
+
 def test_training_does_not_score_all_relations(tiny_config, monkeypatch):
     model = build(tiny_config())
     shapes = []

@@ -1,5 +1,7 @@
 import copy
+import json
 import pickle
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -16,22 +18,29 @@ from transformers import (
     Trainer,
     TrainingArguments,
 )
+from transformers.modeling_outputs import BaseModelOutput, SequenceClassifierOutput, TokenClassifierOutput
 
 from modeling_dlfa import (
+    DependencyParserOutput,
     DLFAConfig,
     DLFAForDependencyParsing,
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
     DLFAModel,
 )
+from modeling_dlfa.configuration_dlfa import CHOICES, FUSION_NAMES
 from modeling_dlfa.modeling_dlfa import (
     AIF,
+    FUSIONS,
     ConcatFusion,
+    DLFAOutput,
     MaskedBatchNorm1d,
     ScalarMix,
     SumFusion,
     masked_mean,
+    register_fusion,
 )
+from tests.elsewhere import run_elsewhere
 
 
 CLASSES = (DLFAModel, DLFAForSequenceClassification, DLFAForTokenClassification, DLFAForDependencyParsing)
@@ -262,6 +271,159 @@ def test_masked_batch_norm_equals_batch_norm_over_the_real_tokens():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Fusions from elsewhere
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Weighted(nn.Module):
+    """What a user might write: z = a x + y, with a fusion's two methods and a start, and no more."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.factor = nn.Parameter(torch.empty(config.encoder_config.hidden_size))
+        self.map = nn.Linear(config.encoder_config.hidden_size, config.encoder_config.hidden_size)
+
+    def start(self, config):
+        nn.init.constant_(self.factor, config.gate_bias)
+
+    def forward(self, x, y, mask):
+        return self.factor * x + self.map(y) * mask.unsqueeze(-1)
+
+
+@pytest.fixture
+def registry():
+    """Whatever the test registers is forgotten after it."""
+    names = [*FUSION_NAMES]
+    yield
+    FUSION_NAMES[:] = names
+    for name in FUSIONS.keys() - {*names}:
+        del FUSIONS[name]
+
+
+def test_built_in_fusions_are_those_that_the_configuration_knows():
+    assert [*FUSIONS] == [*FUSION_NAMES] == [*CHOICES["fusion"]]
+    assert [name for name, fusion in FUSIONS.items() if getattr(fusion, "has_gate", False)] == ["aif"]
+    assert [name for name, fusion in FUSIONS.items() if not getattr(fusion, "reads_layer", True)] == ["none"]
+
+
+@by_class
+@torch.no_grad()
+def test_a_fusion_from_elsewhere(family, model_class, registry, tiny_config, encoder_folder, tmp_path):
+    """Refused before it is registered; then as any other: started, computed, saved, and opened with the package."""
+    with pytest.raises(ValueError, match="^fusion='weighted': expected one of aif, sum, concat, scalar_mix, layer, "):
+        DLFAConfig(encoder_config=tiny_config(family), fusion="weighted")
+    assert register_fusion("weighted")(Weighted) is Weighted
+    assert FUSIONS["weighted"] is Weighted and "weighted" in FUSION_NAMES and "weighted" in CHOICES["fusion"]
+    model = model_class.from_encoder(encoder_folder(family), fusion="weighted", fusion_layer=1, num_labels=3)
+    fusion = model.base_model.fusion
+    assert type(fusion) is Weighted and (fusion.factor == 4.0).all() and not fusion.map.bias.any()
+    assert 0.15 < fusion.map.weight.std() < 0.25
+
+    randomize(fusion)
+    inputs = batch_for(model_class)
+    encoder_inputs = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    states = model.base_model.encoder(**encoder_inputs, output_hidden_states=True).hidden_states
+    expected = fusion(states[3], states[1], inputs["attention_mask"])
+    close(model.base_model(**encoder_inputs).last_hidden_state, expected)
+    model.save_pretrained(tmp_path)
+    for opener in (model_class, AUTO_CLASSES[model_class]):
+        loaded, info = load_with_info(opener, tmp_path)
+        assert type(loaded) is model_class and loaded.config.fusion == "weighted"
+        assert not info["missing_keys"] and not info["unexpected_keys"]
+        same_weights(loaded, model)
+        assert torch.equal(loaded(**inputs)[0], model(**inputs)[0])
+
+
+def test_a_fusion_from_elsewhere_is_refused_where_it_is_not_registered(registry, tiny_config, tmp_path):
+    register_fusion("weighted")(Weighted)
+    DLFAModel(DLFAConfig(encoder_config=tiny_config(), fusion="weighted")).save_pretrained(tmp_path)
+    FUSION_NAMES.remove("weighted")
+    with pytest.raises(ValueError, match="^fusion='weighted': expected one of aif, "):
+        DLFAModel.from_pretrained(tmp_path)
+
+
+def test_a_fusion_from_elsewhere_may_do_without_the_layer(registry, tiny_config):
+    @register_fusion("tanh")
+    class Tanh(nn.Module):
+        reads_layer = False
+
+        def __init__(self, config):
+            super().__init__()
+
+        def forward(self, x, y, mask):
+            assert y is None
+            return x.tanh()
+
+    model = build(DLFAModel, tiny_config(), fusion="tanh")
+    seen = []
+    model.encoder.register_forward_hook(lambda module, args, outputs: seen.append(outputs))
+    states = model(**batch()).last_hidden_state
+    assert seen[0].hidden_states is None
+    close(states, seen[0].last_hidden_state.tanh())
+
+
+def test_a_name_is_of_one_class(registry):
+    def made():
+        return type("Again", (nn.Module,), {"__module__": "notebook"})
+
+    first, second = made(), made()
+    register_fusion("again")(first)
+    register_fusion("again")(second)  # the same cell or module, run once more
+    assert FUSIONS["again"] is second and FUSION_NAMES.count("again") == 1
+    other = type("Other", (nn.Module,), {"__module__": "notebook"})
+    with pytest.raises(ValueError) as error:
+        register_fusion("again")(other)
+    assert str(error.value) == "fusion 'again' is notebook.Again; notebook.Other needs another name"
+    with pytest.raises(ValueError, match="^fusion 'aif' is modeling_dlfa.modeling_dlfa.AIF; "):
+        register_fusion("aif")(other)
+    assert FUSIONS["again"] is second and FUSIONS["aif"] is AIF
+    with pytest.raises(ValueError, match="expected a name, as in @register_fusion"):
+        register_fusion(other)  # pyright: ignore  # without brackets
+
+
+REGISTERED_ELSEWHERE = """
+import importlib.util, shutil, sys
+from pathlib import Path
+
+import torch
+from transformers import AutoModel
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+root, again = Path(sys.argv[1]), Path("again")
+shutil.copytree(root, again)
+
+
+class Mine(torch.nn.Module):
+    def __init__(self, config):
+        super().__init__()
+
+    def forward(self, x, y, mask):
+        return x - y
+
+
+modules = []
+for folder, reload in ((root, False), (root, True), (again, False), (root, False)):
+    model_class = get_class_from_dynamic_module("modeling_dlfa.DLFAModel", folder, force_download=reload)
+    modules.append(sys.modules[model_class.__module__])
+assert len({module.__name__ for module in modules}) == 2, modules
+for module in modules:
+    module.__spec__.loader.exec_module(module)  # as Transformers does where a file has changed
+    module.register_fusion("mine")(Mine)
+    module.register_fusion("mine")(Mine)
+    encoder_config = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 37}
+    config = module.DLFAConfig(fusion="mine", fusion_layer=1, encoder_config=encoder_config)
+    assert type(module.DLFAModel(config).fusion) is Mine
+    assert type(AutoModel.from_pretrained(folder, trust_remote_code=True).fusion).__name__ == "AIF"
+"""
+
+
+def test_code_elsewhere_may_be_loaded_again(tiny_config, tmp_path):
+    """Copies of the two files, each with its own registry; running one again registers its fusions once more."""
+    build(DLFAModel, tiny_config(), fusion_layer=1).save_pretrained(tmp_path / "saved")
+    run_elsewhere(REGISTERED_ELSEWHERE, tmp_path / "saved", cwd=tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The start
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -358,6 +520,120 @@ def test_weights_that_are_missing_are_initialised(variant, lost, tiny_config, tm
             assert torch.equal(tensor, fresh.state_dict()[name]), name
         else:
             assert 0.15 < tensor.std() < 0.25, name
+
+
+OWN_STARTS = {  # variant, class -> how many modules of which name have a start of their own
+    **dict.fromkeys(("aif", "aif-scale", "aif-batch", "aif-no-norm"), {"GateLinear": 2}),
+    "concat": {"ConcatLinear": 1},
+    "scalar_mix": {"ScalarMix": 1},
+    DLFAForDependencyParsing: {"ParserLinear": 6, "BiaffineParser": 1},
+}
+
+
+def looks_started(module: Any, config: DLFAConfig) -> bool:
+    """Whether the weights that the module itself owns are at its own start, or else at the encoder's ordinary one."""
+    kind, identity = type(module).__name__, config.identity_init
+    if kind == "ScalarMix":
+        return module.logit == (config.gate_bias if identity else 0.0) and module.scale == 1.0
+    if kind == "BiaffineParser":
+        return 0.08 < module.root.std() < 0.32  # of 32 numbers; the encoder's initializer_range is 0.2
+    if kind == "GateLinear" and identity and config.aif_output == "gate":
+        return not module.weight.any() and bool((module.bias == config.gate_bias / 2).all())
+    if module.bias.any():
+        return False
+    if kind == "ConcatLinear" and identity:
+        return torch.equal(module.weight, torch.eye(*module.weight.shape))
+    if kind == "ParserLinear":
+        limit = (6 / sum(module.weight.shape)) ** 0.5  # Glorot and Bengio 2010, uniform
+        return 0.9 * limit < module.weight.abs().max() <= limit
+    return 0.15 < module.weight.std() < 0.25
+
+
+def assert_started(model: Any, variant: str):
+    own = {name: module for name, module in model.named_modules() if hasattr(module, "start")}
+    expected = {**OWN_STARTS.get(variant, {}), **OWN_STARTS.get(type(model), {})}
+    assert Counter(type(module).__name__ for module in own.values()) == expected
+    for name, module in own.items():
+        assert [*module.parameters(recurse=False)], name  # else Transformers passes over it in custom code
+    ordinary = (module for module in model.base_model.fusion.modules() if isinstance(module, nn.Linear))
+    for module in (*own.values(), *ordinary):
+        assert looks_started(module, model.config), module
+
+
+def starts_of(variant: str) -> list[dict[str, Any]]:
+    """Arguments of configurations with and without `identity_init`."""
+    sizes = {"fusion_layer": 1, "gate_bias": 3.0, "parser_arc_size": 24, "parser_relation_size": 12}
+    return [{"fusion": "aif", **sizes, **VARIANTS[variant], "identity_init": switch} for switch in (True, False)]
+
+
+@pytest.fixture(scope="module")
+def without_fusion(tiny_config, tmp_path_factory) -> str:
+    """The folder of a checkpoint that lacks whatever a fusion or a head has."""
+    folder = str(tmp_path_factory.mktemp("without-fusion"))
+    DLFAModel(DLFAConfig(encoder_config=tiny_config(), fusion="none")).save_pretrained(folder)
+    return folder
+
+
+@by_class
+@by_variant
+def test_every_module_has_its_start_around_an_encoder(family, variant, model_class, encoder_folder):
+    for arguments in starts_of(variant):
+        assert_started(model_class.from_encoder(encoder_folder(family), **arguments), variant)
+
+
+@by_class
+@by_variant
+def test_every_module_has_its_start(variant, model_class, tiny_config, without_fusion):
+    """New, and where a checkpoint lacks the weights."""
+    for arguments in starts_of(variant):
+        config = DLFAConfig(encoder_config=tiny_config(), **arguments)
+        assert_started(model_class(config), variant)
+        torch.use_deterministic_algorithms(True)  # fills new memory with NaN
+        try:
+            model = model_class.from_pretrained(without_fusion, config=config)
+        finally:
+            torch.use_deterministic_algorithms(False)
+        assert_started(model, variant)
+
+
+STARTS_ELSEWHERE = """
+import json, sys
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+root, tensors = Path(sys.argv[1]), {}
+torch.manual_seed(0)
+torch.use_deterministic_algorithms(True)  # fills new memory with NaN
+for name, (class_name, arguments) in json.loads(sys.argv[3]).items():
+    module = sys.modules[get_class_from_dynamic_module("modeling_dlfa.DLFAModel", root).__module__]
+    assert module.__name__.startswith("transformers_modules.")
+    model_class = getattr(module, class_name)
+    tensors[f"{name} from_encoder"] = model_class.from_encoder(sys.argv[2], **arguments).state_dict()
+    config = AutoConfig.from_pretrained(root, trust_remote_code=True, **arguments)
+    tensors[f"{name} from_pretrained"] = model_class.from_pretrained(root, config=config).state_dict()
+torch.save(tensors, sys.argv[4])
+"""
+
+
+def test_every_module_has_its_start_elsewhere(tiny_config, encoder_folder, without_fusion, tmp_path):
+    """Where a checkpoint's own code is run: Transformers initialises the modules of remote code in its own way."""
+    cases: dict[str, tuple[Any, str, dict[str, Any]]] = {}
+    for model_class in CLASSES:
+        for variant in VARIANTS:
+            for arguments in starts_of(variant):
+                cases[f"{model_class.__name__} {variant} {len(cases)}"] = (model_class, variant, arguments)
+    asked = json.dumps({name: (case[0].__name__, case[2]) for name, case in cases.items()})
+    run_elsewhere(STARTS_ELSEWHERE, without_fusion, encoder_folder(), asked, tmp_path / "tensors.pt", cwd=tmp_path)
+    tensors = torch.load(tmp_path / "tensors.pt")
+    for name, (model_class, variant, arguments) in cases.items():
+        for way in ("from_encoder", "from_pretrained"):
+            model = model_class(DLFAConfig(encoder_config=tiny_config(), **arguments))
+            model.load_state_dict(tensors.pop(f"{name} {way}"))
+            assert_started(model, variant)
+    assert not tensors
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -548,6 +824,126 @@ def test_inputs_reach_encoders_that_know_them(family, name, tiny_config):
         assert all(name not in names for names in given)
     else:
         assert not torch.allclose(with_it, without, atol=1e-3)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What was fused
+# ---------------------------------------------------------------------------------------------------------------------
+
+OUTPUTS = {  # what a class returns, its fields as long as nothing else is asked for, and the field of z
+    DLFAModel: (BaseModelOutput, ["last_hidden_state"], "last_hidden_state"),
+    DLFAForSequenceClassification: (SequenceClassifierOutput, ["loss", "logits"], "fused_state"),
+    DLFAForTokenClassification: (TokenClassifierOutput, ["loss", "logits"], "fused_state"),
+    DLFAForDependencyParsing: (DependencyParserOutput, ["loss", "arc_logits", "relation_logits"], "fused_state"),
+}
+
+
+@pytest.mark.parametrize("k", [0, 2])
+@by_class
+@by_variant
+@torch.no_grad()
+def test_output_fusion(family, variant, model_class, k, tiny_config):
+    """x, y and w are those of a calculation by hand, all else is as without asking, in its place."""
+    model = build(model_class, tiny_config(family), **{"fusion_layer": k, **VARIANTS[variant]})
+    inputs = batch_for(model_class, labelled=True)
+    output_class, fields, z = OUTPUTS[model_class]
+    plain, asked = model(**inputs), model(**inputs, output_fusion=True)
+    assert isinstance(plain, output_class) and type(asked) is type(plain)
+    assert [*plain] == fields
+    body, mask = model.base_model, inputs["attention_mask"]
+    states = body.encoder(inputs["input_ids"], mask, output_hidden_states=True).hidden_states
+    expected: dict[str, torch.Tensor] = {} if variant == "none" else {"layer_state": states[k]}
+    if variant.startswith("aif"):
+        expected["gate"] = body.fusion.weights(states[3], states[k], mask)
+        assert expected["gate"].std() > 0.05
+    expected[z] = body.fusion(states[3], states[k], mask)
+    assert [*asked] == [*fields, *(name for name in expected if name not in fields)]
+    for name, value in {**plain, **expected}.items():
+        assert torch.equal(asked[name], value), name
+    for name in ("layer_state", "gate"):
+        assert getattr(plain, name) is None and (name in expected or getattr(asked, name) is None)
+
+
+@by_class
+@torch.no_grad()
+def test_output_fusion_comes_last(model_class, tiny_config):
+    """As values and as a tuple, after hidden states and attentions, which stay where they were."""
+    model = build(model_class, tiny_config(), fusion_layer=1, attn_implementation="eager")
+    inputs = {**batch_for(model_class, labelled=True), "output_hidden_states": [2], "output_attentions": True}
+    _, fields, z = OUTPUTS[model_class]
+    fields = [*fields, "hidden_states", "attentions"]
+    new = ["layer_state", "gate", *([] if z in fields else [z])]
+    for asked in (None, False, True):
+        outputs = model(**inputs, output_fusion=asked)
+        assert [*outputs] == [*fields, *(new if asked else [])]
+        assert [state is None for state in outputs.hidden_states] == [True, True, False, True]
+        values = model(**inputs, output_fusion=asked, return_dict=False)
+        assert type(values) is tuple and len(values) == len(outputs)
+        for name, value in zip(outputs, values):
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(value, outputs[name]), name
+    assert new[0] not in model(**inputs)
+
+
+@by_class
+@torch.no_grad()
+def test_the_gate_is_computed_once(model_class, tiny_config, monkeypatch):
+    """And the fusion is called as a module, so that hooks of other tools (devices, adapters) see it."""
+    model = build(model_class, tiny_config(), fusion_layer=1)
+    seen = []
+    weights = AIF.weights
+    monkeypatch.setattr(AIF, "weights", lambda *args: seen.append("weights") or weights(*args))
+    model.base_model.fusion.register_forward_hook(lambda *args: seen.append("called"))
+    for asked in (False, True):
+        model(**batch_for(model_class), output_fusion=asked)
+        assert seen == ["weights", "called"]
+        seen.clear()
+
+
+def test_gradients_flow_through_what_was_fused(tiny_config):
+    model = build(DLFAModel, tiny_config(), fusion_layer=1)
+    outputs = model(**batch(), output_fusion=True)
+    assert type(outputs) is DLFAOutput and outputs.gate is not None and outputs.layer_state is not None
+    (outputs.gate.mean() + outputs.layer_state.square().mean()).backward()
+    assert model.fusion.local_branch.reduce.weight.grad.any()
+    assert model.encoder.encoder.layer[0].output.dense.weight.grad.any()
+
+
+@torch.no_grad()
+def test_a_fusion_from_elsewhere_may_have_a_gate(registry, tiny_config):
+    @register_fusion("gated")
+    class Gated(AIF):
+        def weights(self, x, y, mask):
+            return torch.sigmoid(x - y)
+
+    model = build(DLFAForTokenClassification, tiny_config(), fusion="gated", fusion_layer=1)
+    outputs = model(**batch(), output_fusion=True, output_hidden_states=True)
+    close(outputs.gate, torch.sigmoid(outputs.hidden_states[3] - outputs.layer_state))
+    register_fusion("weighted")(Weighted)
+    model = build(DLFAForTokenClassification, tiny_config(), fusion="weighted", fusion_layer=1)
+    outputs = model(**batch(), output_fusion=True)
+    assert outputs.gate is None and outputs.layer_state is not None and outputs.fused_state is not None
+
+
+@by_head
+def test_the_trainer_gathers_nothing_of_what_was_fused(head, tiny_config, tmp_path):
+    """A whole evaluation of (B, T, E) would fill its memory."""
+
+    def forward(self, *args, **kwargs):
+        return head.forward(self, *args, **kwargs, output_fusion=True)
+
+    inputs = batch_for(head, (6, 6, 6), labelled=True)
+    rows: Any = [{name: tensor[i] for name, tensor in inputs.items()} for i in range(3)]
+    sizes: dict[str, Any] = {"fusion_layer": 1, "num_labels": 3}
+    config = DLFAConfig(encoder_config=tiny_config(), **sizes)
+    model: Any = type(head.__name__, (head,), {"forward": forward, "__module__": __name__})(config).eval()
+    assert model(**inputs).gate is not None
+    arguments = TrainingArguments(
+        str(tmp_path), use_cpu=True, disable_tqdm=True, remove_unused_columns=False, label_names=["labels"]
+    )
+    predictions = Trainer(model=model, args=arguments).predict(rows).predictions
+    fields = [name for name in OUTPUTS[head][1] if name != "loss"]
+    assert len(predictions if isinstance(predictions, tuple) else (predictions,)) == len(fields)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -986,6 +1382,23 @@ def test_compiles_without_graph_breaks(family, fusion, head, training, tiny_conf
         assert (parameter.grad is None) == (other.grad is None)
         if parameter.grad is not None:
             close(parameter.grad, other.grad)
+
+
+@pytest.mark.parametrize("head, variant", [*((head, "aif") for head in CLASSES), (DLFAModel, "none")])
+@torch.no_grad()
+def test_compiles_and_exports_with_output_fusion(head, variant, tiny_config):
+    torch.compiler.reset()
+    model = build(head, tiny_config(), **{"fusion_layer": 1, **VARIANTS[variant]})
+    inputs = {**batch_for(head), "output_fusion": True}
+    fresh = copy.deepcopy(model)
+    compiled = torch.compile(fresh, fullgraph=True, backend="eager")(**inputs)
+    exported = torch.export.export(model, (), inputs).module()(**inputs)
+    expected = model(**inputs)
+    assert ("gate" in expected) == (variant == "aif")
+    for outputs in (compiled, exported):
+        assert [*outputs] == [*expected]
+        for name in expected:
+            close(outputs[name], expected[name])
 
 
 @torch.no_grad()
