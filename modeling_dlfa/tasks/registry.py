@@ -44,7 +44,7 @@ def get_task(what: str | Task) -> Task:
         return read_task_file(Path(what).expanduser(), reserved=TASKS)
     if ":" in what:
         return _imported(what)
-    raise InputError(f"unknown task {what!r}: expected one of {', '.join(TASKS)}, a YAML file, or package.module:TASK")
+    raise InputError(f"unknown task {what!r}: expected one of {', '.join(TASKS)}")
 
 
 def _imported(what: str) -> Task:
