@@ -93,7 +93,7 @@ def read_checkpoint(folder: str | Path, repository: str) -> Checkpoint:
     try:
         _ = results.of_task
     except InputError as error:
-        raise InputError(f"{folder / RESULTS_FILE}: {error}") from error
+        raise InputError(f"{folder / RESULTS_FILE}: no task {results.task!r}: {error}") from error
     _check_config(folder, results)
     _check_code(folder)
     _check_weights(folder, results, [name for name in shards if name != INDEX])

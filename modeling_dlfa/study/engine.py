@@ -44,7 +44,7 @@ from .spec import Cell, StudySpec
 MAX_DEATHS = 3
 # Seconds between two heartbeats; after three missed ones a worker counts as dead.
 HEARTBEAT = 20
-# Beside a run's files: the arguments it was made with.
+# Beside a run's files: the settings it was made with.
 CELL_FILE = "cell.json"
 
 
@@ -210,14 +210,14 @@ class Engine:
         training_arguments.disable_tqdm = True
         stages = cell.stages()
         data = self._prepared(arguments)
-        if not holds_run(folder, CELL_FILE, cell.arguments):
+        if not holds_run(folder, CELL_FILE, cell.settings):
             shutil.rmtree(attempt, ignore_errors=True)
             with contextlib.redirect_stdout(io.StringIO()) as log:
                 run_chain(stages, self.spec.stages, arguments, training_arguments, data)
             write_text(attempt / "train.log", log.getvalue())
             if not self.spec.keep_weights:
                 (attempt / "model.safetensors").unlink()
-            write_text(attempt / CELL_FILE, json.dumps(cell.arguments, indent=2) + "\n")
+            write_text(attempt / CELL_FILE, json.dumps(cell.settings, indent=2) + "\n")
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             attempt.rename(folder)

@@ -38,12 +38,12 @@ class Record:
     def save(self, folder: Path) -> None:
         """Write the counts, then `<folder>/<cell>.json`: where that is, the record is complete.
 
-        It is the run's results file with the cell's arguments as one more entry.
+        It is the run's results file with the cell's settings as one more entry.
         """
         results, counts = _files(folder, self.cell)
         results.parent.mkdir(parents=True, exist_ok=True)
         write_counts(counts, self.counts)
-        values = {**asdict(self.results), "arguments": self.cell.arguments}
+        values = {**asdict(self.results), "settings": self.cell.settings}
         write_text(results, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
@@ -58,9 +58,9 @@ class Record:
 
 
 def has_record(folder: Path, cell: Cell) -> bool:
-    """Whether there is a record of the cell; one made with other arguments is none."""
+    """Whether there is a record of the cell; one made with other settings is none."""
     try:
-        return json.loads(_files(folder, cell)[0].read_text(encoding="utf-8"))["arguments"] == cell.arguments
+        return json.loads(_files(folder, cell)[0].read_text(encoding="utf-8"))["settings"] == cell.settings
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

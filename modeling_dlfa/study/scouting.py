@@ -36,15 +36,15 @@ def scout_study(spec: StudySpec, report: Callable[[str], None] = print) -> list[
     found = []
     for cell in scouted_cells(spec):
         path = spec.output_dir / "scout" / f"{cell.task}/{cell.encoder}/{cell.model.group}-seed{cell.seed}.json"
-        asked = {name: value for name, value in cell.arguments.items() if name != "fusion_layer"}
+        asked = {name: value for name, value in cell.settings.items() if name != "fusion_layer"}
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             values = {}
-        if values.get("arguments") != asked:
+        if values.get("settings") != asked:
             arguments, training_arguments = cell.run_arguments(spec.output_dir / "unfinished" / "scout")
             training_arguments.disable_tqdm = True
-            values = {**scout(arguments, training_arguments).as_dict(), "arguments": asked}
+            values = {**scout(arguments, training_arguments).as_dict(), "settings": asked}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps(values, indent=1) + "\n")
         report(f"{cell.task}/{cell.encoder}/{cell.model.group}-seed{cell.seed}: layer {values['layer']}")

@@ -64,7 +64,8 @@ class Cell:
     """One run of the grid.
 
     Attributes:
-        task, seed: as in `run_xtreme.py`.
+        task: name of the task; how the study names it is in the arguments.
+        seed: as in `run_xtreme.py`.
         encoder: short name of the encoder.
         model: what is compared.
         arguments: all arguments of the run but the output folder.
@@ -82,9 +83,18 @@ class Cell:
         return f"{self.task}/{self.encoder}/{self.model.name}-seed{self.seed}"
 
     @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What decides the result, parsed: as a stage's, see `CommandLine.settings`."""
+        return self._command.settings(self._task, self.model.fusion)
+
+    @cached_property
     def key(self) -> str:
-        """Fingerprint of the arguments: equal keys are the same run, by whatever name."""
-        return hashlib.sha256(json.dumps(self.arguments, sort_keys=True).encode()).hexdigest()[:16]
+        """Fingerprint of the settings: equal keys are the same run, by whatever name."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def _task(self) -> str:
+        return self.arguments.get("task", self.task)
 
     def run_arguments(self, output_dir: str | Path) -> tuple[RunArguments, TrainingArguments]:
         """The arguments of the run, as the command line would give them.
@@ -92,7 +102,7 @@ class Cell:
         Raises:
             InputError: an unknown argument or a value that does not fit.
         """
-        return self._command.arguments(self.task, self.model.fusion, output_dir)
+        return self._command.arguments(self._task, self.model.fusion, output_dir)
 
     def stages(self) -> list[Stage]:
         """The stages of intermediate tasks before the run; most runs have none.
@@ -100,7 +110,7 @@ class Cell:
         Raises:
             InputError: arguments that a stage cannot have.
         """
-        return plan_stages(self._command, self.task, self.model.fusion)
+        return plan_stages(self._command, self._task, self.model.fusion)
 
     @cached_property
     def _command(self) -> CommandLine:
@@ -157,7 +167,13 @@ class StudySpec:
     def cells(self) -> list[Cell]:
         """The whole grid: seed by seed, so that what is done first is a complete comparison."""
         return [
-            Cell(task, short_label(encoder), model, seed, self._arguments(task, encoder, model) | {"seed": seed})
+            Cell(
+                get_task(task).name,
+                short_label(encoder),
+                model,
+                seed,
+                self._arguments(task, encoder, model) | {"seed": seed},
+            )
             for seed in self.seeds
             for task in self.tasks
             for encoder in self.encoders
@@ -251,8 +267,9 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
     if not tasks or not isinstance(tasks, (list, dict)):
         yield f"tasks: expected some of {', '.join(TASKS)}, found {tasks!r}"
         return
-    for task in tasks:
-        get_task(str(task))
+    names = [get_task(str(task)).name for task in tasks]
+    if len(set(names)) < len(names):
+        yield f"tasks: two are called alike: {', '.join(names)}"
     for entry in ("encoders", "seeds"):
         value = values.get(entry, ["there"])
         if not isinstance(value, list) or not value:

@@ -66,8 +66,12 @@ def saved_task(name: str, definition: Mapping[str, Any] | None) -> Task:
     Raises:
         InputError: there is no such task, or its kind is not known here.
     """
-    if definition is None or name in TASKS:
+    if definition is None:
         return get_task(name)
+    if definition.get("name") != name:
+        raise InputError(f"no task {name!r}: what is defined is {definition.get('name')!r}")
+    if name in TASKS:
+        return TASKS[name]
     if ":" in (reference := definition.get("reference") or ""):
         return _imported(reference)  # its kind may be the module's own
     return task_of_definition(definition)

@@ -275,7 +275,7 @@ def _layer(value: str) -> int:
         return int(value)
     except ValueError:
         raise InputError(
-            f"--fusion_layer {shortened(value)}: expected the number of a layer, or {AUTO_LAYER!r}"
+            f"--fusion_layer {value if len(value) < 40 else shortened(value)}: expected the number of a layer, or {AUTO_LAYER!r}"
         ) from None
 
 

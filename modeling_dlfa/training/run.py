@@ -204,6 +204,7 @@ def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trai
         "steps": trainer.state.global_step,
         **recorded_arguments(arguments),
         "selection": "best on development data" if selected else "last step",
+        **recorded_arguments(arguments, given=True),
     }
 
 

@@ -55,6 +55,7 @@ def scores(folder: Path) -> dict:
 def test_a_run_leaves_exactly_this(finished_run: Callable[[str], Path], task: str):
     suffix = "conllu" if TASKS[task].kind.name == "trees" else "tsv"
     predictions = {f"predictions/{task}/test-{code}.{suffix}" for code in LANGUAGES}
+    predictions |= {f"predictions/{task}/test-counts.npz"}
     assert files(finished_run(task)) == CHECKPOINT | {"README.md", "all_results.json"} | predictions
 
 
@@ -171,6 +172,7 @@ def test_scoring_development_data_of_other_languages(argv, xtreme_folder: Path, 
     assert results.scores["en"] == results.development_score
     assert {name for name in files(output) if name.startswith("pred")} == {
         "predictions/pawsx/dev-de.tsv",
+        "predictions/pawsx/dev-counts.npz",
         "predictions/pawsx/dev-en.tsv",
     }
     assert "on validation data" in (output / "README.md").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 Shapes: B batch, T tokens, W words, N rows, E hidden size, C labels.
 """
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,14 @@ class Probe:
     stops: tuple[int, ...]
     learning_rate: float
     batch_size: int = 8
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Label names in the shape of `Kind.references`, and the probability of each; nan where there is none."""
+
+    names: list
+    probabilities: list
 
 
 class Kind(ABC):
@@ -145,7 +154,7 @@ class Kind(ABC):
 
     def shuffled(self, task: "Task", rows: Dataset, draw: np.random.Generator) -> Dataset:
         """The same rows with their labels dealt out anew, over all words or rows."""
-        raise self.cannot(task, "--shuffle_labels")
+        raise InputError(f"--shuffle_labels: {task.name} has {self.name}; expected labels of words or pairs")
 
     # -----------------------------------------------------------------------------------------------------------------
     # From rows to the model
@@ -261,6 +270,48 @@ class Kind(ABC):
         return None
 
     # -----------------------------------------------------------------------------------------------------------------
+    # Answers to texts without labels
+    # -----------------------------------------------------------------------------------------------------------------
+
+    formats: ClassVar[tuple[str, ...]] = ("jsonl",)
+
+    def from_texts(
+        self, task: "Task", texts: Sequence[str | Sequence[str]], tokenizer: PreTrainedTokenizerBase
+    ) -> tuple[dict[str, list], list[dict[str, Any]]]:
+        """Unlabelled rows of texts, and what an answer repeats of each.
+
+        Raises:
+            InputError: a text cannot be used.
+        """
+        raise self.cannot(task, "labelling texts")
+
+    def confident(self, outputs: Any, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Answers of a batch, as `keep`, and how probable each is to the model, without the last dimension."""
+        best = outputs.logits.float().softmax(dim=-1).max(dim=-1)
+        return best.indices, best.values
+
+    def answers(
+        self,
+        task: "Task",
+        rows: Dataset,
+        features: Dataset,
+        predicted: np.ndarray,
+        probabilities: np.ndarray,
+        labels: np.ndarray,
+    ) -> Answers:
+        """Answers and probabilities row by row, in the order of the rows; arguments as for `in_order`."""
+        names = self.label_names(task, self.in_order(task, rows, features, predicted, labels))
+        return Answers(names, self.in_order(task, rows, features, probabilities, labels))
+
+    def described(self, task: "Task", rows: Dataset, answers: Answers) -> list[dict[str, Any]]:
+        """For each row what is answered, as JSON."""
+        raise self.cannot(task, "labelling texts")
+
+    def format_answers(self, task: "Task", described: Sequence[Mapping[str, Any]], form: str) -> str:
+        """The content of a file of answers; `form` is one of `formats`."""
+        return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in described)
+
+    # -----------------------------------------------------------------------------------------------------------------
     # The model card
     # -----------------------------------------------------------------------------------------------------------------
 
@@ -276,7 +327,9 @@ class Kind(ABC):
 
     def check_layer_logits(self, task: "Task") -> None:
         """Refuse a task whose layers cannot be scouted together: by default, one whose logits are not (B, ..., C)."""
-        raise self.cannot(task, "scouting for a layer: give one; it")
+        raise InputError(
+            f"{task.name}: layers are scouted for labels of words or pairs, not for {self.name}: give the layer"
+        )
 
     def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
         """States (W, E) of the last layer and labels (W, ...) of each row of a padded batch, for a probe of them."""

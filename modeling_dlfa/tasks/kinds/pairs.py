@@ -1,5 +1,7 @@
 """Pairs of sentences with one label, or single sentences: inference, paraphrases, sentiment, topics."""
 
+import csv
+import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,7 +15,7 @@ from ...errors import InputError
 from ..encoding import LabelPiece, check_fast
 from ..readers import Record, known_labels, label_id, table
 from ..scores import accuracy, check_same_length, in_percent, most_frequent
-from .base import Kind, Probe, label_name, pipeline_example
+from .base import Answers, Kind, Probe, label_name, pipeline_example
 from .normalise import label_ids
 
 
@@ -57,7 +59,10 @@ class Pairs(Kind):
         return Features({**texts, "label": ClassLabel(names=list(task.labels))})
 
     def _records(self, task: "Task", path: Path, names: Sequence[str]) -> Iterable[Record]:
-        return table(path, names, task.files.columns if task.files is not None else {})
+        columns = task.files.columns if task.files is not None else {}
+        if "label" not in names and not columns and path.suffix == ".tsv":
+            columns = {name: place for place, name in enumerate(names)}  # whatever stands behind them
+        return table(path, names, columns)
 
     def read(self, task: "Task", path: Path, language: str, labelled: bool = True) -> dict[str, list]:
         known, texts = known_labels(task), self.texts(task)
@@ -142,6 +147,39 @@ class Pairs(Kind):
                 raise InputError(f"{path}:{number}: expected one of {', '.join(task.labels)}, found {label!r}")
             labels.append(label)
         return labels
+
+    formats = ("tsv", "csv", "jsonl")
+
+    def from_texts(
+        self, task: "Task", texts: Sequence[str | Sequence[str]], tokenizer: PreTrainedTokenizerBase
+    ) -> tuple[dict[str, list], list[dict[str, Any]]]:
+        names = self.texts(task)
+        columns: dict[str, list] = {name: [] for name in names} | {"label": [0] * len(texts)}
+        for number, text in enumerate(texts, start=1):
+            parts = text.split("\t") if isinstance(text, str) else list(text)
+            if len(parts) != len(names):
+                raise InputError(f"text {number}: expected {'<tab>'.join(names)}, found {len(parts)} fields: {text!r}")
+            for name, part in zip(names, parts):
+                columns[name].append(part.strip())
+        return columns, [{} for _ in texts]
+
+    def described(self, task: "Task", rows: Dataset, answers: Answers) -> list[dict[str, Any]]:
+        texts = rows.select_columns(list(self.texts(task))).to_list()
+        both = zip(texts, answers.names, answers.probabilities, strict=True)
+        return [{**text, "label": name, "probability": round(p, 4)} for text, name, p in both]
+
+    def format_answers(self, task: "Task", described: Sequence[Mapping[str, Any]], form: str) -> str:
+        if form == "jsonl":
+            return super().format_answers(task, described, form)
+        names = (*self.texts(task), "label", "probability")
+        buffer = io.StringIO()
+        quoting = {"quoting": csv.QUOTE_NONE, "quotechar": None} if form == "tsv" else {}
+        writer = csv.writer(buffer, delimiter="\t" if form == "tsv" else ",", lineterminator="\n", **quoting)
+        writer.writerow(names)
+        for one in described:
+            fields = [str(one[name]) for name in names]
+            writer.writerow([" ".join(field.split()) for field in fields] if form == "tsv" else fields)
+        return buffer.getvalue()
 
     def example(self, task: "Task", repository: str) -> str:
         pair = '{"text": "A man is sleeping.", "text_pair": "Somebody sleeps."}'

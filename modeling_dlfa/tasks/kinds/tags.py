@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 from datasets import ClassLabel, Dataset, Features, List, Value
+from seqeval.metrics.sequence_labeling import get_entities
 from transformers import DataCollatorForTokenClassification, PreTrainedTokenizerBase
 
 from ...errors import InputError
@@ -15,7 +16,8 @@ from ..readers import Record, known_labels, label_id, sentences
 from ..rungs import RUNGS
 from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent, span_counts, span_scores
 from ..trees import Tree
-from .base import Kind, Probe, label_name, pipeline_example
+from ..words import words_of
+from .base import Answers, Kind, Probe, label_name, pipeline_example
 from .normalise import label_ids
 
 
@@ -57,6 +59,8 @@ class Tags(Kind):
     def _sentences(self, task: "Task", path: Path, names: Sequence[str]) -> Iterable[list[Record]]:
         ours = {"tokens": "token", "tags": "tag"}
         columns = {} if task.files is None else {ours[name]: place for name, place in task.files.columns.items()}
+        if names == ("token",) and not columns and path.suffix != ".conllu":
+            columns = {"token": 0}  # whatever stands behind it
         return sentences(path, names, columns, "\t" if task.files is None else task.files.separator)
 
     def read(self, task: "Task", path: Path, language: str, labelled: bool = True) -> dict[str, list]:
@@ -68,7 +72,9 @@ class Tags(Kind):
             columns["tokens"].append([word.values["token"] for word in words])
             columns["tags"].append([label_id(task, known, word, "tag", names) if labelled else 0 for word in words])
             found.append(words)
-        return columns | {"tokens": without_prefix(columns["tokens"], language, lambda s, w: found[s][w].where)}
+        if language:
+            columns["tokens"] = without_prefix(columns["tokens"], language, lambda s, w: found[s][w].where)
+        return columns
 
     def label_names_in(self, task: "Task", path: Path) -> list[str]:
         return [word.values["tag"] for words in self._sentences(task, path, ("token", "tag")) for word in words]
@@ -169,6 +175,32 @@ class Tags(Kind):
                 found[-1].append(label)
         return [tags for tags in found if tags]
 
+    formats = ("conll", "jsonl")
+
+    def from_texts(
+        self, task: "Task", texts: Sequence[str | Sequence[str]], tokenizer: PreTrainedTokenizerBase
+    ) -> tuple[dict[str, list], list[dict[str, Any]]]:
+        tokens, known = words_and_places(texts, tokenizer)
+        return {"tokens": tokens, "tags": [[0] * len(words) for words in tokens]}, known
+
+    def described(self, task: "Task", rows: Dataset, answers: Answers) -> list[dict[str, Any]]:
+        both = zip(rows["tokens"][:], answers.names, answers.probabilities, strict=True)
+        return [
+            {"tokens": tokens, "tags": tags, "probabilities": [round(p, 4) for p in probabilities]}
+            for tokens, tags, probabilities in both
+        ]
+
+    def format_answers(self, task: "Task", described: Sequence[Mapping[str, Any]], form: str) -> str:
+        if form == "jsonl":
+            entities = self.default_metric(task.labels) == "f1"
+            with_spans = [{**one, "entities": spans_of(one)} if entities else one for one in described]
+            return super().format_answers(task, with_spans, form)
+        return "".join(
+            "".join(f"{word}\t{tag}\t{p}\n" for word, tag, p in zip(one["tokens"], one["tags"], one["probabilities"]))
+            + "\n"
+            for one in described
+        )
+
     def example(self, task: "Task", repository: str) -> str:
         return pipeline_example(self, repository, '"Angela Merkel was born in Hamburg."')
 
@@ -188,6 +220,39 @@ class Tags(Kind):
 
     def of_known(self, labels: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"labels": labels}
+
+
+def words_and_places(
+    texts: Sequence[str | Sequence[str]], tokenizer: PreTrainedTokenizerBase
+) -> tuple[list[list[str]], list[dict[str, Any]]]:
+    """Words of texts, and of running text also the text and the places of its words.
+
+    Raises:
+        InputError: a text has no word.
+    """
+    tokens: list[list[str]] = []
+    known: list[dict[str, Any]] = []
+    for number, text in enumerate(texts, start=1):
+        places = words_of(text, tokenizer) if isinstance(text, str) else []
+        words = [text[start:end] for start, end in places] if isinstance(text, str) else list(text)
+        if not words or not all(words):
+            raise InputError(f"text {number}: expected words, found {text!r}")
+        tokens.append(words)
+        known.append({"text": text, "spans": [list(place) for place in places]} if isinstance(text, str) else {})
+    return tokens, known
+
+
+def spans_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The entities of a sentence as seqeval reads its tags: label, text, and where in the text, or which words."""
+    found = []
+    for label, first, last in get_entities(list(answer["tags"])):
+        if "spans" in answer:
+            start, end = answer["spans"][first][0], answer["spans"][last][1]
+            found.append({"label": label, "text": answer["text"][start:end], "start": start, "end": end})
+        else:
+            words = " ".join(answer["tokens"][first : last + 1])
+            found.append({"label": label, "text": words, "first_word": first, "last_word": last})
+    return found
 
 
 def rung_labels(task: "Task", trees: Sequence[Tree]) -> list[list[int]]:

@@ -1,5 +1,6 @@
 """Dependency trees: a head and a relation for every word."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,9 @@ from ..encoding import IGNORED, INPUT_FEATURES, LabelPiece, WordPieces, encoded_
 from ..readers import sentences
 from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent
 from ..trees import UNKNOWN_RELATION, Tree, universal
-from .base import Kind, Probe, label_name
+from .base import Answers, Kind, Probe, label_name
 from .normalise import raw_trees
-from .tags import rung_labels, word_counts
+from .tags import rung_labels, word_counts, words_and_places
 
 
 if TYPE_CHECKING:
@@ -173,6 +174,57 @@ class Trees(Kind):
         trees = parse_trees(read_lines(path), str(path), relations=task.labels, upos=("_",))
         return [list(zip(tree.heads, tree.relations, strict=True)) for tree in trees]
 
+    formats = ("conllu", "jsonl")
+
+    def from_texts(
+        self, task: "Task", texts: Sequence[str | Sequence[str]], tokenizer: PreTrainedTokenizerBase
+    ) -> tuple[dict[str, list], list[dict[str, Any]]]:
+        tokens, known = words_and_places(texts, tokenizer)
+        nothing = [[0] * len(words) for words in tokens]
+        return {"tokens": tokens, "heads": nothing, "relations": nothing}, known
+
+    def confident(self, outputs: Any, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Trees (B, W, 2), and the probability of each word's head (B, W)."""
+        arcs = decode(outputs.arc_logits, outputs.relation_logits)
+        probabilities = outputs.arc_logits.float().softmax(dim=-1)
+        return arcs, probabilities.gather(2, arcs[..., :1].clamp(min=0)).squeeze(2)
+
+    def answers(
+        self,
+        task: "Task",
+        rows: Dataset,
+        features: Dataset,
+        predicted: np.ndarray,
+        probabilities: np.ndarray,
+        labels: np.ndarray,
+    ) -> Answers:
+        """A word that did not fit into its row has no probability."""
+        names = self.label_names(task, self.in_order(task, rows, features, predicted, labels))
+        found: list[list[float]] = [[] for _ in names]
+        for sentence, positions, row in zip(features["sentence"][:], features["word_positions"][:], probabilities):
+            beyond = len(names[sentence]) - len(positions)
+            found[sentence] = [*row[: len(positions)].tolist(), *[math.nan] * beyond]
+        return Answers(names, found)
+
+    def described(self, task: "Task", rows: Dataset, answers: Answers) -> list[dict[str, Any]]:
+        return [
+            {
+                "tokens": tokens,
+                "heads": [head for head, _ in arcs],
+                "relations": [relation for _, relation in arcs],
+                "probabilities": [None if math.isnan(p) else round(p, 4) for p in probabilities],
+            }
+            for tokens, arcs, probabilities in zip(
+                rows["tokens"][:], answers.names, answers.probabilities, strict=True
+            )
+        ]
+
+    def format_answers(self, task: "Task", described: Sequence[Mapping[str, Any]], form: str) -> str:
+        if form == "jsonl":
+            return super().format_answers(task, described, form)
+        arcs = [list(zip(one["heads"], one["relations"], strict=True)) for one in described]
+        return format_trees([one["tokens"] for one in described], arcs)
+
     opens_with = "`AutoModel` opens the parser, there is no Auto class of its own."
 
     def example(self, task: "Task", repository: str) -> str:
@@ -212,7 +264,7 @@ words = "She saw the old house .".split()
 inputs = tokenizer(words, is_split_into_words=True, return_tensors="pt")
 first_pieces = [inputs.word_to_tokens(word).start for word in range(len(words))]
 output = parser(**inputs, word_positions=torch.tensor([first_pieces]))
-heads = output.arc_logits.argmax(-1)  # (1, words), 0 is the root; tasks.decoding.decode makes it a tree"""
+heads = output.arc_logits.argmax(-1)  # (1, words), 0 is the root; modeling_dlfa.tasks.decoding.decode makes a tree"""
 
 
 @dataclass

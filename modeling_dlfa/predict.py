@@ -1,0 +1,218 @@
+"""Use a finished run: `dlfa predict RUN FILE ...`, or `predict("runs/udpos", ["A sentence."])`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .cli import RaisesInputError, guarded, quiet_libraries
+from .errors import InputError, one_line
+from .files import read_lines, write_text
+
+
+DESCRIPTION = """\
+Label files or lines of text with a finished run.
+
+    dlfa predict runs/udpos sentences.conllu --output labelled.conll
+    echo "Angela Merkel was born in Hamburg." | dlfa predict runs/panx -
+
+FILE is in a form of the task's kind: a table (.tsv, .csv, .jsonl) for pairs, .conll or .conllu for words; .txt and -
+(standard input) are lines of text, of pairs with a tab between the two. Labels that a file has are not looked at. Text
+is split into words where its script has spaces; where it has none, what is labelled are characters by the encoder's
+own pieces, given with their offsets in .jsonl."""
+
+
+def predict(
+    run: str | Path,
+    texts: Sequence[str | Sequence[str]],
+    *,
+    revision: str | None = None,
+    batch_tokens: int = 4096,
+) -> list[dict[str, Any]]:
+    """Label texts with a finished run.
+
+    Args:
+        run: its output folder, or the Hub repository it was published to.
+        texts: for pairs, strings or (sentence1, sentence2); for tags and trees, strings or lists of words.
+        revision: of a Hub repository.
+        batch_tokens: tokens of a batch, padding included.
+
+    Returns:
+        For each text what is known of it: of pairs `label` and `probability`; of words `tokens`, `tags` and
+        `probabilities`, of text also `spans` (start, end), of entity tags `entities`; of trees `heads` and
+        `relations`.
+
+    Raises:
+        InputError: there is no finished run, or a text cannot be used.
+
+    Example:
+        >>> from modeling_dlfa import predict
+        >>> predict("runs/panx", ["Angela Merkel was born in Hamburg."])[0]["entities"]  # doctest: +SKIP
+        [{'label': 'PER', 'text': 'Angela Merkel', 'start': 0, 'end': 13}, ...]
+    """
+    opened = Predictor(run, revision, batch_tokens)
+    return opened.answers(*opened.task.kind.from_texts(opened.task, texts, opened.tokenizer))
+
+
+class Predictor:
+    """A finished run, opened once for many texts.
+
+    Attributes:
+        results: what the run has left.
+        task: what it answers.
+        model, tokenizer: its checkpoint.
+    """
+
+    def __init__(self, run: str | Path, revision: str | None = None, batch_tokens: int = 4096):
+        import torch
+        from transformers import AutoTokenizer
+
+        from .training.model import open_finished
+        from .training.results import RunResults
+
+        folder = _folder(run, revision)
+        self.results = RunResults.load(folder)
+        self.task = self.results.of_task
+        self.model: Any = open_finished(folder, self.task).eval()
+        self.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.batch_tokens = batch_tokens
+
+    def read(self, path: Path) -> tuple[dict[str, list], list[dict[str, Any]]]:
+        """The rows of a file without labels, and what is known of each beside its columns.
+
+        Raises:
+            InputError: with file and line.
+        """
+        kind = self.task.kind
+        if path.suffix == ".txt":
+            return kind.from_texts(self.task, [line for line in read_lines(path) if line.strip()], self.tokenizer)
+        columns = kind.read(self.task, path, "", labelled=False)
+        return columns, [{} for _ in columns[kind.label_column]]
+
+    def answers(self, columns: dict[str, list], known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What the model answers, for each row.
+
+        Args:
+            columns: of unlabelled rows, as from `Kind.from_texts` or `Kind.read`.
+            known: what is added to each answer.
+        """
+        from datasets import Dataset
+
+        from .tasks.kinds.base import Answers
+
+        kind, task = self.task.kind, self.task
+        if not columns[kind.label_column]:
+            return []
+        rows = Dataset.from_dict(columns, features=kind.features(task))
+        recipe = self.results.training
+        features = kind.encode(task, rows, self.tokenizer, recipe["max_length"], recipe["label_piece"])
+        if "sentence" not in features.column_names:
+            features = features.add_column("sentence", list(range(len(features))))  # pyright: ignore
+        features = features.sort("length", reverse=True)
+        predicted, probabilities, labels = self._forward(features)
+        answers: Answers = kind.answers(task, rows, features, predicted, probabilities, labels)
+        described = kind.described(task, rows, answers)
+        return [{**beside, **answer} for beside, answer in zip(known, described, strict=True)]
+
+    def _forward(self, features: Any) -> tuple[Any, Any, Any]:
+        """Answers, their probabilities and the labels' places of all encoded rows, padded with -100."""
+        import torch
+        from tqdm.auto import tqdm
+        from transformers.trainer_pt_utils import nested_concat, nested_numpify
+
+        inputs = [name for name in features.column_names if name not in ("length", "sentence", "first_word")]
+        rows, lengths = features.select_columns(inputs).to_list(), features["length"][:]
+        collate = self.task.kind.collator(self.tokenizer)
+        whole: Any = None
+        bar = tqdm(total=len(rows), unit="rows", disable=None, leave=False, file=sys.stderr)
+        start = 0
+        while start < len(rows):
+            end = start + max(1, self.batch_tokens // lengths[start])  # the longest comes first
+            batch = {name: values.to(self.model.device) for name, values in collate(rows[start:end]).items()}
+            labels = batch.pop("labels")
+            with torch.inference_mode():
+                outputs = self.model(**batch)
+            kept = (*self.task.kind.confident(outputs, labels), labels)
+            whole = kept if whole is None else nested_concat(whole, kept, padding_index=-100)
+            bar.update(len(rows[start:end]))
+            start = end
+        bar.close()
+        predicted, probabilities, labels = (nested_numpify(part) for part in whole)
+        return predicted, probabilities, labels
+
+
+def _folder(run: str | Path, revision: str | None) -> Path:
+    """The folder of a run; one from the Hub is downloaded.
+
+    Raises:
+        InputError: there is none, or the Hub does not give it.
+    """
+    from .training.results import RESULTS_FILE
+
+    folder = Path(run).expanduser()
+    if not folder.is_dir() and str(run).count("/") == 1 and not str(run).startswith((".", "/", "~")):
+        from huggingface_hub import snapshot_download
+
+        try:
+            patterns = ["*.json", "*.safetensors"]
+            folder = Path(snapshot_download(str(run), revision=revision, allow_patterns=patterns))
+        except Exception as error:  # of the HTTP client too
+            reason = f"{type(error).__name__}: {one_line(error, 200)}"
+            raise InputError(f"{run} is no folder here, and the Hub does not give it: {reason}") from error
+    if not (folder / RESULTS_FILE).is_file():
+        raise InputError(f"{folder} holds no finished run: expected {RESULTS_FILE} and a model in it")
+    return folder
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `dlfa predict` and return its exit code."""
+    return guarded(_main, argv)
+
+
+def _main(argv: list[str], debug: bool) -> None:
+    arguments = parser().parse_args(argv)
+    if arguments.batch_tokens < 1:
+        raise InputError(f"--batch_tokens {arguments.batch_tokens}: expected a positive number")
+    output = None if arguments.output is None else Path(arguments.output).expanduser()
+    for file in (Path(name) for name in arguments.files if name != "-"):
+        if not file.is_file():
+            raise InputError(f"no file {file}")
+    if not debug:
+        quiet_libraries()
+    opened = Predictor(arguments.run, arguments.revision, arguments.batch_tokens)
+    kind = opened.task.kind
+    form = arguments.format or (output.suffix.removeprefix(".") if output is not None else kind.formats[0])
+    if form not in kind.formats:
+        raise InputError(f"--format {form}: expected one of {', '.join(kind.formats)} for {opened.task.name}")
+    answers: list[dict[str, Any]] = []
+    for name in arguments.files:
+        if name == "-":
+            lines = [line for line in sys.stdin.read().splitlines() if line.strip()]
+            rows = kind.from_texts(opened.task, lines, opened.tokenizer)
+        else:
+            rows = opened.read(Path(name).expanduser())
+        answers += opened.answers(*rows)
+    text = kind.format_answers(opened.task, answers, form)
+    if output is None:
+        print(text, end="")
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_text(output, text)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = RaisesInputError(
+        prog="dlfa predict",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("run", help="output folder of a finished run, or the Hub repository it was published to")
+    made.add_argument("files", nargs="+", metavar="FILE", help="what to label; - is standard input")
+    made.add_argument("--output", help="file for the answers; default: standard output")
+    made.add_argument("--format", help="tsv, csv or jsonl for pairs; conll or jsonl; conllu or jsonl for trees")
+    made.add_argument("--revision", help="commit of a Hub repository")
+    made.add_argument("--batch_tokens", type=int, default=4096, help="tokens of a batch (default: 4096)")
+    return made
