@@ -1,5 +1,6 @@
 """What a task is: its kind, its labels, the reported metric, the recipe, and where its data lie."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -182,7 +183,7 @@ class Task:
             values["files"] = {"columns": dict(self.files.columns), "separator": self.files.separator}
         if self.reference.endswith((".yaml", ".yml")):
             values["reference"] = Path(self.reference).name
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return json.loads(json.dumps(values))
 
 
 OWN_FILES = "files"

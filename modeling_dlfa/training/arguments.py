@@ -274,9 +274,8 @@ def _layer(value: str) -> int:
     try:
         return int(value)
     except ValueError:
-        raise InputError(
-            f"--fusion_layer {value if len(value) < 40 else shortened(value)}: expected the number of a layer, or {AUTO_LAYER!r}"
-        ) from None
+        shown = value if len(value) < 40 else shortened(value)
+        raise InputError(f"--fusion_layer {shown}: expected the number of a layer, or {AUTO_LAYER!r}") from None
 
 
 def overridable() -> list[str]:

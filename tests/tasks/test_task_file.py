@@ -1,0 +1,261 @@
+# ruff: noqa: E501
+"""Tasks of a user's own: YAML files, the forms of data they name, and what is said of mistakes in both."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from modeling_dlfa.data.sources import open_source
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.tasks.registry import TASKS, get_task, saved_task
+from modeling_dlfa.tasks.task import Recipe, Task, task_of_definition
+
+
+PAIRS = "sentence1,sentence2,label\nIs it a cat?,It says meow.,yes\nIs it a cat?,It says woof.,no\n"
+WORDS = "Maria\tB-PER\nsings\tO\n\nBonn\tB-LOC\n"
+
+
+@pytest.fixture
+def task_file(tmp_path: Path) -> Callable[..., Path]:
+    """task_file(entries, files): hotel.yaml with these entries over good ones, beside these files over good ones."""
+
+    def write(entries: dict | str | None = None, files: dict[str, str | bytes] | None = None) -> Path:
+        good = {"train.csv": PAIRS, "dev.csv": PAIRS, "test-de.csv": PAIRS, "test-sw.csv": PAIRS}
+        for name, content in {**good, **(files or {})}.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        values = {
+            "kind": "pairs",
+            "labels": ["yes", "no"],
+            "files": {"train": "train.csv", "validation": "dev.csv", "test": "test-{language}.csv"},
+        }
+        path = tmp_path / "hotel.yaml"
+        if isinstance(entries, str):
+            path.write_text(entries, encoding="utf-8")
+        else:
+            merged = {name: value for name, value in {**values, **(entries or {})}.items() if value is not ...}
+            path.write_text(yaml.safe_dump(merged), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_task_file_is_a_task(task_file):
+    task = get_task(str(task_file({"recipe": {"num_train_epochs": 3}, "license": "mit", "train_language": "fr"})))
+    assert (task.name, task.kind.name, task.labels, task.metric) == ("hotel", "pairs", ("yes", "no"), "accuracy")
+    assert task.recipe == Recipe(num_train_epochs=3) and task.license == "mit" and task.default_data == "files"
+    source = open_source("files")
+    assert source.languages(task, "train") == source.languages(task, "validation") == ["fr"]
+    assert source.languages(task, "test") == ["de", "sw"]
+    assert source.load(task, "test", "sw").to_list() == [
+        {"sentence1": "Is it a cat?", "sentence2": "It says meow.", "label": 0},
+        {"sentence1": "Is it a cat?", "sentence2": "It says woof.", "label": 1},
+    ]
+    with pytest.raises(InputError, match="no test data for 'zh' in the files of .*hotel.yaml: there is de, sw"):
+        source.load(task, "test", "zh")
+
+
+@pytest.mark.parametrize("what", [*TASKS, "file"])
+def test_a_definition_comes_back(task_file, what: str):
+    task = get_task(
+        str(task_file({"columns": {"sentence1": "sentence1", "label": "label"}})) if what == "file" else what
+    )
+    again = task_of_definition(yaml.safe_load(yaml.safe_dump(task.definition())))
+    assert again.definition() == task.definition()
+    assert (again.kind, again.labels, again.metrics, again.recipe) == (
+        task.kind,
+        task.labels,
+        task.metrics,
+        task.recipe,
+    )
+    assert dict(again.own_columns) == dict(task.own_columns)
+    assert saved_task(task.name, task.definition()).labels == task.labels
+
+
+def test_no_path_of_the_machine_is_in_a_definition(task_file, tmp_path: Path):
+    task = get_task(str(task_file({"labels": "from the training file"})))
+    assert str(tmp_path) not in str(task.definition())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns"),
+    [
+        ("x.csv", "\ufeffb,a,c\r\nIt says meow.,Is it a cat?,yes\r\n", {"sentence1": "a", "sentence2": "b", "label": "c"}),
+        ("x.csv", '"a ","b",c\n"Is it a cat?"," It says meow.", yes \n\n', {"sentence1": "a", "sentence2": "b", "label": "c"}),
+        ("x.csv", "Is it a cat?,It says meow.,yes\n", {"sentence1": 0, "sentence2": 1, "label": 2}),
+        ("x.tsv", "Is it a cat?\tIt says meow.\tyes\n", {}),
+        ("x.tsv", "q\tid\ta\tl\nIs it a cat?\t1\tIt says meow.\tyes\n", {"sentence1": "q", "sentence2": "a", "label": "l"}),
+        ("x.tsv", "1\tyes\tIs it a cat?\tIt says meow.\n", {"sentence1": 2, "sentence2": 3, "label": 1}),
+        ("x.jsonl", '{"q": "Is it a cat?", "a": "It says meow.", "l": "yes", "n": 1}\n\n', {"sentence1": "q", "sentence2": "a", "label": "l"}),
+    ],
+    ids=["bom, crlf, order", "quotes and spaces", "no header", "XTREME", "tsv with header", "places", "jsonl"],
+)  # fmt: skip
+def test_forms_of_pairs(task_file, name: str, content: str, columns: dict):
+    files = {"train": name, "validation": name, "test": {"de": name}}
+    task = get_task(str(task_file({"files": files, "columns": columns}, {name: content})))
+    assert open_source("files").load(task, "test", "de").to_list() == [
+        {"sentence1": "Is it a cat?", "sentence2": "It says meow.", "label": 0}
+    ]
+
+
+def test_single_sentences(task_file, bert_tokenizer):
+    columns = {"sentence1": "text", "label": "stars"}
+    content = "text,stars\nthe dog runs,5\nthe dogs,1\nrunning,10\n"
+    files = dict.fromkeys(("train.csv", "dev.csv", "test-de.csv", "test-sw.csv"), content)
+    task = get_task(str(task_file({"columns": columns, "labels": "from the training file"}, files)))
+    assert task.labels == ("1", "5", "10")  # by value
+    rows = open_source("files").load(task, "test", "de")
+    assert rows.to_list()[0] == {"sentence1": "the dog runs", "label": 1}
+    encoded = task.kind.encode(task, rows, bert_tokenizer, 8)
+    assert encoded["input_ids"][0][-1] == 3 and encoded["input_ids"][0].count(3) == 1  # one separator: one sentence
+    assert task.kind.special_tokens(task, bert_tokenizer) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "entries"),
+    [
+        ("x.conll", WORDS, {}),
+        ("x.conll", f"-DOCSTART-\tO\n\n{WORDS}\n\n", {}),
+        ("x.txt", "Maria NNP B-PER\nsings VB O\n\nBonn NNP B-LOC\n", {"columns": {"tokens": 0, "tags": 2}, "separator": "space"}),
+        ("x.tsv", "1\tMaria\tB-PER\t-\t-\n2\tsings\tO\t-\t-\n\n1\tBonn\tB-LOC\t-\t-\n", {"columns": {"tokens": 1, "tags": 2}}),
+        (
+            "x.conllu",
+            "# text\n1-2\tMariasings\t_\t_\t_\t_\t_\t_\t_\t_\n1\tMaria\t_\t_\tB-PER\t_\t_\t_\t_\t_\n2\tsings\t_\t_\tO\t_\t_\t_\t_\t_\n\n"
+            "1\tBonn\t_\t_\tB-LOC\t_\t_\t_\t_\t_\n",
+            {"columns": {"tags": "xpos"}},
+        ),
+    ],
+    ids=["conll", "docstart", "CoNLL-2003", "Universal NER", "conllu"],
+)  # fmt: skip
+def test_forms_of_tags(task_file, name: str, content: str, entries: dict):
+    files = {"train": name, "validation": name, "test": {"de": name}}
+    values = {"kind": "tags", "labels": "from the training file", "files": files, **entries}
+    task = get_task(str(task_file(values, {name: content})))
+    assert task.labels == ("O", "B-LOC", "B-PER") and task.metric == "f1"
+    assert open_source("files").load(task, "test", "de").to_list() == [
+        {"tokens": ["Maria", "sings"], "tags": [2, 0]},
+        {"tokens": ["Bonn"], "tags": [1]},
+    ]
+
+
+def test_labels_of_the_training_file_are_read_again_when_it_changes(task_file, tmp_path: Path):
+    path = task_file({"labels": "from the training file"})
+    assert get_task(str(path)).labels == ("no", "yes")
+    (tmp_path / "train.csv").write_text(PAIRS + "a,b,perhaps\n", encoding="utf-8")
+    assert get_task(str(path)).labels == ("no", "perhaps", "yes")
+
+
+def test_languages_by_folder(task_file):
+    files = {"de/test.csv": PAIRS, "th/test.csv": PAIRS}
+    wanted = {"train": "train.csv", "validation": "dev.csv", "test": "{language}/test.csv"}
+    assert open_source("files").languages(get_task(str(task_file({"files": wanted}, files))), "test") == ["de", "th"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"lables": ["a"]}, "unknown entry 'lables': expected name, kind, labels"),
+        ({"labels": ...}, "labels: missing, expected a list of names, or 'from the training file'"),
+        ({"labels": ["yes"] * 2}, "labels yes, yes: expected different names"),
+        ({"labels": [True, False]}, "labels: expected text, found True: put yes, no, on and off in quotation marks"),
+        ({"labels": []}, "labels: expected a list of names, found []"),
+        ({"kind": ...}, "kind: missing, expected pairs, tags or trees"),
+        ({"kind": "pair"}, "kind: unknown kind 'pair': expected one of pairs, tags, trees"),
+        ({"files": ...}, "files: missing, expected files of train, validation and test, or hub"),
+        ({"files": {"train": "train.csv", "test": "dev.csv"}}, "files: validation: missing"),
+        (
+            {"files": {"train": "train.csv", "dev": "dev.csv"}},
+            "files: expected train, validation and test, found 'dev'",
+        ),
+        ({"files": {"train": "a.csv", "validation": "dev.csv", "test": "dev.csv"}}, "files: train: no file "),
+        (
+            {"files": {"train": "train.csv", "validation": "dev.csv", "test": "x-{language}.csv"}},
+            "files: test: no file is like ",
+        ),
+        (
+            {"files": {"train": "train.csv", "validation": "dev.csv", "test": {False: "dev.csv"}}},
+            "files: test: expected codes of languages, found False: put it in quotation marks",
+        ),
+        ({"columns": {"text": "a"}}, "files: columns: 'text': expected sentence1, sentence2, label"),
+        ({"separator": ";"}, "files: separator: ';': expected tab or space"),
+        ({"metric": "f1"}, "hotel: metric 'f1': expected one of accuracy for pairs"),
+        ({"recipe": {"epochs": 3}}, "recipe: expected some of num_train_epochs, learning_rate"),
+        ({"recipe": {"seed": "one"}}, "recipe: seed: expected a whole number of 0 or more, found 'one'"),
+        ({"name": "../out"}, "name: '../out': expected letters, digits, and . _ - between them"),
+        ({"name": "xnli"}, "name: 'xnli' is a built-in task, give another name"),
+        ({"hub": {"path": "user/data"}}, "hub: columns: missing"),
+        ({"hub": {"paht": "user/data"}}, "hub: expected some of path, config"),
+        ("- a\n- b\n", "expected entries such as 'kind: pairs'"),
+        ("kind: pairs\nkind: tags\n", "line 2: 'kind' stands there twice"),
+        ("files:\n  test: {de: dev.csv, de: train.csv}\n", "line 2: 'de' stands there twice"),
+        ("kind: [\n", "while parsing"),
+    ],
+)
+def test_mistakes_in_a_task_file_are_one_line(task_file, entries, message: str):
+    path = task_file(entries)
+    with pytest.raises(InputError) as error:
+        get_task(str(path))
+    text = str(error.value)
+    assert message in text and str(path) in text and "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("test-de.csv", "sentence1,sentence2,label\na,b,yes\na,b,maybe\n", "test-de.csv:3: expected .*'maybe', which is not"),
+        ("test-de.csv", "sentence1,sentence2,label\na,b\n", "test-de.csv:2: expected 3 fields, found 2: 'a,b'"),
+        ("test-de.csv", "sentence1,sentence2,label\na,b,c,yes\n", "test-de.csv:2: expected 3 fields, found 4"),
+        ("test-de.csv", "sentence1,label\na,yes\n", "test-de.csv:1: expected a header with sentence1, sentence2, label, found"),
+        ("test-de.csv", 'sentence1,sentence2,label\na,"b said,no\nc,"d",no\ne,f,no\n', r"test-de.csv:2: expected fields between"),
+        ("test-de.csv", b"sentence1,sentence2,label\na,b,yes\n" + b"K\xf6ln,b,no\n", "test-de.csv:3: byte 0xf6 is not UTF-8"),
+        ("test-de.csv", "sentence1,sentence2,label\n", "test-de.csv: no data"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_tables_are_named_by_line(task_file, file: str, content: str | bytes, message: str):
+    task = get_task(str(task_file({}, {file: content})))
+    with pytest.raises(InputError, match=message) as error:
+        open_source("files").load(task, "test", "de")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("Maria B-PER\nsings O\n", "x.conll:1: expected token<tab>tag, found no tab: fields are separated by tabs"),
+        ("Maria\tB-PER\t-\t-\n", "x.conll:1: expected token<tab>tag, found 4 fields"),
+        ("Maria\tB-PER\nsings\tQ\n", "x.conll:2: .* the tag 'Q', which is not one of O, B-PER"),
+        ("de:Maria\tB-PER\nde:sings\tO\nBonn\tO\n", "x.conll:3: expected 'de:' before every token, .* found 'Bonn'"),
+    ],
+)
+def test_mistakes_in_words_are_named_by_line(task_file, content: str, message: str):
+    files = {"train": "train.conll", "validation": "train.conll", "test": {"de": "x.conll"}}
+    entries = {"kind": "tags", "labels": ["O", "B-PER"], "files": files}
+    task = get_task(str(task_file(entries, {"x.conll": content, "train.conll": WORDS})))
+    with pytest.raises(InputError, match=message):
+        open_source("files").load(task, "test", "de")
+
+
+def test_an_object_in_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "my_tasks.py").write_text(
+        "from modeling_dlfa.tasks.task import Task\nNAMES = Task('names', 'tags', ('O', 'B-PER'))\nother = 3\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    task = get_task("my_tasks:NAMES")
+    assert isinstance(task, Task) and (task.name, task.metric) == ("names", "f1") and get_task(task) is task
+    for what, message in (
+        ("my_tasks:other", "expected a Task, found int"),
+        ("my_tasks:missing", "has no attribute 'missing'"),
+        ("no_such_module:TASK", "No module named 'no_such_module'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            get_task(what)
+
+
+def test_a_missing_task_file():
+    with pytest.raises(InputError, match=r"^no task file nowhere\.yaml$"):
+        get_task("nowhere.yaml")
