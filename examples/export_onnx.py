@@ -1,6 +1,6 @@
 """Export a checkpoint to ONNX and run it with ONNX Runtime (needs onnx, onnxscript and onnxruntime).
 
-    python examples/own_pairs.py && python examples/export_onnx.py runs/own_pairs
+    dlfa train --task examples/tasks/hotel.yaml --output_dir runs/hotel && python examples/export_onnx.py runs/hotel
 
 Batch size and length stay free. The folder then holds model.onnx and its weights, model.onnx.data; with tokenizer and
 configuration beside them it needs neither this package nor torch to run.
@@ -27,7 +27,7 @@ SENTENCES = ["The street is loud.", "Das Zimmer war sehr sauber, und Maria brach
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", nargs="?", default="runs/own_pairs", help="a folder (default: runs/own_pairs)")
+    parser.add_argument("checkpoint", nargs="?", default="runs/hotel", help="a folder (default: runs/hotel)")
     parser.add_argument("--output_dir", help="default: the folder onnx in the checkpoint's")
     return parser.parse_args()
 

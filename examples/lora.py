@@ -14,14 +14,14 @@ from pathlib import Path
 import torch
 from datasets import load_dataset
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
-from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments
+from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
 
 from modeling_dlfa import DLFAForSequenceClassification
 from modeling_dlfa.encoders import resolve_encoder
 from modeling_dlfa.tasks.kinds.pairs import encode_pairs
 
 
-PAIRS = Path(__file__).parent / "data" / "pairs-en.csv"  # sentence1, sentence2, label
+PAIRS = Path(__file__).parent / "data" / "hotel" / "train.csv"  # sentence1, sentence2, label
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -36,6 +36,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
+    set_seed(42)  # before the model: its head starts at random
     encoder, output_dir = resolve_encoder(arguments.encoder), Path(arguments.output_dir)
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     train = load_dataset("csv", data_files=str(PAIRS), split="train").class_encode_column("label")  # pyright: ignore
@@ -44,7 +45,11 @@ def main() -> None:
     def base_model() -> DLFAForSequenceClassification:
         """What the adapter sits on: the pretrained encoder with a new fusion and head."""
         return DLFAForSequenceClassification.from_encoder(
-            encoder, fusion_layer=arguments.fusion_layer, pooling="mean", id2label=dict(enumerate(labels))
+            encoder,
+            fusion_layer=arguments.fusion_layer,
+            pooling="mean",
+            id2label=dict(enumerate(labels)),
+            label2id={label: index for index, label in enumerate(labels)},
         )
 
     lora = LoraConfig(

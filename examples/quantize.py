@@ -1,6 +1,6 @@
 """Quantise a checkpoint's linear maps to 8 bits for a CPU, and look at what that changes.
 
-    python examples/own_pairs.py && python examples/quantize.py runs/own_pairs
+    dlfa train --task examples/tasks/hotel.yaml --output_dir runs/hotel && python examples/quantize.py runs/hotel
 
 Activations are quantised as they come (dynamic quantisation), so that no calibration data are needed. Embeddings, most
 of a multilingual encoder, stay as they are.
@@ -20,7 +20,7 @@ PAIRS = [("Was the room clean?", "The sheets were spotless."), ("War es ruhig?",
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", nargs="?", default="runs/own_pairs", help="a folder (default: runs/own_pairs)")
+    parser.add_argument("checkpoint", nargs="?", default="runs/hotel", help="a folder (default: runs/hotel)")
     return parser.parse_args()
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 import torch
+import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils import FullyShardedDataParallelPlugin
@@ -20,13 +21,15 @@ from accelerate.utils.launch import prepare_multi_gpu_env
 from safetensors.torch import load_file
 
 from modeling_dlfa import DLFAConfig, DLFAForSequenceClassification
-from modeling_dlfa.errors import InputError
+from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.command_line import CommandLine
+from modeling_dlfa.training.results import RunResults
 
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+TASK_FILES = sorted(path.stem for path in (EXAMPLES / "tasks").glob("*.yaml"))
 CONFIGS = sorted(path.stem for path in (EXAMPLES / "accelerate").glob("*.yaml"))
 
 # Runs a script where the package cannot be imported.
@@ -62,10 +65,10 @@ def module(name: str) -> ModuleType:
 def texts() -> list[str]:
     """Everything that is written in examples/data."""
     found = []
-    for path in EXAMPLES.glob("data/*.csv"):
+    for path in EXAMPLES.glob("data/*/*.csv"):
         with open(path, encoding="utf-8", newline="") as file:
-            found += [row[column] for row in csv.DictReader(file) for column in ("sentence1", "sentence2")]
-    return found + [path.read_text(encoding="utf-8") for path in EXAMPLES.glob("data/*.conll")]
+            found += [text for row in csv.DictReader(file) for text in row.values()]
+    return found + [path.read_text(encoding="utf-8") for path in EXAMPLES.glob("data/*/*.conll*")]
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +98,19 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def trained(encoder: str, tmp_path_factory: pytest.TempPathFactory):
-    """Function (example) -> the checkpoint that it leaves, and what it prints. Enough steps to learn the words."""
+    """Function (example or task file) -> the checkpoint, and what is printed. Enough steps to learn the words."""
     done: dict[str, tuple[Path, str]] = {}
 
     def folder(name: str) -> tuple[Path, str]:
         if name not in done:
             output = tmp_path_factory.mktemp("trained") / name
-            flags = ("--num_train_epochs", 20, "--learning_rate", "3e-3")
-            done[name] = output, run(name, "--encoder", encoder, "--output_dir", output, *flags)
+            flags = ("--num_train_epochs", 20, "--learning_rate", "3e-3", "--output_dir", output)
+            if name in TASK_FILES:
+                flags = (*flags, "--pooling", "mean", "--use_cpu", "--disable_tqdm", "true")
+                argv = ("--task", EXAMPLES / "tasks" / f"{name}.yaml", "--model_name_or_path", encoder, *flags)
+                done[name] = output, run("../run_xtreme", *argv)
+            else:
+                done[name] = output, run(name, "--encoder", encoder, *flags)
         return done[name]
 
     return folder
@@ -123,19 +131,43 @@ def test_help(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert f"python examples/{name}.py" in script.__doc__
 
 
-@pytest.mark.parametrize("name", ["own_pairs", "own_entities"])
-def test_own_data(trained, name: str):
+@pytest.mark.parametrize("name", TASK_FILES)
+def test_a_task_file(trained, name: str):
+    """A table, a card, a checkpoint: what every run leaves."""
     folder, printed = trained(name)
-    lines = re.findall(r"^(.+): .*?(\d+\.\d)%", printed, re.MULTILINE)
-    languages = {"own_pairs": ("de", "es", "zh"), "own_entities": ("de", "ja", "ru")}[name]
-    assert [line[0] for line in lines] == ["training data", *(f"{name[4:]}-{code}" for code in languages)]
-    assert float(lines[0][1]) > 95
+    task = get_task(str(EXAMPLES / "tasks" / f"{name}.yaml"))
+    results = RunResults.load(folder)
+    assert results.task == name and results.data == "files" and results.of_task.labels == task.labels
+    assert list(results.scores)[0] == "en" and len(results.scores) >= 3
+    assert results.development_score > (results.development_majority or 0)
+    assert all(f"{code} " in printed for code in results.scores) and "zero-shot average" in printed
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert task.note in card and f"under `{task.license}`" in card and str(EXAMPLES) not in card
+    assert ("labels found in" in printed) == (name == "reviews")
     assert {path.name for path in folder.iterdir()} >= {"config.json", "model.safetensors", "modeling_dlfa.py"}
 
 
+@pytest.mark.parametrize("name", TASK_FILES)
+def test_a_study_of_a_task_file(encoder: str, tmp_path: Path, name: str):
+    pytest.importorskip("optuna")
+    from modeling_dlfa.study.__main__ import main
+
+    study = {
+        "tasks": [str(EXAMPLES / "tasks" / f"{name}.yaml")],
+        "models": {"dlfa": {"fusion_layer": 1}},
+        "encoders": [encoder],
+        "seeds": [1],
+        "arguments": {"pooling": "mean", "use_cpu": True, "eval_strategy": "no", "max_steps": 2},
+        "output_dir": str(tmp_path / "study"),
+    }
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    assert main(["run", str(tmp_path / "study.yaml")]) == 0
+    assert f"{name}, tiny-encoder" in (tmp_path / "study" / "report" / "report.md").read_text(encoding="utf-8")
+
+
 def test_use_a_classifier(trained):
-    folder, _ = trained("own_pairs")
-    with open(EXAMPLES / "data" / "pairs-en.csv", encoding="utf-8", newline="") as file:
+    folder, _ = trained("hotel")
+    with open(EXAMPLES / "data" / "hotel" / "train.csv", encoding="utf-8", newline="") as file:
         row = next(csv.DictReader(file))
     answers = re.findall(r"^(\w+): (.*)%$", run("use_checkpoint", folder, *list(row.values())[:2], alone=True), re.M)
     assert {label for label, _ in answers} == {"yes", "no"}
@@ -145,7 +177,7 @@ def test_use_a_classifier(trained):
 @pytest.mark.parametrize("flags", [(), ("--words",)], ids=["text", "words"])
 def test_use_a_tagger(trained, flags):
     """Whole entities by their names, from text and from words."""
-    folder, _ = trained("own_entities")
+    folder, _ = trained("entities")
     words = "We ate fried rice at Golden Dragon yesterday ."
     printed = run("use_checkpoint", folder, *(words.split() if flags else (words,)), *flags, alone=True)
     entities = [re.sub(r" \(.*", "", line) for line in printed.splitlines()]
@@ -178,14 +210,14 @@ def test_lora(trained):
 def test_export_onnx(trained, tmp_path: Path):
     for name in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(name)
-    printed = run("export_onnx", trained("own_pairs")[0], "--output_dir", tmp_path / "onnx", alone=True)
+    printed = run("export_onnx", trained("hotel")[0], "--output_dir", tmp_path / "onnx", alone=True)
     differences = [float(number) for number in re.findall(r"logits differ by (\S+)$", printed, re.MULTILINE)]
     assert len(differences) == 2 and max(differences) < 1e-4
     assert {"model.onnx", "model.onnx.data", "tokenizer.json"} <= {path.name for path in (tmp_path / "onnx").iterdir()}
 
 
 def test_quantize(trained):
-    lines = run("quantize", trained("own_pairs")[0], alone=True).splitlines()
+    lines = run("quantize", trained("hotel")[0], alone=True).splitlines()
     labels = [re.findall(r"(float|8 bits): .* (yes|no) \(", line)[0] for line in lines]
     assert [name for name, _ in labels] == ["float"] * 2 + ["8 bits"] * 2
     assert [label for _, label in labels[:2]] == [label for _, label in labels[2:]]
@@ -197,30 +229,6 @@ def test_fine_tune(name: str, encoder: str, tmp_path: Path, request: pytest.Fixt
     printed = run("fine_tune", "--encoder", chosen, "--output_dir", tmp_path / "checkpoint")
     assert re.search(r"'label': '(entailment|neutral|contradiction)'", printed)
     assert (tmp_path / "checkpoint" / "modeling_dlfa.py").exists()
-
-
-@pytest.mark.parametrize(
-    ("example", "content", "message"),
-    [
-        ("own_pairs", "sentence1,label\na,yes\n", ":1: no column 'sentence2'; expected sentence1,sentence2,label"),
-        ("own_pairs", "sentence1,sentence2,label\na,b,yes\na,b,\n", ":3: the label is ''; expected one of yes, no"),
-        ("own_pairs", "sentence1,sentence2,label\na,b,maybe\n", ":2: the label is 'maybe'; expected one of yes, no"),
-        ("own_pairs", "sentence1,sentence2,label\n", ": no rows"),
-        ("own_entities", "Maria\tB-PER\nPeter B-PER\n", ":2: expected word<tab>tag, the tag one of O, B-PER; found "),
-        ("own_entities", "Maria\tB-DRUG\n", ":1: expected word<tab>tag, the tag one of O, B-PER; found "),
-        ("own_entities", "\n\n", ": no sentences"),
-    ],
-)
-def test_mistakes_in_own_data(example: str, content: str, message: str, tmp_path: Path):
-    path = tmp_path / "mine"
-    path.write_text(content, encoding="utf-8")
-    script = module(example)
-    with pytest.raises(InputError) as error:
-        if example == "own_pairs":
-            script.read_pairs(path, ["yes", "no"])
-        else:
-            script.read_conll(path, ["O", "B-PER"])
-    assert str(error.value).startswith(f"{path}{message}") and "\n" not in str(error.value)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

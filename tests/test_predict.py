@@ -1,0 +1,194 @@
+# ruff: noqa: E501
+"""Labels for new texts, from finished runs of every kind."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.predict import Predictor, main, predict
+from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
+from modeling_dlfa.tasks.registry import get_task
+from modeling_dlfa.tasks.words import words_of
+from modeling_dlfa.training.launch import main as train
+from tests.of_kinds import label_names
+
+
+FLAGS = (
+    "--max_length 16 --learning_rate 5e-3 --pooling mean --per_device_train_batch_size 8 --num_train_epochs 2 "
+    "--eval_strategy no --use_cpu --disable_tqdm true --fusion_layer 1"
+)
+SUFFIXES = {"xnli": ".tsv", "panx": ".tsv", "udpos": ".tsv", "uddep": ".conllu", "uddep-upos": ".conllu"}
+
+
+@pytest.fixture(scope="session")
+def run_of(tiny_encoder: str, xtreme_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """run_of(task): the folder of a finished run."""
+    folders: dict[str, Path] = {}
+
+    def folder(task: str) -> Path:
+        if task not in folders:
+            output = tmp_path_factory.mktemp("predict") / "run"
+            argv = ["--task", task, "--output_dir", str(output), "--model_name_or_path", tiny_encoder]
+            data = ["--data", str(xtreme_folder)] if not task.endswith(".yaml") else []
+            assert train([*argv, *data, *FLAGS.split()]) == 0
+            folders[task] = output
+        return folders[task]
+
+    return folder
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 64, 4096])
+@pytest.mark.parametrize("task", SUFFIXES)
+def test_answers_are_the_predictions_of_the_run(run_of, xtreme_folder: Path, task: str, batch_tokens: int):
+    """Of the labelled test file, whose labels are not looked at, whatever the batches."""
+    one, run = get_task(task), run_of(task)
+    file = xtreme_folder / one.folder / f"test-de{SUFFIXES[task]}"
+    opened = Predictor(run, batch_tokens=batch_tokens)
+    answers = opened.answers(*opened.read(file))
+    expected = read_predictions(prediction_file(run / "predictions", one, "de"), one)
+    if one.kind.name == "pairs":
+        assert [answer["label"] for answer in answers] == expected
+        probabilities = [answer["probability"] for answer in answers]
+    elif one.kind.name == "tags":
+        assert [answer["tags"] for answer in answers] == expected
+        probabilities = [p for answer in answers for p in answer["probabilities"]]
+    else:
+        assert [list(zip(answer["heads"], answer["relations"])) for answer in answers] == expected
+        probabilities = [p for answer in answers for p in answer["probabilities"] if p is not None]
+    assert label_names(one, expected) == expected
+    assert all(0 < p <= 1 for p in probabilities) and len(set(probabilities)) > 1
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
+def test_pairs_from_standard_input(run_of, monkeypatch: pytest.MonkeyPatch, capsys, form: str):
+    monkeypatch.setattr("sys.stdin", io.StringIO('a b\tyes c\n\na, "b"\tno c\n'))
+    assert main([str(run_of("xnli")), "-", "--format", form]) == 0
+    out = capsys.readouterr().out
+    if form == "jsonl":
+        rows = [json.loads(line) for line in out.splitlines()]
+    elif form == "csv":
+        rows = list(csv.DictReader(io.StringIO(out)))
+    else:
+        names, *lines = (line.split("\t") for line in out.splitlines())
+        rows = [dict(zip(names, fields, strict=True)) for fields in lines]
+    assert [(row["sentence1"], row["sentence2"]) for row in rows] == [("a b", "yes c"), ('a, "b"', "no c")]
+    assert all(row["label"] in get_task("xnli").labels and 0 < float(row["probability"]) <= 1 for row in rows)
+
+
+def test_words_of_a_text_have_their_places(run_of, tmp_path: Path):
+    text = "p1 o2, l3  g4."
+    (answer,) = predict(run_of("panx"), [text])
+    assert answer["tokens"] == ["p1", "o2", ",", "l3", "g4", "."]
+    assert [text[start:end] for start, end in answer["spans"]] == answer["tokens"]
+    assert len(answer["tags"]) == len(answer["probabilities"]) == 6
+    (same,) = predict(run_of("panx"), [answer["tokens"]])
+    assert same["tags"] == answer["tags"] and "spans" not in same
+    output = tmp_path / "out" / "labelled.jsonl"
+    (tmp_path / "texts.txt").write_text(text + "\n\n", encoding="utf-8")
+    assert main([str(run_of("panx")), str(tmp_path / "texts.txt"), "--output", str(output)]) == 0
+    (line,) = output.read_text(encoding="utf-8").splitlines()
+    values = json.loads(line)
+    for entity in values["entities"]:
+        assert text[entity["start"] : entity["end"]] == entity["text"] and entity["label"] in ("PER", "ORG", "LOC")
+    assert not list(output.parent.glob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Maria trinkt Kaffee.", ["Maria", "trinkt", "Kaffee", "."]),
+        ("मैं घर जा रहा हूँ।", ["मैं", "घर", "जा", "रहा", "हूँ", "।"]),
+    ],
+)
+def test_words_are_parted_at_spaces_and_punctuation(xlmr_tokenizer_for_words, text: str, words: list[str]):
+    assert [text[start:end] for start, end in words_of(text, xlmr_tokenizer_for_words)] == words
+
+
+@pytest.fixture
+def xlmr_tokenizer_for_words():
+    from tests.tokenizers import unigram
+
+    return unigram()
+
+
+@pytest.mark.parametrize("name", ["wordpiece", "unigram", "byte_level"])
+@pytest.mark.parametrize(
+    "text", ["昨日ルイージでピザを食べました。", "ฉันกินข้าว", "Sony は 東京 の会社です", "𠮷野家で"]
+)
+def test_a_script_without_spaces_is_parted_into_characters_places(name: str, text: str):
+    """Nothing is lost, nothing overlaps, whatever the vocabulary knows."""
+    from tests.tokenizers import TOKENIZERS
+
+    places = words_of(text, TOKENIZERS[name]())
+    assert "".join(text[start:end] for start, end in places) == text.replace(" ", "")
+    assert all(first[1] <= second[0] for first, second in zip(places, places[1:])) and all(s < e for s, e in places)
+
+
+def test_a_japanese_line_has_an_answer(run_of):
+    text = "昨日ルイージでピザを食べました。"
+    (answer,) = predict(run_of("panx"), [text])
+    assert "".join(answer["tokens"]) == text and len(answer["tags"]) == len(answer["tokens"])
+
+
+def test_trees_come_as_conllu(run_of, capsys, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("n1 v2 d3\nn4\n"))
+    assert main([str(run_of("uddep")), "-"]) == 0
+    blocks = capsys.readouterr().out.strip().split("\n\n")
+    rows = [[line.split("\t") for line in block.splitlines()] for block in blocks]
+    assert [[row[1] for row in block] for block in rows] == [["n1", "v2", "d3"], ["n4"]]
+    assert all(sum(row[6] == "0" for row in block) == 1 for block in rows)
+
+
+def test_a_long_sentence_of_a_parser_has_words_without_probability(run_of):
+    (answer,) = predict(run_of("uddep"), [["a1"] * 30])
+    assert len(answer["heads"]) == 30 and None in answer["probabilities"] and not math.isnan(answer["heads"][0])
+
+
+def test_own_columns_are_read_as_in_training(run_of, tmp_path: Path):
+    rows = "".join(f"{i},{label} a b,{label}\n" for i in range(12) for label in ("yes", "no"))
+    for name in ("train.csv", "dev.csv", "test-de.csv"):
+        (tmp_path / name).write_text("id,text,verdict\n" + rows, encoding="utf-8")
+    task = {
+        "kind": "pairs",
+        "labels": "from the training file",
+        "files": {"train": "train.csv", "validation": "dev.csv", "test": "test-{language}.csv"},
+        "columns": {"sentence1": "text", "label": "verdict"},
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(task), encoding="utf-8")
+    run = run_of(str(tmp_path / "mine.yaml"))
+    new = tmp_path / "new.csv"
+    new.write_text("text\nyes a b\nno a b\n", encoding="utf-8")
+    opened = Predictor(run)
+    assert [answer["sentence1"] for answer in opened.answers(*opened.read(new))] == ["yes a b", "no a b"]
+    assert [answer["label"] for answer in predict(run, ["yes a b"])][0] in ("yes", "no")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["nowhere", "-"], "nowhere holds no finished run: expected all_results.json"),
+        (["{run}", "missing.txt"], "no file missing.txt"),
+        (["{run}", "-", "--format", "conll"], "--format conll: expected one of tsv, csv, jsonl for xnli"),
+        (["{run}", "-", "--output", "x.parquet"], "--format parquet: expected one of"),
+        (["{run}", "-", "--batch_tokens", "0"], "--batch_tokens 0: expected a positive number"),
+        (["{run}", "-"], "text 1: expected sentence1<tab>sentence2, found 1 fields: 'one field'"),
+    ],
+)
+def test_mistakes_are_one_line(run_of, monkeypatch: pytest.MonkeyPatch, capsys, argv: list[str], message: str):
+    monkeypatch.setattr("sys.stdin", io.StringIO("one field\n"))
+    assert main([argument.format(run=run_of("xnli")) for argument in argv]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and message in err and err.count("\n") == 1
+
+
+def test_no_text_is_no_answer(run_of):
+    assert predict(run_of("xnli"), []) == []
+    with pytest.raises(InputError, match="text 1: expected words, found ''"):
+        predict(run_of("panx"), [""])

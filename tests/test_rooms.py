@@ -1,0 +1,71 @@
+"""The house: imports point one way, nobody outside asks which kind a task is of, modules stay short."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+PACKAGE = Path(__file__).resolve().parents[1] / "modeling_dlfa"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+# From the ground up. A room imports from itself and from those before it.
+ROOMS = (
+    ("errors", "files", "cli"),
+    ("configuration_dlfa", "modeling_dlfa"),
+    ("known_states", "encoders", "_e5_wheel"),
+    ("tasks",),
+    ("data",),
+    ("training",),
+    ("analysis", "predict", "publishing"),
+    ("study",),
+    ("__init__", "__main__", "_auto"),
+)
+FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, room) of every import from the package, those inside functions too."""
+    parents = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = parents[: len(parents) - node.level + 1]
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            for name in names:
+                yield node.lineno, (*base, *name.split("."))[0]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("modeling_dlfa."):
+            yield node.lineno, (node.module or "").split(".")[1]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_never_run_up(path: Path):
+    assert room(path) in FLOOR, "a new room: give it a floor"
+    for line, there in imported(path):
+        assert FLOOR[there] <= FLOOR[room(path)], f"{path}:{line} imports from {there}"
+
+
+KINDS = re.compile(r"""["'](pairs|tags|trees|classification|tagging|parsing)["']""")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_nobody_asks_which_kind(path: Path):
+    """No comparison with a kind's name, and none of `kind.name`, outside the room of the kinds."""
+    if path.is_relative_to(PACKAGE / "tasks" / "kinds"):
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.Compare, ast.MatchValue)):
+            text = ast.unparse(node)
+            assert not KINDS.search(text) and "kind.name" not in text, f"{path}:{node.lineno}: {text}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_modules_are_short(path: Path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= 400 or path.name == "modeling_dlfa.py", f"{path}: {lines} lines"
