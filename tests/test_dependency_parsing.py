@@ -10,10 +10,11 @@ from torch import nn
 from transformers import Trainer, TrainingArguments
 
 from modeling_dlfa import DLFAConfig, DLFAForDependencyParsing
+from modeling_dlfa.configuration_dlfa import FUSION_NAMES
 
 
 LENGTHS = (4, 6, 1)  # words of the three sentences
-FUSIONS = ("aif", "sum", "concat", "scalar_mix", "layer", "none")
+FUSIONS = tuple(FUSION_NAMES)
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 

@@ -22,6 +22,7 @@ from modeling_dlfa import (
     DLFAForTokenClassification,
     DLFAModel,
 )
+from modeling_dlfa.configuration_dlfa import FUSION_NAMES
 from tests.elsewhere import run_elsewhere
 
 
@@ -463,7 +464,7 @@ def place(module: nn.Module, device: str) -> None:
     add_hook_to_module(module, AlignDevicesHook(device))
 
 
-@pytest.mark.parametrize("fusion", ["aif", "sum", "concat", "scalar_mix", "layer", "none"])
+@pytest.mark.parametrize("fusion", list(FUSION_NAMES))
 @pytest.mark.parametrize(
     "head, pooling",
     [(head, "cls") for head in HEADS] + [(DLFAForSequenceClassification, "mean")],

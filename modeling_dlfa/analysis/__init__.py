@@ -1,1 +1,1 @@
-"""What is inside a model, and how hard a task is for it."""
+"""How hard a task is for an encoder."""

@@ -1,1 +1,1 @@
-"""The benchmark side: which tasks and languages, where the data come from, how they are encoded and scored."""
+"""What is asked of a model: tasks as data, and the kinds of them; words to pieces, scores, languages."""
