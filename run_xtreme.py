@@ -23,12 +23,13 @@ Two processes on a CPU, with the same batches as one process at batch size 32:
     torchrun --standalone --nproc_per_node 2 run_xtreme.py --use_cpu --per_device_train_batch_size 16 \
         --output_dir runs/two
 
-`--help` lists all arguments; they may stand in a YAML file given first: `python run_xtreme.py run.yaml --seed 2`.
+`dlfa train` is the same command. `--help` shows the arguments, `--help-all` those of the Trainer too; they may stand
+in a YAML file given first: `python run_xtreme.py run.yaml --seed 2`.
 """
 
 import sys
 
-from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.__main__ import main
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import shutil
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from .errors import InputError, one_line
@@ -19,6 +21,39 @@ class RaisesInputError(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (--help lists all arguments)")
+
+
+class CommandParser(RaisesInputError):
+    """The parser of a command, whose help looks as that of the others.
+
+    Args:
+        prog: how the command is called, such as "dlfa publish".
+        description: paragraphs, kept as they are.
+    """
+
+    def __init__(self, prog: str, description: str, **kwargs: Any):
+        kwargs = {"formatter_class": HelpFormatter, "allow_abbrev": False, "add_help": False} | kwargs
+        super().__init__(prog=prog, description=description, **kwargs)
+
+    def add_common(self) -> None:
+        """Add what every command has, after the arguments of its own."""
+        self.add_argument("--debug", action="store_true", help="show tracebacks, and what the libraries log")
+        self.add_argument("-h", "--help", action="help", help="show this")
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Arguments in one column, as wide as the terminal up to a limit, with the defaults that say something."""
+
+    def __init__(self, prog: str):
+        columns = shutil.get_terminal_size((WIDTH, 24)).columns
+        super().__init__(prog, max_help_position=32, width=min(columns, 120))
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        told = action.default in (None, False, argparse.SUPPRESS) or "default" in text.lower()
+        if told:
+            return text
+        return f"{text} Default: %(default)s." if text.endswith(".") else f"{text}; default: %(default)s"
 
 
 def guarded(
@@ -45,6 +80,8 @@ def guarded(
         warnings.filterwarnings("ignore")
     try:
         return body(arguments, debug) or 0
+    except SystemExit as end:  # argparse's, after help
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return 130
@@ -82,6 +119,27 @@ def quiet_libraries() -> None:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     datasets.logging.set_verbosity_error()
+
+
+@contextmanager
+def libraries_kept_quiet() -> Iterator[None]:
+    """`quiet_libraries` for a while: afterwards they are as loud as before."""
+    import datasets
+    import transformers
+
+    verbosity, of_datasets = transformers.logging.get_verbosity(), datasets.logging.get_verbosity()
+    bars, of_datasets_bars = transformers.logging.is_progress_bar_enabled(), datasets.are_progress_bars_disabled()
+    with warnings.catch_warnings():
+        quiet_libraries()
+        try:
+            yield
+        finally:
+            transformers.logging.set_verbosity(verbosity)
+            datasets.logging.set_verbosity(of_datasets)
+            if bars:
+                transformers.logging.enable_progress_bar()
+            if not of_datasets_bars:
+                datasets.enable_progress_bars()
 
 
 # For text that holds what a user typed: brackets are no markup, and lines are broken by the terminal only.

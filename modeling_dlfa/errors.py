@@ -5,7 +5,7 @@ class InputError(ValueError):
     """Something the user gave cannot be used.
 
     The message is a single line that names the file, line or value at fault and says what was expected instead.
-    `run_xtreme.py` prints it without a traceback.
+    Commands print it without a traceback.
     """
 
 

@@ -1,6 +1,5 @@
 """One commit on the Hub that makes a repository hold a checkpoint, or nothing at all."""
 
-import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -10,6 +9,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from ..errors import InputError, one_line
 from .checkpoint import Checkpoint
+from .errors import PublishingError, without_tokens
 
 
 # Files of an earlier checkpoint, which `from_pretrained` or a reader could take for those of this one. They are
@@ -18,10 +18,6 @@ LEFTOVERS = (
     *("model*.safetensors", "model.safetensors.index.json", "pytorch_model*.bin", "pytorch_model.bin.index.json"),
     "training_args.bin",
 )
-
-
-class PublishingError(RuntimeError):
-    """The Hub did not do what it was asked. The message is a single line without the token."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +54,6 @@ def check_repository(name: str) -> str:
     if "/" not in name:
         raise InputError(f"repository {name!r}: expected user/name or organisation/name")
     return name
-
-
-def without_tokens(text: str) -> str:
-    """A text with stars in place of everything that looks like a token of the Hub."""
-    return re.sub(r"\bhf_[\w-]{4,}", "***", text)
 
 
 def commit_message(checkpoint: Checkpoint) -> str:

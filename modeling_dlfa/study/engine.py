@@ -36,14 +36,13 @@ from ..training.data import RunData, prepare
 from ..training.folder import holds_run
 from ..training.results import RunResults
 from ..training.stages import Stage, run_chain
+from . import HEARTBEAT
 from .records import Record, has_record, load_records
 from .spec import Cell, StudySpec
 
 
 # A cell whose workers died so often is given up: it may be what kills them.
 MAX_DEATHS = 3
-# Seconds between two heartbeats; after three missed ones a worker counts as dead.
-HEARTBEAT = 20
 # Beside a run's files: the settings it was made with.
 CELL_FILE = "cell.json"
 

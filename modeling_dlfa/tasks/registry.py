@@ -1,8 +1,11 @@
 """The one way to a task: `get_task(what)` of a built-in name, a YAML file, or an object in a module."""
 
 import importlib
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..errors import InputError, one_line
@@ -26,7 +29,8 @@ def get_task(what: str | Task) -> Task:
 
     Args:
         what: a built-in name ("xnli"), a YAML file ("hotel.yaml", see `task_file`), an object in a module that can be
-            imported ("package.module:TASK"), or a task itself.
+            imported, or is in the current directory ("package.module:TASK"), or a task itself. Whatever the module
+            registers (a kind, a fusion, an objective) is known from then on.
 
     Raises:
         InputError: there is none, or it cannot be read.
@@ -50,7 +54,7 @@ def get_task(what: str | Task) -> Task:
 def _imported(what: str) -> Task:
     module_name, _, name = what.partition(":")
     try:
-        found = getattr(importlib.import_module(module_name), name)
+        found = getattr(_module(module_name), name)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise InputError(f"task {what!r}: expected package.module:TASK that can be imported: {one_line(error)}") from (
             error
@@ -58,6 +62,27 @@ def _imported(what: str) -> Task:
     if not isinstance(found, Task):
         raise InputError(f"task {what!r}: expected a Task, found {type(found).__name__}")
     return found
+
+
+def _module(name: str) -> ModuleType:
+    """A module, from the current directory where it cannot be imported otherwise.
+
+    `python -m` and notebooks look there anyway; scripts such as `dlfa` look beside themselves. The directory goes to
+    the end of the path, so that its files hide no library, and stays, for what the module imports later.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        here = os.getcwd()
+        if error.name != name.partition(".")[0] or here in sys.path or "" in sys.path:
+            raise
+        sys.path.append(here)
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as again:
+            if again.name == error.name:
+                sys.path.remove(here)
+            raise
 
 
 def saved_task(name: str, definition: Mapping[str, Any] | None) -> Task:

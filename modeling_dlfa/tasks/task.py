@@ -158,6 +158,9 @@ class Task:
         if not self.labels or len(set(self.labels)) < len(self.labels):
             raise InputError(f"{self.name}: labels {', '.join(self.labels) or 'missing'}: expected different names")
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def own_columns(self) -> Mapping[str, str | int]:
         """Our column name -> that of the task's files, or of its data set on the Hub; empty where nothing is said."""

@@ -218,10 +218,10 @@ class RunArguments:
             self.fusion_layer = None
         elif isinstance(self.fusion_layer, str) and self.fusion_layer != AUTO_LAYER:
             self.fusion_layer = _layer(self.fusion_layer)
+        if self.task != ALL_TASKS:
+            self._take_from_task()  # first, since a task's module may register what is asked for below
         self.overrides()
         self.weighted_objectives()
-        if self.task != ALL_TASKS:
-            self._take_from_task()
         if self.stage_tasks and self.fusion_layer == AUTO_LAYER:
             raise InputError(f"--fusion_layer {AUTO_LAYER} --intermediate_tasks: give the layer that the stages fuse")
         if self.carry_fusion and self.fusion_layer == AUTO_LAYER:
@@ -240,7 +240,7 @@ class RunArguments:
     @property
     def stage_tasks(self) -> list[str]:
         """The intermediate tasks in their order, as they were named."""
-        return [name.strip() for name in (self.intermediate_tasks or "").split(",") if name.strip()]
+        return stage_tasks(self.intermediate_tasks)
 
     def overrides(self) -> dict[str, Any]:
         """`config_overrides` as a dictionary.
@@ -265,6 +265,11 @@ class RunArguments:
         from .objectives import check_objectives
 
         return check_objectives(weights)
+
+
+def stage_tasks(names: str | None) -> list[str]:
+    """The tasks that `--intermediate_tasks` names."""
+    return [name.strip() for name in (names or "").split(",") if name.strip()]
 
 
 JSON_ARGUMENTS = ("config_overrides", "objectives", "intermediate_arguments")

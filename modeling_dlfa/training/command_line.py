@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ from .arguments import (
     bookkeeping,
     json_object,
     of_the_chain,
+    stage_tasks,
 )
+from .help import USAGE, run_help
 
 
 # Nothing is saved before the end, and the model of the last step is the result.
@@ -75,6 +78,7 @@ class CommandLine:
     Args:
         argv: the arguments; the first may be a YAML or JSON file of arguments, which those after it override.
             Nothing at all stands for `--compare_baseline`: embedded encoder, sample data, baseline and DLFA.
+        task: the task itself, in place of one that can be named.
 
     Attributes:
         tasks, fusions: what is to be run; every task with every fusion, the baseline first.
@@ -85,7 +89,7 @@ class CommandLine:
         InputError: an unreadable file, an unknown argument, a value of the wrong kind.
     """
 
-    def __init__(self, argv: list[str]):
+    def __init__(self, argv: list[str], task: Task | None = None):
         argv = argv or ["--compare_baseline"]
         parser = _parser()
         if argv[0].endswith((".yaml", ".yml", ".json")):
@@ -97,9 +101,12 @@ class CommandLine:
         if given.fusion_layer == AUTO_LAYER and given.fusion == "none":
             raise InputError(f"--fusion_layer {AUTO_LAYER} --fusion none: the baseline fuses no layer")
         self._data: str | None = given.data
-        self.tasks: list[str] = list(XTREME_TASKS) if given.task == ALL_TASKS else [given.task]
-        for task in self.tasks:
-            get_task(task)
+        self.tasks: list[str | Task] = [given.task] if task is None else [task]
+        if self.tasks == [ALL_TASKS]:
+            self.tasks = list(XTREME_TASKS)
+        # Before anything else is looked at: what a task's module registers can be asked for.
+        for asked in (*self.tasks, *stage_tasks(given.intermediate_tasks)):
+            get_task(asked)
         if given.fusion not in CHOICES["fusion"]:
             raise InputError(f"--fusion {given.fusion}: expected one of {', '.join(CHOICES['fusion'])}")
         self.fusions: list[str] = ["none", given.fusion] if given.compare_baseline else [given.fusion]
@@ -117,7 +124,7 @@ class CommandLine:
             )
 
     def arguments(
-        self, task: str, fusion: str, output_dir: str | Path, **changes: Any
+        self, task: str | Task, fusion: str, output_dir: str | Path, **changes: Any
     ) -> tuple[RunArguments, TrainingArguments]:
         """The arguments of one run: what was given, over the task's recipe.
 
@@ -128,8 +135,9 @@ class CommandLine:
             InputError: values that contradict each other.
         """
         parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion, "output_dir": output_dir})
+        values = vars(parser.parse_args(argv)) | {"task": task}
         try:
-            run, training = parser.parse_args_into_dataclasses(args=argv)
+            run, training = parser.parse_dict(values)
         except ValueError as error:  # TrainingArguments' own checks
             raise InputError(one_line(error)) from error
         return run, training
@@ -154,7 +162,7 @@ class CommandLine:
             if value != plain[name] and name not in left_out
         }
 
-    def _parser_of(self, task: str, changes: Mapping[str, Any]) -> tuple["_Parser", list[str]]:
+    def _parser_of(self, task: str | Task, changes: Mapping[str, Any]) -> tuple["_Parser", list[str]]:
         """A parser with the defaults of a task, and a command line for it."""
         argv = [*self._argv, *as_argv(changes)]
         of_task = get_task(task)
@@ -195,14 +203,29 @@ class _Parser(RaisesInputError, HfArgumentParser):
 def _parser(defaults: dict[str, Any] | None = None) -> _Parser:
     parser = _Parser(
         [RunArguments, TrainingArguments],  # pyright: ignore
-        prog="run_xtreme.py",
+        prog="dlfa train",
+        usage=USAGE,
         description="Fine-tune DLFA in one language, score it zero-shot in the others.",
-        epilog="The arguments may stand in a YAML or JSON file given first: run_xtreme.py run.yaml --seed 2. "
+        epilog="The arguments may stand in a YAML or JSON file given first: dlfa train run.yaml --seed 2. "
         "--debug without a value shows tracebacks, and the log messages of the libraries.",
         allow_abbrev=False,
+        add_help=False,
     )
+    parser.add_argument("-h", "--help", action=_Help, help="show this project's arguments, by what they decide")
+    parser.add_argument("--help-all", action="help", help="show all arguments")
     parser.set_defaults(**(defaults or {}))
     return parser
+
+
+class _Help(argparse.Action):
+    """Shows the help of `training.help`."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None):
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(run_help(), end="")
+        parser.exit()
 
 
 def _file_arguments(path: Path, parser: _Parser) -> list[str]:
@@ -210,12 +233,28 @@ def _file_arguments(path: Path, parser: _Parser) -> list[str]:
     values = read_yaml(path, "arguments from")
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected names of arguments with their values, such as 'task: udpos'")
-    actions = {action.dest: action for action in parser._actions}
+    return _checked(values, str(path), parser)
+
+
+def checked_argv(values: Mapping[str, Any], where: str) -> list[str]:
+    """Arguments by name, as a command line.
+
+    Args:
+        where: where they stand, for messages.
+
+    Raises:
+        InputError: there is no such argument.
+    """
+    return _checked(values, where, _parser())
+
+
+def _checked(values: Mapping[str, Any], where: str, parser: _Parser) -> list[str]:
+    actions = {action.dest: action for action in parser._actions if action.dest != argparse.SUPPRESS}
     for name in values:
         if name not in actions:
             close = get_close_matches(str(name), actions, n=1)
-            advice = f"; did you mean {close[0]!r}?" if close else " (--help lists all arguments)"
-            raise InputError(f"{path}: unknown argument {name!r}{advice}")
+            advice = f"; did you mean {close[0]!r}?" if close else " (--help-all lists all arguments)"
+            raise InputError(f"{where}: unknown argument {name!r}{advice}")
     return as_argv(values, [name for name in values if actions[name].nargs in ("*", "+")])
 
 
@@ -227,11 +266,13 @@ def as_argv(values: Mapping[str, Any], lists: Sequence[str] = ()) -> list[str]:
     """
     argv: list[str] = []
     for name, value in values.items():
-        if isinstance(value, list) and name in lists:
+        if isinstance(value, (list, tuple)) and name in lists:
             argv += [f"--{name}", *map(str, value)]
         elif value is not None:
-            if isinstance(value, list):
+            if isinstance(value, (list, tuple)):
                 value = ",".join(map(str, value))
+            elif isinstance(value, Enum):
+                value = value.value
             # With "=", so that a value may begin with a dash.
             argv.append(f"--{name}={json.dumps(value) if isinstance(value, dict) else value}")
     return argv

@@ -95,8 +95,11 @@ class RunData:
     evaluation: dict[str, EvalSet]
 
 
-def load_rows(arguments: RunArguments) -> RunRows:
+def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:
     """Load the training language's training and development data, and what is to be scored.
+
+    Args:
+        training: whether a model is to be trained; else its data are not read, and empty.
 
     Raises:
         InputError: data that are missing or malformed, an unknown language, or none with data.
@@ -109,6 +112,10 @@ def load_rows(arguments: RunArguments) -> RunRows:
         loaded = source.load(task, split, language)
         return loaded if limit is None else loaded.select(range(min(limit, len(loaded))))
 
+    evaluation = {language: rows(arguments.eval_split, language, arguments.max_eval_samples) for language in languages}
+    if not training:
+        nothing = Dataset.from_dict({})
+        return RunRows(task=task, source=source, train=nothing, development=nothing, evaluation=evaluation)
     train = rows("train", arguments.train_language, arguments.max_train_samples)
     if arguments.train_half is not None:
         train = train.select(_half(arguments, source, len(train)))
@@ -121,9 +128,7 @@ def load_rows(arguments: RunArguments) -> RunRows:
         development=rows(
             "validation", arguments.train_language, arguments.max_dev_samples or arguments.max_eval_samples
         ),
-        evaluation={
-            language: rows(arguments.eval_split, language, arguments.max_eval_samples) for language in languages
-        },
+        evaluation=evaluation,
     )
 
 
@@ -164,23 +169,30 @@ def open_tokenizer(arguments: RunArguments) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def prepare(arguments: RunArguments) -> RunData:
+def prepare(arguments: RunArguments, training: bool = True) -> RunData:
     """Load and encode what a run reads.
+
+    Args:
+        training: as for `load_rows`.
 
     Raises:
         InputError: as `load_rows` and `open_tokenizer`.
     """
     disable_progress_bars()
     tokenizer = open_tokenizer(arguments)
-    rows = load_rows(arguments)
+    rows = load_rows(arguments, training)
     task = rows.task
     return RunData(
         task=task,
         source=rows.source,
         tokenizer=tokenizer,
-        train=encoded(task, rows.train, tokenizer, arguments),
+        train=encoded(task, rows.train, tokenizer, arguments) if training else rows.train,
         train_samples=len(rows.train),
-        development=EvalSet.encode(task, rows.development, tokenizer, arguments),
+        development=(
+            EvalSet.encode(task, rows.development, tokenizer, arguments)
+            if training
+            else EvalSet(task, rows.development, rows.development)
+        ),
         evaluation={
             language: EvalSet.encode(task, loaded, tokenizer, arguments)
             for language, loaded in rows.evaluation.items()

@@ -1,4 +1,4 @@
-"""The command behind `run_xtreme.py`: one run, or several side by side, and the table of what came out."""
+"""What `dlfa train` does: one run, or several side by side, and the table of what came out."""
 
 import os
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from transformers import TrainingArguments
 
-from ..cli import PLAIN, guarded, make_console, quiet_libraries
+from ..cli import PLAIN, make_console
 from ..errors import InputError
 from ..tasks.registry import get_task
 from ..tasks.task import Task
+from .__main__ import main
 from .arguments import RunArguments
 from .command_line import CommandLine
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
@@ -21,15 +22,7 @@ from .results import RESULTS_FILE, RunResults, results_table
 from .stages import Stage, check_stages, plan_stages, run_chain, stages_folder
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 2 for something the user gave, 1 for anything else."""
-    return guarded(_main, argv)
-
-
-def _main(argv: list[str], debug: bool) -> None:
-    if not debug:
-        quiet_libraries()
-    launch(CommandLine(argv))
+__all__ = ["PlannedRun", "launch", "main", "output_root", "plan", "plan_run", "show"]
 
 
 @dataclass(frozen=True)
@@ -58,10 +51,12 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
             results = one.finished
             if results is None:
                 fusion, folder = one.arguments.fusion, one.training_arguments.output_dir
-                console.rule(f"{get_task(task).name} · {'baseline' if fusion == 'none' else fusion}", align="left")
+                console.rule(
+                    f"{get_task(one.arguments.task).name} · {'baseline' if fusion == 'none' else fusion}", align="left"
+                )
                 console.print(f"into {folder}", style="dim", **PLAIN)
                 if data is None:
-                    data = prepare(one.arguments)
+                    data = prepare(one.arguments, training=one.training_arguments.do_train)
                     show_labels(data.task, console)
                     warn_of_missing(one.arguments, data, console)
                 folder = stages_folder(one.arguments, root)
@@ -88,19 +83,7 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
                 folder = folder / get_task(task).name
             if len(command.fusions) > 1:
                 folder = folder / ("baseline" if fusion == "none" else fusion)
-            arguments, training_arguments = command.arguments(task, fusion, folder)
-            stages = plan_stages(command, task, fusion)
-            finished = None
-            if command.resumes and (folder / RESULTS_FILE).exists():
-                finished = RunResults.load(folder)
-            else:
-                begun = last_checkpoint(folder) is not None or (folder / TRAINED_FILE).is_file()
-                if command.resumes and (folder != root or stages) and not begun:
-                    training_arguments.resume_from_checkpoint = None  # this one had not begun, or had saved nothing
-                checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint)
-                check_model(arguments)
-                check_stages(stages)
-            planned.setdefault(task, []).append(PlannedRun(arguments, training_arguments, stages, finished))
+            planned.setdefault(str(task), []).append(plan_run(command, task, fusion, folder, alone=folder == root))
     for runs in planned.values():
         if first := next((one for one in runs if one.finished is None), None):  # the others read the same
             for stage in first.stages:
@@ -109,6 +92,28 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
                 open_tokenizer(first.arguments)
                 load_rows(first.arguments)
     return planned
+
+
+def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, alone: bool = True) -> PlannedRun:
+    """One run of a command, after a look at its folder and its encoder.
+
+    Args:
+        alone: whether the command has no other, so that there must be something to resume if it is to be.
+
+    Raises:
+        InputError: as `plan`.
+    """
+    arguments, training_arguments = command.arguments(task, fusion, folder)
+    stages = plan_stages(command, task, fusion)
+    if command.resumes and (folder / RESULTS_FILE).exists():
+        return PlannedRun(arguments, training_arguments, stages, RunResults.load(folder))
+    begun = last_checkpoint(folder) is not None or (folder / TRAINED_FILE).is_file()
+    if command.resumes and (not alone or stages) and not begun:
+        training_arguments.resume_from_checkpoint = None  # this one had not begun, or had saved nothing
+    checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint)
+    check_model(arguments)
+    check_stages(stages)
+    return PlannedRun(arguments, training_arguments, stages, finished=None)
 
 
 def show_labels(task: Task, console: Console) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from accelerate import PartialState
-from transformers import EvalPrediction, ProgressCallback, TrainingArguments, set_seed
+from transformers import EvalPrediction, PrinterCallback, ProgressCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import PredictionOutput
 
 from ..configuration_dlfa import DLFAConfig
@@ -164,6 +164,8 @@ def _new_trainer(
     if not training_arguments.disable_tqdm:
         trainer.remove_callback(ProgressCallback)
         trainer.add_callback(LanguageProgress())
+    elif training_arguments.logging_strategy == "no":
+        trainer.remove_callback(PrinterCallback)  # it would print every evaluation all the same
     return trainer
 
 
@@ -218,7 +220,7 @@ class Scored:
     """What a model answers, and how much of it is right.
 
     Attributes:
-        development: metric -> score on the development data of the training language.
+        development: metric -> score on the development data of the training language; empty where none were read.
         predictions: language -> answers in the shape of `Kind.references`.
         metrics: language -> metric -> score.
         counts: language -> (N, 3), what every row adds to the reported score.
@@ -242,9 +244,14 @@ class Scored:
             "all_metrics": self.metrics,
             "support": {language: len(eval_set.rows) for language, eval_set in data.evaluation.items()},
             "chance_level": [code for code in self.metrics if data.evaluation[code].at_chance(self.metrics[code])],
-            "development_score": self.development[task.metric],
-            "development_majority": data.development.majority_scores()[task.metric],
-        }
+        } | self._of_development(data)
+
+    def _of_development(self, data: RunData) -> dict[str, float]:
+        if not self.development:
+            return {}
+        metric = data.task.metric
+        majority = data.development.majority_scores()[metric]
+        return {"development_score": self.development[metric], "development_majority": majority}
 
 
 def score(trainer: DLFATrainer, data: RunData) -> Scored:
@@ -257,7 +264,9 @@ def score(trainer: DLFATrainer, data: RunData) -> Scored:
             progress.label = label
         return _ordered(eval_set, trainer.predict(eval_set.features))  # pyright: ignore[reportArgumentType]
 
-    development = data.development.score(predict(data.development, "dev"))
+    development = {}
+    if len(data.development.rows):
+        development = data.development.score(predict(data.development, "dev"))
     predictions = {language: predict(eval_set, language) for language, eval_set in data.evaluation.items()}
     return Scored(
         development=development,
@@ -286,7 +295,7 @@ def score_finished(
     checkpoint_to_resume(output, None)
     folder = Path(arguments.model_name_or_path)
     before = finished_run(folder)
-    data = data or prepare(arguments)
+    data = data or prepare(arguments, training=False)
     model = open_finished(folder, data.task)
     scored = score(_new_trainer(model, arguments, training_arguments, data), data)
     elsewhere = data.source.description if data.source.description != before.data else None
@@ -305,7 +314,7 @@ def finished_run(folder: Path) -> RunResults:
         InputError: there is none.
     """
     if not (folder / RESULTS_FILE).is_file():
-        raise InputError(f"--do_train false: {folder} holds no finished run ({RESULTS_FILE}), expected its folder")
+        raise InputError(f"{folder} holds no finished run ({RESULTS_FILE}), expected the folder of one to score")
     return RunResults.load(folder)
 
 

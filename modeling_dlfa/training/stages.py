@@ -20,6 +20,7 @@ from transformers import TrainingArguments
 from ..errors import InputError
 from ..files import write_text
 from ..tasks.registry import TASKS, get_task
+from ..tasks.task import Task
 from .arguments import RunArguments, json_object, not_of_a_stage
 from .command_line import CommandLine
 from .data import RunData
@@ -71,7 +72,7 @@ class Stage:
         return replace(run_arguments, intermediate_tasks=None, **first), training_arguments
 
 
-def plan_stages(command: CommandLine, task: str, fusion: str) -> list[Stage]:
+def plan_stages(command: CommandLine, task: str | Task, fusion: str) -> list[Stage]:
     """The stages before a run of the command, in their order.
 
     A stage takes the arguments of the command over the recipe of its own task, and those of

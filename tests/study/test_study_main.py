@@ -8,7 +8,8 @@ import pytest
 import yaml
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from modeling_dlfa.study.__main__ import main, time_left, worker_environment
+from modeling_dlfa.study.__main__ import main
+from modeling_dlfa.study.commands import time_left, worker_environment
 from modeling_dlfa.study.engine import CellStatus, State
 from modeling_dlfa.study.spec import BASELINE, Cell, Model
 
@@ -196,4 +197,4 @@ def test_scouting_ranks_all_layers_and_is_not_repeated(study, tmp_path, capsys, 
     values["arguments"]["learning_rate"] = 1e-4
     study.write_text(yaml.safe_dump(values))
     with pytest.raises(AssertionError, match="scouted twice"):
-        main(["scout", str(study)])
+        main(["scout", str(study), "--debug"])

@@ -1,17 +1,20 @@
 """What a command line or a file of arguments means."""
 
 import json
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from transformers import TrainingArguments
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import TASKS, XTREME_TASKS
 from modeling_dlfa.training.arguments import RunArguments
 from modeling_dlfa.training.command_line import CommandLine
+from modeling_dlfa.training.help import HEADINGS, OF_THE_TRAINER
 
 
 def parse(argv: str | list[str], task: str | None = None) -> dict[str, Any]:
@@ -203,9 +206,78 @@ def test_a_path_for_resuming_is_fine_for_a_single_run():
 
 def test_help_lists_our_arguments_and_theirs(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as caught:
-        CommandLine(["--help"])
+        CommandLine(["--help-all"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
     for name in (*(field.name for field in fields(RunArguments)), "learning_rate", "bf16"):
         assert f"--{name}" in text
     assert "run.yaml" in text and "--debug without a value" in " ".join(text.split())
+
+
+def test_help_lists_our_arguments_by_what_they_decide(capsys: pytest.CaptureFixture[str], monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as caught:
+        CommandLine(["--task", "xnli", "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) <= 105 and max(map(len, text.splitlines())) <= 100
+    assert text.splitlines()[0] == "usage: dlfa train [FILE.yaml] [--ARGUMENT VALUE ...]"
+    for entry in fields(RunArguments):
+        assert re.search(rf"^  --{entry.name}\b", text, re.MULTILINE), entry.name
+    parts = re.split(r"^([a-z ]+):$", text, flags=re.MULTILINE)[1:]
+    sections = dict(zip(parts[::2], parts[1::2], strict=True))
+    assert tuple(sections) == HEADINGS
+    for heading, names in {
+        "task and data": ("task", "data", "max_length", "train_language"),
+        "model": ("model_name_or_path", "fusion", "fusion_layer"),
+        "training": ("learning_rate", "head_learning_rate", "bf16"),
+        "what is scored": ("languages", "eval_split"),
+        "intermediate tasks": ("intermediate_tasks", "carry_fusion", "stages_dir"),
+        "bookkeeping": ("output_dir", "compare_baseline", "resume_from_checkpoint"),
+    }.items():
+        assert all(f"\n  --{name} " in sections[heading] for name in names), heading
+    assert "TrainingArguments" in text and "--help-all" in text
+    assert "--max_length INT              Sub-words per example, special tokens included. Default: 128." in text
+    assert "--pooling {cls,mean}" in text
+
+
+def test_help_names_arguments_that_the_trainer_has():
+    assert {entry.name for entry in fields(TrainingArguments)} >= OF_THE_TRAINER.keys()
+
+
+OWN_MODULE = """
+from torch import nn
+from modeling_dlfa import Task, register_fusion, register_kind, register_objective
+from modeling_dlfa.tasks.kinds.pairs import Pairs
+
+@register_fusion("{name}_difference")
+class Difference(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+
+    def forward(self, x, y, mask):
+        return x - y
+
+@register_objective("{name}_square")
+def square(model, inputs, outputs):
+    return outputs.logits.square().mean()
+
+class Kind(Pairs):
+    name = "{name}_kind"
+
+TASK = Task("own", register_kind(Kind()), labels=("no", "yes"))
+"""
+
+
+@pytest.mark.parametrize("flag", ["--task", "--intermediate_tasks"])
+def test_what_a_tasks_module_registers_can_be_asked_for(flag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    name = f"registers_for{flag.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(OWN_MODULE.format(name=name), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    objectives = f'{{"{name}_square":1.0}}'
+    argv = [flag, f"{name}:TASK", "--fusion", f"{name}_difference", "--objectives", objectives, "--fusion_layer", "2"]
+    values = parse(argv)
+    assert values["fusion"] == f"{name}_difference"
+    with pytest.raises(InputError, match="expected one of aif"):
+        parse([*argv, "--fusion", "another"])
+    assert RunArguments(task=f"{name}:TASK", objectives=objectives).weighted_objectives() == {f"{name}_square": 1.0}

@@ -1,0 +1,187 @@
+"""What the commands of a study do, and what they show."""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from statistics import fmean
+
+import torch
+from rich.table import Table
+
+from ..cli import make_console
+from ..errors import InputError
+from .engine import CellStatus, Engine, State
+from .intermediate import measure_code_lengths
+from .records import load_records
+from .report import write_report
+from .scouting import scout_study, scout_table
+from .spec import StudySpec
+
+
+def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
+    """Run what is left of the study, then write the report."""
+    spec.check()
+    engine = _engine(spec, arguments)
+    if arguments.retry:
+        engine.retry()
+    if arguments.workers > 1:
+        _run_workers(arguments)
+    else:
+        engine.work(_line)
+    if os.environ.get(WORKER) is None:
+        measure_code_lengths(spec, _line)
+        _write_report(spec, engine)
+    statuses = engine.status()
+    _show_failures(statuses)
+    return int(any(status.state is not State.DONE for status in statuses))
+
+
+def show_status(spec: StudySpec, arguments: argparse.Namespace) -> int:
+    """Show how far the study is."""
+    statuses = _engine(spec, arguments).status()
+    console = make_console()
+    console.print(status_table(spec, statuses))
+    _show_failures(statuses)
+    left = time_left(statuses)
+    if left is not None:
+        console.print(f"about {left} left", highlight=False)
+    return 0
+
+
+def _show_failures(statuses: Sequence[CellStatus]) -> None:
+    for status in statuses:
+        if status.state is State.FAILED:
+            _line(f"failed: {status.cell.name}: {status.error}")
+
+
+def retry_failed(spec: StudySpec, arguments: argparse.Namespace) -> int:
+    """Put failed cells into the queue again."""
+    for cell in (cells := _engine(spec, arguments).retry()):
+        print(cell.name)
+    print(f"{len(cells)} cells will be run again by the next worker")
+    return 0
+
+
+def scout_layers(spec: StudySpec, arguments: argparse.Namespace) -> int:
+    """Rank all layers on development data of the training language, without running the grid."""
+    spec.check()
+    make_console().print(scout_table(scout_study(spec, _line)))
+    return 0
+
+
+def report_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
+    """Write the report from the records, without the storage unless one is given."""
+    _write_report(spec, _engine(spec, arguments) if arguments.storage else None)
+    return 0
+
+
+RUN: dict[str, Callable[[StudySpec, argparse.Namespace], int]] = {
+    "run": run_study,
+    "status": show_status,
+    "retry": retry_failed,
+    "scout": scout_layers,
+    "report": report_study,
+}
+"""Name of a command -> what runs it and returns the exit code; `study.__main__.COMMANDS` describes them."""
+
+
+def _write_report(spec: StudySpec, engine: Engine | None) -> None:
+    records = engine.collect() if engine is not None else load_records(spec.records, spec.cells)
+    if not records:
+        raise InputError(f"{spec.records}: no cell of {spec.name} is done, there is nothing to report")
+    page = write_report(spec, records, spec.output_dir / "report")
+    _line(f"report of {len(records)} of {len(spec.cells)} runs: {page}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Status
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def status_table(spec: StudySpec, statuses: Sequence[CellStatus]) -> Table:
+    """Cells by task and encoder, counted by state."""
+    table = Table(title=spec.name, title_justify="left")
+    table.add_column("task")
+    table.add_column("encoder")
+    for state in State:
+        table.add_column(state.value, justify="right")
+    counts: dict[tuple[str, str], Counter[State]] = {}
+    for status in statuses:
+        counts.setdefault((status.cell.task, status.cell.encoder), Counter())[status.state] += 1
+    for (task, encoder), by_state in counts.items():
+        table.add_row(task, encoder, *(str(by_state[state]) for state in State))
+    return table
+
+
+def time_left(statuses: Sequence[CellStatus], now: datetime | None = None) -> timedelta | None:
+    """What is left, by the mean time of the finished cells of the same task and encoder, else of all.
+
+    None while nothing is finished. It is for the workers running now, at least one.
+    """
+    now = now or datetime.now()
+    took: dict[tuple[str, str], list[float]] = {}
+    for status in statuses:
+        duration = status.trial.duration if status.state is State.DONE and status.trial is not None else None
+        if duration is not None:
+            took.setdefault((status.cell.task, status.cell.encoder), []).append(duration.total_seconds())
+    if not took:
+        return None
+    overall = fmean(seconds for times in took.values() for seconds in times)
+    left = 0.0
+    for status in statuses:
+        if status.state in (State.RUNNING, State.WAITING):
+            expected = fmean(took.get((status.cell.task, status.cell.encoder), [overall]))
+            since = status.trial.datetime_start if status.trial is not None else None
+            begun = (now - since).total_seconds() if status.state is State.RUNNING and since else 0.0
+            left += max(expected - begun, 0.0)
+    workers = max(1, sum(status.state is State.RUNNING for status in statuses))
+    return timedelta(seconds=round(left / workers))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Workers
+# ---------------------------------------------------------------------------------------------------------------------
+
+WORKER = "DLFA_STUDY_WORKER"  # set in the processes that `--workers` starts
+
+
+def _run_workers(arguments: argparse.Namespace) -> None:
+    command = [sys.executable, "-m", "modeling_dlfa.study", "run", arguments.study, "--workers", "1"]
+    command += ["--heartbeat", str(arguments.heartbeat)]
+    for name in ("storage", "output_dir"):
+        if value := getattr(arguments, name):
+            command += [f"--{name}", value]
+    workers = [
+        subprocess.Popen(command, env={**os.environ, **worker_environment(number, arguments.workers)})
+        for number in range(arguments.workers)
+    ]
+    try:
+        for worker in workers:
+            worker.wait()
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.wait()
+
+
+def worker_environment(number: int, workers: int) -> dict[str, str]:
+    """Environment of one of several workers on this machine: its share of the cores, and one of the GPUs."""
+    environment = {WORKER: str(number)}
+    if "OMP_NUM_THREADS" not in os.environ:
+        environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+    if gpus := torch.cuda.device_count():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus)))).split(",")
+        environment["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]
+    return environment
+
+
+def _engine(spec: StudySpec, arguments: argparse.Namespace) -> Engine:
+    return Engine(spec, arguments.storage, arguments.heartbeat)
+
+
+def _line(text: str) -> None:
+    print(text, flush=True)
