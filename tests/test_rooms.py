@@ -21,7 +21,7 @@ ROOMS = (
     ("training",),
     ("analysis", "predict", "publishing"),
     ("study",),
-    ("__init__", "__main__", "_auto"),
+    ("__init__", "__main__", "_auto", "_lazy"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 

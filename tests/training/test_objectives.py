@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -153,7 +152,7 @@ def test_mistakes_are_one_line(argv, tmp_path: Path, value: str, message: str):
 
 def test_the_decorator_keeps_the_function():
     def mine(model, inputs, outputs):
-        return SimpleNamespace()
+        return torch.zeros(())
 
     try:
         assert register_objective("mine")(mine) is mine
