@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import os
 import re
 import signal
@@ -442,7 +443,7 @@ def test_run_leaves_the_libraries_as_loud_as_they_were(tmp_path: Path):
     try:
         with pytest.raises(InputError):
             modeling_dlfa.run(fusion="nothing", output_dir=tmp_path / "out")
-        assert transformers.logging.get_verbosity() == transformers.logging.INFO
+        assert transformers.logging.get_verbosity() == logging.INFO
         assert datasets.are_progress_bars_disabled() is bars
     finally:
         transformers.logging.set_verbosity_warning()

@@ -50,11 +50,9 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
         for one in runs:
             results = one.finished
             if results is None:
-                fusion, folder = one.arguments.fusion, one.training_arguments.output_dir
-                console.rule(
-                    f"{get_task(one.arguments.task).name} · {'baseline' if fusion == 'none' else fusion}", align="left"
-                )
-                console.print(f"into {folder}", style="dim", **PLAIN)
+                name, fusion = get_task(one.arguments.task).name, one.arguments.fusion
+                console.rule(f"{name} · {'baseline' if fusion == 'none' else fusion}", align="left")
+                console.print(f"into {one.training_arguments.output_dir}", style="dim", **PLAIN)
                 if data is None:
                     data = prepare(one.arguments, training=one.training_arguments.do_train)
                     show_labels(data.task, console)
