@@ -4,11 +4,13 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..errors import InputError, one_line
+from .kinds import KINDS
 from .ladder import LADDER
 from .task import Task, task_of_definition
 from .task_file import read_task_file
@@ -61,7 +63,7 @@ def _imported(what: str) -> Task:
         )
     if not isinstance(found, Task):
         raise InputError(f"task {what!r}: expected a Task, found {type(found).__name__}")
-    return found
+    return replace(found, reference=what)
 
 
 def _module(name: str) -> ModuleType:
@@ -97,6 +99,6 @@ def saved_task(name: str, definition: Mapping[str, Any] | None) -> Task:
         raise InputError(f"no task {name!r}: what is defined is {definition.get('name')!r}")
     if name in TASKS:
         return TASKS[name]
-    if ":" in (reference := definition.get("reference") or ""):
-        return _imported(reference)  # its kind may be the module's own
+    if definition.get("kind") not in KINDS and ":" in (reference := definition.get("reference") or ""):
+        return _imported(reference)  # the kind is that module's own
     return task_of_definition(definition)
