@@ -1,12 +1,11 @@
 """Use a finished run: `dlfa predict RUN FILE ...`, or `predict("runs/udpos", ["A sentence."])`."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .cli import RaisesInputError, guarded, quiet_libraries
+from .cli import CommandParser, guarded, quiet_libraries
 from .errors import InputError, one_line
 from .files import read_lines, write_text
 
@@ -202,17 +201,13 @@ def _main(argv: list[str], debug: bool) -> None:
         write_text(output, text)
 
 
-def parser() -> argparse.ArgumentParser:
-    made = RaisesInputError(
-        prog="dlfa predict",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    made.add_argument("run", help="output folder of a finished run, or the Hub repository it was published to")
+def parser() -> CommandParser:
+    made = CommandParser("dlfa predict", DESCRIPTION, usage="dlfa predict RUN FILE ... [--ARGUMENT VALUE ...]")
+    made.add_argument("run", metavar="RUN", help="output folder of a finished run, or the Hub repository of one")
     made.add_argument("files", nargs="+", metavar="FILE", help="what to label; - is standard input")
-    made.add_argument("--output", help="file for the answers; default: standard output")
-    made.add_argument("--format", help="tsv, csv or jsonl for pairs; conll or jsonl; conllu or jsonl for trees")
-    made.add_argument("--revision", help="commit of a Hub repository")
-    made.add_argument("--batch_tokens", type=int, default=4096, help="tokens of a batch (default: 4096)")
+    made.add_argument("--output", metavar="TEXT", help="file for the answers; default: standard output")
+    made.add_argument("--format", metavar="TEXT", help="tsv, csv or jsonl for pairs; conll or jsonl; conllu or jsonl")
+    made.add_argument("--revision", metavar="TEXT", help="commit of a Hub repository")
+    made.add_argument("--batch_tokens", type=int, default=4096, metavar="INT", help="tokens of a batch")
+    made.add_common()
     return made

@@ -14,6 +14,7 @@ from ..errors import InputError
 
 
 if TYPE_CHECKING:
+    from ..tasks.task import Task
     from .command_line import CommandLine
     from .results import RunResults
 
@@ -54,16 +55,17 @@ def score_command(folder: str, task: str | None = None, **given: Any) -> "Comman
 
     before = finished_run(Path(folder))
     own = before.of_task if task is None else get_task(task)
-    values = {"data": _data(folder, before) if task is None and given.get("data") is None else None}
+    if task is None and ":" in own.reference:
+        own = get_task(own.reference)  # which knows its files
+    values = {"data": _data(folder, before, own) if task is None and given.get("data") is None else None}
     values |= {name: before.training[name] for name in OF_ENCODING if name in before.training}
     values |= {"train_language": before.train_language, "model_name_or_path": folder, "do_train": False}
     values |= {name: value for name, value in given.items() if value is not None}
     return CommandLine(checked_argv(values, folder), own)
 
 
-def _data(folder: str, before: "RunResults") -> str:
+def _data(folder: str, before: "RunResults", task: "Task") -> str:
     """What the run was trained on, for its own task."""
-    task = before.of_task
     if before.data == "files" and (task.files is None or not task.files.paths):
         where = f"the files of {task.name} are named in {task.reference}"
         raise InputError(f"{folder}: {where}: give it as --task, or their folder as --data")
