@@ -50,6 +50,12 @@ def predict(
         >>> predict("runs/panx", ["Angela Merkel was born in Hamburg."])[0]["entities"]  # doctest: +SKIP
         [{'label': 'PER', 'text': 'Angela Merkel', 'start': 0, 'end': 13}, ...]
     """
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        raise InputError(f"predict(): expected a list of texts, found {type(texts).__name__}: {str(texts)[:60]!r}")
+    for number, text in enumerate(texts, start=1):
+        words = [text] if isinstance(text, str) else list(text) if isinstance(text, (list, tuple)) else [None]
+        if not all(isinstance(word, str) for word in words):
+            raise InputError(f"predict(): text {number}: expected a string, or a list of strings, found {text!r}")
     opened = Predictor(run, revision, batch_tokens)
     return opened.answers(*opened.task.kind.from_texts(opened.task, texts, opened.tokenizer))
 
@@ -160,8 +166,10 @@ def _folder(run: str | Path, revision: str | None) -> Path:
         except Exception as error:  # of the HTTP client too
             reason = f"{type(error).__name__}: {one_line(error, 200)}"
             raise InputError(f"{run} is no folder here, and the Hub does not give it: {reason}") from error
-    if not (folder / RESULTS_FILE).is_file():
-        raise InputError(f"{folder} holds no finished run: expected {RESULTS_FILE} and a model in it")
+    if not (folder / RESULTS_FILE).is_file() or not (folder / "config.json").is_file():
+        inside = sorted(str(path.parent) for path in folder.glob(f"*/{RESULTS_FILE}"))
+        advice = f"give one of {', '.join(inside)}" if inside else f"expected {RESULTS_FILE} and a model in it"
+        raise InputError(f"{folder} holds no finished run: {advice}")
     return folder
 
 
@@ -178,6 +186,10 @@ def _main(argv: list[str], debug: bool) -> None:
     for file in (Path(name) for name in arguments.files if name != "-"):
         if not file.is_file():
             raise InputError(f"no file {file}")
+        if output is not None and output.exists() and output.samefile(file):
+            raise InputError(f"--output {output}: this is what is to be labelled, give another file")
+    if output is not None and output.is_dir():
+        raise InputError(f"--output {output}: expected a file, this is a folder")
     if not debug:
         quiet_libraries()
     opened = Predictor(arguments.run, arguments.revision, arguments.batch_tokens)
@@ -188,7 +200,7 @@ def _main(argv: list[str], debug: bool) -> None:
     answers: list[dict[str, Any]] = []
     for name in arguments.files:
         if name == "-":
-            lines = [line for line in sys.stdin.read().splitlines() if line.strip()]
+            lines = [line for line in _standard_input().splitlines() if line.strip()]
             rows = kind.from_texts(opened.task, lines, opened.tokenizer)
         else:
             rows = opened.read(Path(name).expanduser())
@@ -199,6 +211,23 @@ def _main(argv: list[str], debug: bool) -> None:
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_text(output, text)
+
+
+def _standard_input() -> str:
+    """Standard input as UTF-8, whatever the locale says.
+
+    Raises:
+        InputError: it is something else.
+    """
+    buffer = getattr(sys.stdin, "buffer", None)
+    if buffer is None:
+        return sys.stdin.read()
+    content = buffer.read()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"standard input:{line}: byte 0x{content[error.start]:02x} is not UTF-8") from error
 
 
 def parser() -> CommandParser:

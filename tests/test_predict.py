@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -16,7 +17,8 @@ from modeling_dlfa.predict import Predictor, main, predict
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.tasks.words import words_of
-from modeling_dlfa.training.launch import main as train
+from modeling_dlfa.training.__main__ import main as train
+from modeling_dlfa.training.score import main as score
 from tests.of_kinds import label_names
 
 
@@ -166,8 +168,32 @@ def test_own_columns_are_read_as_in_training(run_of, tmp_path: Path):
     new = tmp_path / "new.csv"
     new.write_text("text\nyes a b\nno a b\n", encoding="utf-8")
     opened = Predictor(run)
-    assert [answer["sentence1"] for answer in opened.answers(*opened.read(new))] == ["yes a b", "no a b"]
-    assert [answer["label"] for answer in predict(run, ["yes a b"])][0] in ("yes", "no")
+    answers = opened.answers(*opened.read(new))
+    assert [answer["text"] for answer in answers] == ["yes a b", "no a b"]
+    assert answers[0]["verdict"] in ("yes", "no") and answers == predict(run, ["yes a b", "no a b"])
+    output = tmp_path / "answers.csv"
+    assert main([str(run), str(new), "--output", str(output)]) == 0
+    assert opened.answers(*opened.read(output)) == answers  # in the form of the task
+    assert main([str(run), str(new), "--output", str(new)]) == 2
+    assert new.read_text(encoding="utf-8") == "text\nyes a b\nno a b\n"
+    assert score([str(run), "--languages", "de", "--output_dir", str(tmp_path / "again")]) == 0  # no --task
+
+
+def test_a_parser_of_ones_own(run_of, tmp_path: Path):
+    """Relations without "dep", and a sentence that does not fit into a row."""
+    tree = "1\ta1\t_\t{0}\t_\t_\t0\troot\t_\t_\n" + "".join(
+        f"{i}\tb{i % 6}\t_\t{{0}}\t_\t_\t1\tnsubj\t_\t_\n" for i in range(2, 31)
+    )
+    for name in ("train.conllu", "dev.conllu", "test-de.conllu"):
+        (tmp_path / name).write_text("\n".join([tree.format("NOUN")] * 4), encoding="utf-8")
+    task = {
+        "kind": "trees",
+        "labels": "from the training file",
+        "files": {"train": "train.conllu", "validation": "dev.conllu", "test": "test-{language}.conllu"},
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(task), encoding="utf-8")
+    (answer,) = predict(run_of(str(tmp_path / "mine.yaml")), [["a1", "b2"]])
+    assert set(answer["relations"]) <= {"root", "nsubj"}
 
 
 @pytest.mark.parametrize(
@@ -186,6 +212,28 @@ def test_mistakes_are_one_line(run_of, monkeypatch: pytest.MonkeyPatch, capsys, 
     assert main([argument.format(run=run_of("xnli")) for argument in argv]) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ") and message in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("a b c", "expected a list of texts, found str: 'a b c'"),
+        ((text for text in ["a"]), "expected a list of texts, found generator"),
+        ([{"sentence1": "a"}], "text 1: expected a string, or a list of strings, found {'sentence1': 'a'}"),
+        (["a\tb", None], "text 2: expected a string, or a list of strings, found None"),
+        ([["a", 3]], "text 1: expected a string, or a list of strings, found ['a', 3]"),
+    ],
+)
+def test_mistakes_in_python_are_one_line(run_of, texts, message: str):
+    with pytest.raises(InputError) as error:
+        predict(run_of("xnli"), texts)
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_standard_input_is_utf8(run_of, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"a\tb\nSch\xf6n\tb\n")))
+    assert main([str(run_of("xnli")), "-"]) == 2
+    assert "standard input:2: byte 0xf6 is not UTF-8" in capsys.readouterr().err
 
 
 def test_no_text_is_no_answer(run_of):

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel
 
-from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.__main__ import main
 from tests.elsewhere import run_elsewhere
 
 

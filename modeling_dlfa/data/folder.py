@@ -1,11 +1,12 @@
 """A folder in the layout of XTREME's download."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from datasets import Dataset
 
 from ..errors import InputError
-from ..tasks.task import FILE_PREFIXES, Task, check_split
+from ..tasks.task import FILE_PREFIXES, Task, TaskFiles, check_split
 from .rows import check_language, ordered, read_file
 
 
@@ -38,7 +39,16 @@ class FolderSource:
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
         check_language(task, split, language, self.languages(task, split), str(self.root))
-        return read_file(task, self.root / task.folder / f"{FILE_PREFIXES[split]}-{language}{_suffix(task)}", language)
+        path = self.root / task.folder / f"{FILE_PREFIXES[split]}-{language}{_suffix(task)}"
+        return read_file(_in_xtremes_order(task), path, language)
+
+
+def _in_xtremes_order(task: Task) -> Task:
+    """The task without the names and places that its own files have for columns."""
+    if task.files is None:
+        return task
+    named = [name for name in task.kind.file_columns if name in (task.files.columns or task.kind.file_columns)]
+    return replace(task, files=TaskFiles({}, {name: place for place, name in enumerate(named)}))
 
 
 def _suffix(task: Task) -> str:

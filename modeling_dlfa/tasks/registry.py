@@ -50,6 +50,8 @@ def get_task(what: str | Task) -> Task:
         return read_task_file(Path(what).expanduser(), reserved=TASKS)
     if ":" in what:
         return _imported(what)
+    if not what.replace("-", "").isalnum():
+        raise InputError(f"unknown task {what!r}: expected a .yaml file, package.module:TASK, or a built-in name")
     raise InputError(f"unknown task {what!r}: expected one of {', '.join(TASKS)}")
 
 

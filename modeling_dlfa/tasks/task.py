@@ -1,7 +1,8 @@
 """What a task is: its kind, its labels, the reported metric, the recipe, and where its data lie."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ class Task:
         metric_note: what a reader of its scores must know.
         note: what the data are like, for the model card.
         license: of the data, for the model card.
-        reference: how the task was named where it is not built in: a file, or "package.module:TASK".
+        reference: where the task is from if it is not built in: a YAML file, or "package.module:TASK".
     """
 
     name: str
@@ -155,8 +156,12 @@ class Task:
             if metric not in self.kind.metrics:
                 known = f"{', '.join(self.kind.metrics)} for {self.kind.name}"
                 raise InputError(f"{self.name}: metric {metric!r}: expected one of {known}")
-        if not self.labels or len(set(self.labels)) < len(self.labels):
-            raise InputError(f"{self.name}: labels {', '.join(self.labels) or 'missing'}: expected different names")
+        fewest = self.kind.fewest_labels
+        if len(set(self.labels)) < max(fewest, len(self.labels)):
+            found = ", ".join(self.labels) or "missing"
+            raise InputError(f"{self.name}: labels {found}: expected {fewest} or more different names")
+        if unknown := [label for label in self.label_aliases.values() if label not in self.labels]:
+            raise InputError(f"{self.name}: label_aliases: {unknown[0]!r} is not one of {', '.join(self.labels)}")
 
     def __str__(self) -> str:
         return self.name
@@ -175,6 +180,19 @@ class Task:
             return OWN_FILES
         return "hub" if self.reference and self.hub is not None else "sample"
 
+    def fingerprint(self, splits: Sequence[str] = SPLITS) -> str:
+        """What the task is and what stands in its own files, as 16 digits; equal ones are the same task.
+
+        Args:
+            splits: whose files count.
+        """
+        digest = hashlib.sha256(json.dumps({**self.definition(), "reference": ""}, sort_keys=True).encode())
+        paths = self.files.paths if self.files is not None else {}
+        for split in splits:
+            for language, path in sorted(paths.get(split, {}).items()):
+                digest.update(f"{split} {language} {_content(path)}".encode())
+        return digest.hexdigest()[:16]
+
     def definition(self) -> dict[str, Any]:
         """What results and checkpoints say of the task, as JSON; `task_of_definition` reads it."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
@@ -184,9 +202,19 @@ class Task:
         values["hub"] = None if self.hub is None else asdict(self.hub)
         if self.files is not None:
             values["files"] = {"columns": dict(self.files.columns), "separator": self.files.separator}
-        if self.reference.endswith((".yaml", ".yml")):
-            values["reference"] = Path(self.reference).name
         return json.loads(json.dumps(values))
+
+
+_HASHED: dict[tuple, str] = {}
+
+
+def _content(path: Path) -> str:
+    """Hash of a file's content; read again only when the file has changed."""
+    status = path.stat()
+    key = (str(path.resolve()), status.st_mtime_ns, status.st_size)
+    if key not in _HASHED:
+        _HASHED[key] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return _HASHED[key]
 
 
 OWN_FILES = "files"

@@ -18,6 +18,7 @@ entries of `HubDataset`. `name` is the file's own name unless it is given.
 """
 
 import dataclasses
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -47,7 +48,8 @@ def read_task_file(path: Path, reserved: Collection[str] = ()) -> Task:
         InputError: with the file and the entry at fault.
     """
     if not path.is_file():
-        raise InputError(f"no task file {path}")
+        where = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise InputError(f"no task file {path}{where}" if not path.exists() else f"{path} is a folder, no task file")
     task = _read(path)
     if task.name in reserved:
         raise InputError(f"{path}: name: {task.name!r} is a built-in task, give another name")
@@ -84,7 +86,7 @@ def _read(path: Path) -> Task:
         "kind": part("kind", lambda kind: get_kind(str(kind))),
         "recipe": part("recipe", lambda recipe: _recipe(recipe)) if "recipe" in values else Recipe(),
         "hub": part("hub", lambda hub: _hub(hub)) if "hub" in values else None,
-        "reference": str(path),
+        "reference": str(path.resolve()),
     }
     if "files" in values:
         arguments["files"] = part("files", lambda files: _files(files, path.parent, values))
@@ -119,7 +121,7 @@ def _labels_in(file: Path, arguments: dict[str, Any]) -> tuple[str, ...]:
     status = file.stat()
     key = (str(file.resolve()), status.st_mtime_ns, status.st_size, repr(arguments["files"]), arguments["kind"].name)
     if key not in _FOUND:
-        blank = Task(name=arguments["name"], kind=arguments["kind"], labels=("?",), files=arguments["files"])
+        blank = Task(name=arguments["name"], kind=arguments["kind"], labels=("?", "??"), files=arguments["files"])
         _FOUND[key] = frozenset(blank.kind.label_names_in(blank, file))
     aliases = arguments.get("label_aliases", {})
     found = {aliases.get(label, label) for label in _FOUND[key]}
@@ -172,6 +174,11 @@ def _of_split(split: str, given: Any, folder: Path, train_language: str) -> dict
         )
     elif _PLACE in given:
         found = _matching(split, given, folder)
+    elif split == "test":
+        raise InputError(
+            f"{split}: expected a pattern with {_PLACE} or a table of languages, because a file does not say which "
+            f"language it is in; found {given!r}"
+        )
     else:
         found = {train_language: folder / Path(given).expanduser()}
     for file in found.values():
@@ -182,14 +189,19 @@ def _of_split(split: str, given: Any, folder: Path, train_language: str) -> dict
 
 def _matching(split: str, pattern: str, folder: Path) -> dict[str, Path]:
     whole = folder / Path(pattern).expanduser()
+    whole = Path(os.path.abspath(whole))  # as glob gives it; links stay
     glob = str(whole.relative_to(whole.anchor)).replace("[", "[[]").replace(_PLACE, "*")
-    expression = re.compile(re.escape(str(whole)).replace(re.escape(_PLACE), r"(?P<language>[A-Za-z0-9_-]+)", 1))
+    place = re.escape(_PLACE)
+    expression = re.escape(str(whole)).replace(place, r"(?P<language>[A-Za-z0-9_-]+)", 1)
+    expression = re.compile(expression.replace(place, "(?P=language)"))
     found: dict[str, Path] = {}
     for file in sorted(Path(whole.anchor).glob(glob)):
-        if match := expression.fullmatch(str(file)):
-            if (code := match["language"]) in found:
-                raise InputError(f"{split}: two files of the language {code!r}: {found[code]}, {file}")
-            found[code] = file
+        if not (match := expression.fullmatch(str(file))):
+            raise InputError(
+                f"{split}: {file} is like {pattern}, but what stands for {_PLACE} is no code of a language (letters, "
+                "digits, - and _): rename it, or give a table of languages"
+            )
+        found[match["language"]] = file
     if not found:
         raise InputError(f"{split}: no file is like {whole}")
     return found

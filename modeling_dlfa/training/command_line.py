@@ -18,7 +18,7 @@ from ..configuration_dlfa import CHOICES
 from ..errors import InputError, one_line
 from ..files import read_yaml
 from ..tasks.registry import XTREME_TASKS, get_task
-from ..tasks.task import Task
+from ..tasks.task import SPLITS, Task
 from .arguments import (
     ALL_TASKS,
     AUTO_LAYER,
@@ -154,7 +154,9 @@ class CommandLine:
         """
         parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion})
         values = vars(parser.parse_args(argv))
-        values["data"] = values["data"] or get_task(task).default_data
+        of_task = get_task(task)
+        values["data"] = values["data"] or of_task.default_data
+        values["task"] = _identity(of_task, STAGE_SPLITS if of_stage else SPLITS)
         plain, left_out = _plain(), bookkeeping() | (of_the_chain() if of_stage else frozenset())
         return {
             name: _parsed(name, value)
@@ -178,10 +180,21 @@ def _plain() -> dict[str, Any]:
     return vars(_parser().parse_args([]))
 
 
+STAGE_SPLITS = ("train", "validation")  # what a stage reads
+
+
+def _identity(task: Task, splits: Sequence[str]) -> str:
+    """The name of a task; of one that is not built in, with a fingerprint of what it is and what its files hold."""
+    return f"{task.name} {task.fingerprint(splits)}" if task.reference else task.name
+
+
 def _parsed(name: str, value: Any) -> Any:
     """A value as it is meant: numbers as numbers, JSON as what it says."""
     if name in JSON_ARGUMENTS and isinstance(value, str):
         return json_object(name, value)
+    if name == "intermediate_tasks" and isinstance(value, str):
+        stages = [stage.strip() for stage in value.split(",") if stage.strip()]
+        return ",".join(_identity(get_task(stage), STAGE_SPLITS) for stage in stages)
     if name == "fusion_layer" and isinstance(value, str) and value.lstrip("-").isdecimal():
         return int(value)
     return value

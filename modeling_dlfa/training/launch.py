@@ -12,7 +12,6 @@ from ..cli import PLAIN, make_console
 from ..errors import InputError
 from ..tasks.registry import get_task
 from ..tasks.task import Task
-from .__main__ import main
 from .arguments import RunArguments
 from .command_line import CommandLine
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
@@ -20,9 +19,6 @@ from .folder import TRAINED_FILE, checkpoint_to_resume, last_checkpoint
 from .model import check_model
 from .results import RESULTS_FILE, RunResults, results_table
 from .stages import Stage, check_stages, plan_stages, run_chain, stages_folder
-
-
-__all__ = ["PlannedRun", "launch", "main", "output_root", "plan", "plan_run", "show"]
 
 
 @dataclass(frozen=True)

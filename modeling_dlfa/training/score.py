@@ -55,7 +55,7 @@ def score_command(folder: str, task: str | None = None, **given: Any) -> "Comman
 
     before = finished_run(Path(folder))
     own = before.of_task if task is None else get_task(task)
-    if task is None and ":" in own.reference:
+    if task is None and (":" in own.reference or Path(own.reference).is_file()):
         own = get_task(own.reference)  # which knows its files
     values = {"data": _data(folder, before, own) if task is None and given.get("data") is None else None}
     values |= {name: before.training[name] for name in OF_ENCODING if name in before.training}
@@ -67,8 +67,8 @@ def score_command(folder: str, task: str | None = None, **given: Any) -> "Comman
 def _data(folder: str, before: "RunResults", task: "Task") -> str:
     """What the run was trained on, for its own task."""
     if before.data == "files" and (task.files is None or not task.files.paths):
-        where = f"the files of {task.name} are named in {task.reference}"
-        raise InputError(f"{folder}: {where}: give it as --task, or their folder as --data")
+        where = f"the files of {task.name} are named in {task.reference}, which is not there"
+        raise InputError(f"{folder}: {where}: give it as --task, or a folder in XTREME's layout as --data")
     return before.data
 
 

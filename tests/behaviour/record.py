@@ -137,7 +137,7 @@ def runs(shop: Workshop, part: bool = False) -> Iterator[tuple[str, dict[str, An
     Args:
         part: of the families but the first, and of the fusions but AIF, the runs of trees only.
     """
-    from modeling_dlfa.training.launch import main
+    from modeling_dlfa.training.__main__ import main
 
     asked = {
         f"{task} {family} {fusion}": (task, family, ["--fusion", fusion])

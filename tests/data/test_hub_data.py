@@ -17,7 +17,7 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from modeling_dlfa.data.folder import FolderSource
 from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.tasks.task import FILE_PREFIXES
-from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.__main__ import main
 from tests.hub import HubServer
 from tests.of_kinds import task_features
 

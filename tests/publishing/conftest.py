@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.__main__ import main
 
 
 FLAGS = "--pooling mean --max_length 16 --max_steps 2 --use_cpu --disable_tqdm true"

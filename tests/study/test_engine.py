@@ -24,7 +24,7 @@ from modeling_dlfa.study.records import has_record, load_records
 from modeling_dlfa.study.spec import StudySpec, load_spec
 from modeling_dlfa.tasks.predictions import prediction_file
 from modeling_dlfa.tasks.registry import get_task
-from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.results import RunResults
 
 

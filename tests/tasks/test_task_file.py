@@ -76,9 +76,34 @@ def test_a_definition_comes_back(task_file, what: str):
     assert saved_task(task.name, task.definition()).labels == task.labels
 
 
-def test_no_path_of_the_machine_is_in_a_definition(task_file, tmp_path: Path):
-    task = get_task(str(task_file({"labels": "from the training file"})))
-    assert str(tmp_path) not in str(task.definition())
+def test_no_path_is_in_a_definition_but_where_the_task_is_from(task_file, tmp_path: Path):
+    """Which `dlfa score` needs; publishing shortens it."""
+    path = task_file({"labels": "from the training file"})
+    values = get_task(str(path)).definition()
+    assert values.pop("reference") == str(path.resolve())
+    assert str(tmp_path) not in str(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "splits", "same"),
+    [
+        ("nothing", ("train", "validation", "test"), True),
+        ("touch", ("train", "validation", "test"), True),
+        ("train.csv", ("train",), False),
+        ("test-de.csv", ("train", "validation"), True),
+        ("test-de.csv", ("train", "validation", "test"), False),
+        ("labels", ("train",), False),
+    ],
+)
+def test_what_a_task_is_goes_by_its_content(task_file, tmp_path: Path, change: str, splits, same: bool):
+    before = get_task(str(task_file())).fingerprint(splits)
+    if change == "labels":
+        task_file({"labels": ["no", "yes"]})
+    elif change == "touch":
+        (tmp_path / "train.csv").write_bytes((tmp_path / "train.csv").read_bytes())
+    elif change != "nothing":
+        (tmp_path / change).write_text(PAIRS + "a,b,no\n", encoding="utf-8")
+    assert (get_task(str(tmp_path / "hotel.yaml")).fingerprint(splits) == before) is same
 
 
 @pytest.mark.parametrize(
@@ -160,7 +185,9 @@ def test_languages_by_folder(task_file):
     [
         ({"lables": ["a"]}, "unknown entry 'lables': expected name, kind, labels"),
         ({"labels": ...}, "labels: missing, expected a list of names, or 'from the training file'"),
-        ({"labels": ["yes"] * 2}, "labels yes, yes: expected different names"),
+        ({"labels": ["yes"] * 2}, "labels yes, yes: expected 2 or more different names"),
+        ({"labels": ["yes"]}, "labels yes: expected 2 or more different names"),
+        ({"label_aliases": {"ja": "yess"}}, "label_aliases: 'yess' is not one of yes, no"),
         ({"labels": [True, False]}, "labels: expected text, found True: put yes, no, on and off in quotation marks"),
         ({"labels": []}, "labels: expected a list of names, found []"),
         ({"kind": ...}, "kind: missing, expected pairs, tags or trees"),
@@ -179,6 +206,10 @@ def test_languages_by_folder(task_file):
         (
             {"files": {"train": "train.csv", "validation": "dev.csv", "test": {False: "dev.csv"}}},
             "files: test: expected codes of languages, found False: put it in quotation marks",
+        ),
+        (
+            {"files": {"train": "train.csv", "validation": "dev.csv", "test": "test-de.csv"}},
+            "files: test: expected a pattern with {language} or a table of languages, because a file does not say",
         ),
         ({"columns": {"text": "a"}}, "files: columns: 'text': expected sentence1, sentence2, label"),
         ({"separator": ";"}, "files: separator: ';': expected tab or space"),
@@ -257,5 +288,31 @@ def test_an_object_in_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_missing_task_file():
-    with pytest.raises(InputError, match=r"^no task file nowhere\.yaml$"):
-        get_task("nowhere.yaml")
+    for what, message in (
+        ("nowhere.yaml", r"^no task file nowhere\.yaml in /"),
+        ("tests/hotel.json", "expected a .yaml file, package.module:TASK, or a built-in name"),
+    ):
+        with pytest.raises(InputError, match=message):
+            get_task(what)
+
+
+def test_a_file_whose_language_is_no_code_is_not_passed_over(task_file):
+    path = task_file(files={"test-de copy.csv": PAIRS})
+    with pytest.raises(InputError, match=r"test-de copy\.csv is like test-\{language\}\.csv, but"):
+        get_task(str(path))
+
+
+def test_the_language_may_stand_there_twice(task_file):
+    files = {"de/test-de.csv": PAIRS, "th/test-th.csv": PAIRS}
+    wanted = {"train": "train.csv", "validation": "dev.csv", "test": "{language}/test-{language}.csv"}
+    assert open_source("files").languages(get_task(str(task_file({"files": wanted}, files))), "test") == ["de", "th"]
+
+
+def test_a_folder_in_xtremes_layout_is_read_in_its_order(task_file, tmp_path: Path):
+    """Whatever the columns of the task's own files are called."""
+    task = get_task(str(task_file({"columns": {"sentence1": "sentence1", "label": "label"}})))
+    (tmp_path / "data" / "hotel").mkdir(parents=True)
+    (tmp_path / "data" / "hotel" / "test-de.tsv").write_text("It says meow.\tyes\n", encoding="utf-8")
+    assert open_source(str(tmp_path / "data")).load(task, "test", "de").to_list() == [
+        {"sentence1": "It says meow.", "label": 0}
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modeling_dlfa.tasks.registry import TASKS
-from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.__main__ import main
 
 
 # Learns the words of the data in a second or two, on one CPU.

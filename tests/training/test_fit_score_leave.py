@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modeling_dlfa.training import run as run_module
-from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.trainer import DLFATrainer
 

@@ -11,7 +11,7 @@ from modeling_dlfa.cli import takes_debug
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import XTREME_TASKS
 from modeling_dlfa.training import launch as launch_module
-from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.results import RunResults
 
 

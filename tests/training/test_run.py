@@ -16,7 +16,7 @@ from modeling_dlfa.data.folder import FolderSource
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.training import run as run_module
-from modeling_dlfa.training.launch import main
+from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.results import RunResults
 from tests.of_kinds import LABEL_COLUMNS, majority_predictions, score
 

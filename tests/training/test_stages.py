@@ -11,10 +11,10 @@ from transformers import set_seed
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import TASKS
+from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.data import prepare
 from modeling_dlfa.training.folder import holds_run
-from modeling_dlfa.training.launch import main
 from modeling_dlfa.training.model import build_model
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.stages import STAGE_FILE, plan_stages, run_chain, stages_folder

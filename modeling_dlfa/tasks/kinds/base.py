@@ -59,6 +59,7 @@ class Kind(ABC):
         file_columns: names of the columns that a task file may say the places of.
         label_column: which column holds what is looked up in `Task.labels`.
         metrics: what a task may report or compute.
+        fewest_labels: with fewer there is nothing to learn.
         metric_names: metric in the scores -> how tables of a model card call it.
         suffix: ending of prediction files, and of a data folder's files.
         auto_class: the Auto class that opens a checkpoint with its head.
@@ -71,6 +72,7 @@ class Kind(ABC):
     file_columns: ClassVar[tuple[str, ...]] = ()
     label_column: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
+    fewest_labels: ClassVar[int] = 2
     metric_names: ClassVar[Mapping[str, str]] = {
         **{"accuracy": "Accuracy", "f1": "F1", "precision": "Precision", "recall": "Recall"},
         **{"uas": "UAS", "las": "LAS"},

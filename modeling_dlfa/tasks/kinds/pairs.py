@@ -166,12 +166,21 @@ class Pairs(Kind):
     def described(self, task: "Task", rows: Dataset, answers: Answers) -> list[dict[str, Any]]:
         texts = rows.select_columns(list(self.texts(task))).to_list()
         both = zip(texts, answers.names, answers.probabilities, strict=True)
-        return [{**text, "label": name, "probability": round(p, 4)} for text, name, p in both]
+        found = ({**text, "label": name, "probability": round(p, 4)} for text, name, p in both)
+        ours = self._own_names(task)
+        return [{ours.get(str(name), str(name)): value for name, value in one.items()} for one in found]
+
+    @staticmethod
+    def _own_names(task: "Task") -> dict[str, str]:
+        """Our column name -> that of the task's files, where they have a header."""
+        columns = task.files.columns if task.files is not None else {}
+        return {ours: theirs for ours, theirs in columns.items() if isinstance(theirs, str)}
 
     def format_answers(self, task: "Task", described: Sequence[Mapping[str, Any]], form: str) -> str:
         if form == "jsonl":
             return super().format_answers(task, described, form)
-        names = (*self.texts(task), "label", "probability")
+        own = self._own_names(task)
+        names = [own.get(name, name) for name in (*self.texts(task), "label", "probability")]
         buffer = io.StringIO()
         quoting = {"quoting": csv.QUOTE_NONE, "quotechar": None} if form == "tsv" else {}
         writer = csv.writer(buffer, delimiter="\t" if form == "tsv" else ",", lineterminator="\n", **quoting)

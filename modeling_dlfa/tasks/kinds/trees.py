@@ -34,6 +34,7 @@ class Trees(Kind):
     name = "trees"
     label_column = "relations"
     metrics = ("las", "uas")
+    fewest_labels = 1  # heads are learnt too
     suffix = ".conllu"
     auto_class = "AutoModel"
     # There is no pipeline for parsing; the tag is what the Hub's search offers for annotations of words.
@@ -341,8 +342,8 @@ def complete_trees(
 ) -> list[list[tuple[int, int]]]:
     """Predictions in the order of the sentences, with the words that did not fit into the row.
 
-    Such a word is attached to the word before it with the relation "dep" (our choice): the tree stays one, and every
-    word is scored.
+    Such a word is attached to the word before it with the relation "dep", or the first of a task without it (our
+    choice): the tree stays one, and every word is scored.
 
     Args:
         encoded: what `encode_trees` returned; its rows may have been reordered together with `predictions`.
@@ -352,7 +353,7 @@ def complete_trees(
     Returns:
         For each sentence (head, relation id) of each word.
     """
-    unknown = task.labels.index(UNKNOWN_RELATION)
+    unknown = task.labels.index(UNKNOWN_RELATION) if UNKNOWN_RELATION in task.labels else 0
     completed: list[list[tuple[int, int]]] = [[] for _ in words]
     for sentence, positions, arcs in zip(encoded["sentence"], encoded["word_positions"], predictions, strict=True):
         kept = len(positions)
