@@ -114,18 +114,14 @@ CLASSES = "DLFAModel DLFAForSequenceClassification DLFAForTokenClassification"
     "first",
     [
         "import modeling_dlfa",
-        "import modeling_dlfa, transformers",
         "import transformers, modeling_dlfa",
         "from transformers import AutoModel; import modeling_dlfa",
         "from transformers import AutoConfig; import modeling_dlfa",  # of the two auto modules one is there
         "import modeling_dlfa; from transformers import AutoConfig",
         "import modeling_dlfa; from transformers import BertModel",  # imports an auto module half-way
-        "import modeling_dlfa; import transformers.modeling_utils",
         "import modeling_dlfa; from transformers import pipeline",
-        "import modeling_dlfa; from transformers import Trainer",
         "from modeling_dlfa import DLFAModel",  # our own modules import the auto modules in their first lines
         "from modeling_dlfa import DLFAConfig",
-        "import modeling_dlfa.modeling_dlfa",
         "import modeling_dlfa, importlib; from transformers import AutoModel; importlib.reload(modeling_dlfa)",
     ],
 )

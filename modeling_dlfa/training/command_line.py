@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +213,13 @@ class _Parser(RaisesInputError, HfArgumentParser):
         HfArgumentParser._parse_dataclass_field(parser, plain)
 
 
-def _parser(defaults: dict[str, Any] | None = None) -> _Parser:
+def _parser(defaults: Mapping[str, Any] | None = None) -> _Parser:
+    return _parser_with(tuple((defaults or {}).items()))
+
+
+@lru_cache(maxsize=64)
+def _parser_with(defaults: tuple[tuple[str, Any], ...]) -> _Parser:
+    """A study asks for the same few parsers over and over, and one takes a while to make."""
     parser = _Parser(
         [RunArguments, TrainingArguments],  # pyright: ignore
         prog="dlfa train",
@@ -226,7 +232,7 @@ def _parser(defaults: dict[str, Any] | None = None) -> _Parser:
     )
     parser.add_argument("-h", "--help", action=_Help, help="show this project's arguments, by what they decide")
     parser.add_argument("--help-all", action="help", help="show all arguments")
-    parser.set_defaults(**(defaults or {}))
+    parser.set_defaults(**dict(defaults))
     return parser
 
 

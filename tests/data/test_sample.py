@@ -45,11 +45,11 @@ def _tagged(language: str, task: str = "udpos") -> list[list[tuple[str, str]]]:
 _DIGEST = """
 import hashlib, json, sys, types
 root = sys.argv[1]
-for name in ("modeling_dlfa", "modeling_dlfa.xtreme"):
+for name in ("modeling_dlfa", "modeling_dlfa.data"):
     module = types.ModuleType(name)
     module.__path__ = [root + "/" + name.replace(".", "/")]
     sys.modules[name] = module
-from modeling_dlfa.xtreme import sample
+from modeling_dlfa.data import sample
 everything = [sample.rows(task, "test", language) for task in sample.SIZES for language in sample.LANGUAGES]
 everything += [sample.rows(task, split, "en") for task in sample.SIZES for split in ("train", "validation")]
 print(hashlib.sha256(json.dumps(everything).encode()).hexdigest())

@@ -158,14 +158,14 @@ def test_decoding_a_batch_is_decoding_each_sentence(given):
 
 
 def test_only_sentences_that_need_it_are_searched(monkeypatch):
-    from modeling_dlfa.tasks import trees
+    from modeling_dlfa.tasks import decoding
 
     searched = []
     wanted = torch.tensor([[2, 0, 2], [0, 3, 1], [3, 1, 0], [2, 1, 1], [2, 1, 0], [0, 0, 2]])
     lengths = [3, 3, 3, 3, 2, 2]
     arcs = torch.nn.functional.one_hot(wanted, 4).float() * 9
     arcs[4:, :, 3] = torch.finfo(torch.float32).min
-    monkeypatch.setattr(trees, "spanning_tree", lambda s: searched.append(s.shape) or np.array([0, 1, 2][: len(s)]))
+    monkeypatch.setattr(decoding, "spanning_tree", lambda s: searched.append(s.shape) or np.array([0, 1, 2][: len(s)]))
     decoded = decode(arcs, torch.zeros(6, 3, 4, 2))
     # The fourth has no root, the fifth two words that are each other's heads, the sixth two roots.
     assert searched == [(3, 4), (2, 3), (2, 3)]

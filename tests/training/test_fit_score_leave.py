@@ -98,7 +98,7 @@ def test_other_data_are_named(argv, finished_run, xtreme_folder: Path, tmp_path:
 @pytest.mark.parametrize(
     ("task", "model", "message"),
     [
-        ("xnli", "encoder", "holds no finished run (all_results.json), expected its folder"),
+        ("xnli", "encoder", "holds no finished run (all_results.json), expected the folder of one"),
         ("xnli", "run of pawsx", "answers with 0, 1, expected those of xnli: entailment, neutral, contradiction"),
     ],
 )
