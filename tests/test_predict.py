@@ -14,6 +14,7 @@ import yaml
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.predict import Predictor, main, predict
+from modeling_dlfa.publishing import read_checkpoint
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.tasks.words import words_of
@@ -177,6 +178,8 @@ def test_own_columns_are_read_as_in_training(run_of, tmp_path: Path):
     assert main([str(run), str(new), "--output", str(new)]) == 2
     assert new.read_text(encoding="utf-8") == "text\nyes a b\nno a b\n"
     assert score([str(run), "--languages", "de", "--output_dir", str(tmp_path / "again")]) == 0  # no --task
+    published = read_checkpoint(run, "user/mine").files["all_results.json"]
+    assert isinstance(published, bytes) and str(tmp_path).encode() not in published and b'"mine.yaml"' in published
 
 
 def test_a_parser_of_ones_own(run_of, tmp_path: Path):

@@ -18,6 +18,7 @@ def unlearnt(values: dict) -> dict:
     runs = {
         name: {key: value for key, value in run["results"].items() if key not in (*LEARNT, "scouting", "intermediate")}
         for name, run in values["runs"].items()
+        if name != "auto"  # the layer that is found is learnt too
     }
     return {"encoded": values["encoded"], "runs": runs}
 
