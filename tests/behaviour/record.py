@@ -213,9 +213,13 @@ def machine() -> dict[str, str]:
     """What decides whether arithmetic gives the same bits."""
     import torch
 
-    cpu = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else None
+    processor = platform.processor()
+    if sys.platform == "linux":  # of one name there are several, which need not round alike
+        first = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
+        named = r"^(?:vendor_id|cpu family|model|model name|stepping|flags)\s*:.*$"
+        processor = digest("\n".join(re.findall(named, first, re.MULTILINE)))
     return {
-        "processor": cpu[1] if cpu else platform.processor(),
+        "processor": processor,
         "capability": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
