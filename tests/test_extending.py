@@ -137,7 +137,7 @@ def test_a_run(finished: Path):
 
 def test_it_can_be_used_scored_and_published(toy: Path, finished: Path):
     answer = call(toy, "modeling_dlfa", "predict", finished / "mean", "-", "--format", "jsonl", text="yes a1 b\n")
-    assert json.loads(answer)["label"] == "3"
+    assert json.loads(answer)["stars"] == "3"  # by the name of the task's column
     call(toy, "modeling_dlfa", "score", finished / "mean", "--languages", "de", "--output_dir", toy / "again")
     again = json.loads((toy / "again" / "all_results.json").read_text(encoding="utf-8"))
     before = json.loads((finished / "mean" / "all_results.json").read_text(encoding="utf-8"))
