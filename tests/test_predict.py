@@ -116,7 +116,7 @@ def test_words_are_parted_at_spaces_and_punctuation(xlmr_tokenizer_for_words, te
 
 @pytest.fixture
 def xlmr_tokenizer_for_words():
-    from tests.tokenizers import unigram
+    from tests.tiny_tokenizers import unigram
 
     return unigram()
 
@@ -127,7 +127,7 @@ def xlmr_tokenizer_for_words():
 )
 def test_a_script_without_spaces_is_parted_into_characters_places(name: str, text: str):
     """Nothing is lost, nothing overlaps, whatever the vocabulary knows."""
-    from tests.tokenizers import TOKENIZERS
+    from tests.tiny_tokenizers import TOKENIZERS
 
     places = words_of(text, TOKENIZERS[name]())
     assert "".join(text[start:end] for start, end in places) == text.replace(" ", "")

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,9 @@ def test_nobody_asks_which_kind(path: Path):
 def test_modules_are_short(path: Path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= 400 or path.name == "modeling_dlfa.py", f"{path}: {lines} lines"
+
+
+def test_no_file_of_the_tests_hides_a_library():
+    """Scripts in `tests/` are run with that folder first on the import path (`.ci/floor`)."""
+    names = {path.stem for path in Path(__file__).parent.iterdir()}
+    assert not names & packages_distributions().keys()

@@ -90,7 +90,7 @@ def encoded_rows(shop: Workshop) -> dict[str, Any]:
     """Every kind's rows for the encoder, by tokenizer: fingerprints, and one row to look at."""
     from modeling_dlfa.training.command_line import CommandLine
     from modeling_dlfa.training.data import prepare
-    from tests.tokenizers import TOKENIZERS
+    from tests.tiny_tokenizers import TOKENIZERS
 
     found = {}
     for name, make in TOKENIZERS.items():

@@ -3,7 +3,7 @@
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from tests.tokenizers import TOKENIZERS, byte_level, unigram, wordpiece
+from tests.tiny_tokenizers import TOKENIZERS, byte_level, unigram, wordpiece
 
 
 @pytest.fixture(params=TOKENIZERS)
