@@ -1,6 +1,7 @@
 # ruff: noqa: E501
 """Labels for new texts, from finished runs of every kind."""
 
+import contextlib
 import csv
 import io
 import json
@@ -32,7 +33,7 @@ SUFFIXES = {"xnli": ".tsv", "panx": ".tsv", "udpos": ".tsv", "uddep": ".conllu",
 
 @pytest.fixture(scope="session")
 def run_of(tiny_encoder: str, xtreme_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """run_of(task): the folder of a finished run."""
+    """run_of(task): the folder of a finished run. What training prints is not printed."""
     folders: dict[str, Path] = {}
 
     def folder(task: str) -> Path:
@@ -40,7 +41,8 @@ def run_of(tiny_encoder: str, xtreme_folder: Path, tmp_path_factory: pytest.Temp
             output = tmp_path_factory.mktemp("predict") / "run"
             argv = ["--task", task, "--output_dir", str(output), "--model_name_or_path", tiny_encoder]
             data = ["--data", str(xtreme_folder)] if not task.endswith(".yaml") else []
-            assert train([*argv, *data, *FLAGS.split()]) == 0
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                assert train([*argv, *data, *FLAGS.split()]) == 0
             folders[task] = output
         return folders[task]
 
