@@ -20,16 +20,31 @@ def read_lines(path: Path) -> list[str]:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {one_line(error)}") from error
+    return decoded_lines(content, str(path))
+
+
+def decoded_lines(content: bytes, where: str) -> list[str]:
+    """The lines of what a file, or standard input, holds; as `read_lines`.
+
+    Args:
+        where: it is from, for messages.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}:{line}: byte 0x{content[error.start]:02x} is not UTF-8") from error
+        raise InputError(f"{where}:{line}: byte 0x{content[error.start]:02x} is not UTF-8") from error
     # Not splitlines(): sentences may hold its other separators, such as U+2028.
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     while lines and not lines[-1].strip():
         lines.pop()
     return lines
+
+
+def stamp(path: Path) -> tuple[str, int, int]:
+    """What changes when a file does: equal ones, and what was read of it is still right."""
+    status = path.stat()
+    return str(path.resolve()), status.st_mtime_ns, status.st_size
 
 
 def read_json(path: Path) -> dict[str, Any]:

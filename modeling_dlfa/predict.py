@@ -7,7 +7,7 @@ from typing import Any
 
 from .cli import CommandParser, guarded, quiet_libraries
 from .errors import InputError, one_line
-from .files import read_lines, write_text
+from .files import decoded_lines, read_lines, write_text
 
 
 DESCRIPTION = """\
@@ -53,7 +53,7 @@ def predict(
     if isinstance(texts, str) or not isinstance(texts, Sequence):
         raise InputError(f"predict(): expected a list of texts, found {type(texts).__name__}: {str(texts)[:60]!r}")
     for number, text in enumerate(texts, start=1):
-        words = [text] if isinstance(text, str) else list(text) if isinstance(text, (list, tuple)) else [None]
+        words = [text] if isinstance(text, str) else text if isinstance(text, (list, tuple)) else [None]
         if not all(isinstance(word, str) for word in words):
             raise InputError(f"predict(): text {number}: expected a string, or a list of strings, found {text!r}")
     opened = Predictor(run, revision, batch_tokens)
@@ -105,19 +105,15 @@ class Predictor:
         """
         from datasets import Dataset
 
-        from .tasks.kinds.base import Answers
+        from .training.data import EvalSet
 
         kind, task = self.task.kind, self.task
         if not columns[kind.label_column]:
             return []
         rows = Dataset.from_dict(columns, features=kind.features(task))
         recipe = self.results.training
-        features = kind.encode(task, rows, self.tokenizer, recipe["max_length"], recipe["label_piece"])
-        if "sentence" not in features.column_names:
-            features = features.add_column("sentence", list(range(len(features))))  # pyright: ignore
-        features = features.sort("length", reverse=True)
-        predicted, probabilities, labels = self._forward(features)
-        answers: Answers = kind.answers(task, rows, features, predicted, probabilities, labels)
+        features = EvalSet.encode(task, rows, self.tokenizer, recipe["max_length"], recipe["label_piece"]).features
+        answers = kind.answers(task, rows, features, *self._forward(features))
         described = kind.described(task, rows, answers)
         return [{**beside, **answer} for beside, answer in zip(known, described, strict=True)]
 
@@ -127,7 +123,9 @@ class Predictor:
         from tqdm.auto import tqdm
         from transformers.trainer_pt_utils import nested_concat, nested_numpify
 
-        inputs = [name for name in features.column_names if name not in ("length", "sentence", "first_word")]
+        from .tasks.encoding import BESIDE_THE_INPUTS
+
+        inputs = [name for name in features.column_names if name not in BESIDE_THE_INPUTS]
         rows, lengths = features.select_columns(inputs).to_list(), features["length"][:]
         collate = self.task.kind.collator(self.tokenizer)
         whole: Any = None
@@ -200,7 +198,7 @@ def _main(argv: list[str], debug: bool) -> None:
     answers: list[dict[str, Any]] = []
     for name in arguments.files:
         if name == "-":
-            lines = [line for line in _standard_input().splitlines() if line.strip()]
+            lines = [line for line in _standard_input() if line.strip()]
             rows = kind.from_texts(opened.task, lines, opened.tokenizer)
         else:
             rows = opened.read(Path(name).expanduser())
@@ -213,21 +211,10 @@ def _main(argv: list[str], debug: bool) -> None:
         write_text(output, text)
 
 
-def _standard_input() -> str:
-    """Standard input as UTF-8, whatever the locale says.
-
-    Raises:
-        InputError: it is something else.
-    """
-    buffer = getattr(sys.stdin, "buffer", None)
-    if buffer is None:
-        return sys.stdin.read()
-    content = buffer.read()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(f"standard input:{line}: byte 0x{content[error.start]:02x} is not UTF-8") from error
+def _standard_input() -> list[str]:
+    """The lines of standard input, which are UTF-8 whatever the locale says."""
+    buffer = getattr(sys.stdin, "buffer", None)  # a stand-in for it may have text alone
+    return decoded_lines(sys.stdin.read().encode() if buffer is None else buffer.read(), "standard input")
 
 
 def parser() -> CommandParser:

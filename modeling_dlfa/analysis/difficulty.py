@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from ..errors import InputError
 from ..known_states import KnownStates
 from ..modeling_dlfa import DLFAPreTrainedModel
-from ..tasks.encoding import IGNORED
+from ..tasks.encoding import BESIDE_THE_INPUTS, IGNORED
 from ..tasks.kinds.base import Probe
 from ..tasks.task import Task
 from ..training.arguments import RunArguments
@@ -188,8 +188,7 @@ def known_sentences(
         model: with encoder, without fusion.
         features: encoded rows; of a long tagged sentence there are several, which become one again.
     """
-    left_out = ("length", "sentence", "first_word")
-    columns = [name for name in features.column_names if name not in left_out]
+    columns = [name for name in features.column_names if name not in BESIDE_THE_INPUTS]
     inputs = features.select_columns(columns).to_list()
     lengths = features["length"][:]
     collate = task.kind.collator(tokenizer)

@@ -8,7 +8,7 @@ from datasets import Dataset
 from ..errors import InputError
 from ..files import read_lines
 from ..tasks.conllu import parse_trees
-from ..tasks.kinds.normalise import TREE_COLUMNS, raw_trees
+from ..tasks.kinds.normalise import raw_trees
 from ..tasks.task import Task
 
 
@@ -77,8 +77,7 @@ def normalise(
         InputError: for missing columns, unknown or missing labels, sentences with more or fewer tags than tokens, and
             heads that are no tree with one root.
     """
-    needed = TREE_COLUMNS if task.rung is not None else tuple(task.kind.features(task))
-    names = {ours: names_of[ours] if names_of is not None else ours for ours in needed}
+    names = {ours: names_of[ours] if names_of is not None else ours for ours in task.kind.raw_columns(task)}
     if absent := [name for name in names.values() if name not in raw.column_names]:
         raise InputError(f"{where}: no column {absent[0]!r}; found {', '.join(raw.column_names)}")
     values = raw.select_columns(list(names.values()))[:]

@@ -17,8 +17,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..tasks.languages import by_family
-from .tables import language_label, mean_std, signed
+from ..tasks.languages import by_family, language_label
+from .tables import mean_std, signed
 
 
 DPI = 150

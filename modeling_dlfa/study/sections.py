@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
-from ..tasks.languages import LANGUAGES, by_family
+from ..tasks.languages import by_family, language_name
 from .records import Record
 from .spec import BASELINE, Cell, Model, StudySpec
 from .statistics import Comparison, Selection, compare, select
@@ -57,8 +57,7 @@ class Section:
     @property
     def train_language(self) -> str:
         """Name of the language of training and development data."""
-        code = self.first.results.train_language
-        return LANGUAGES[code].name if code in LANGUAGES else code
+        return language_name(self.first.results.train_language)
 
     @property
     def baseline(self) -> Sequence[Record]:

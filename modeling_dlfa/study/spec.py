@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
 from transformers import TrainingArguments
 
-from ..errors import InputError, one_line
+from ..errors import InputError
+from ..files import read_yaml
 from ..tasks.registry import TASKS, get_task
 from ..training.arguments import RunArguments, not_of_a_cell
 from ..training.command_line import CommandLine, as_argv
@@ -238,10 +238,7 @@ def load_spec(path: str | Path, output_dir: str | Path | None = None) -> StudySp
         InputError: an unreadable file, an unknown or missing entry, a value of the wrong kind.
     """
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read the study {path}: {one_line(error)}") from error
+    values = read_yaml(path, "the study")
     entries = {entry.name for entry in fields(StudySpec)}
     if not isinstance(values, dict) or not values.keys() <= entries:
         unknown = sorted(map(str, values.keys() - entries)) if isinstance(values, dict) else [values]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tasks.languages import LANGUAGES, by_family
+from ..tasks.languages import by_family, language_label
 from .records import Record
 from .sections import Section, sections
 from .spec import StudySpec
@@ -319,12 +319,6 @@ def signed(value: float) -> str:
         return MISSING
     text = f"{value:+.1f}"
     return text if float(text) else "0.0"
-
-
-def language_label(code: str, train_language: str) -> str:
-    """ "de German", and "en English *" for the training language."""
-    name = f"{code} {LANGUAGES[code].name}" if code in LANGUAGES else code
-    return f"{name} *" if code == train_language else name
 
 
 def _of(there: int, asked: int) -> str:

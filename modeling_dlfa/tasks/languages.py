@@ -94,6 +94,12 @@ def language_name(code: str) -> str:
     return LANGUAGES[code].name if code in LANGUAGES else code
 
 
+def language_label(code: str, train_language: str | None = None) -> str:
+    """How tables call a language: "de German", "en English *" for the training language, a code without a name."""
+    name = code if language_name(code) == code else f"{code} {language_name(code)}"
+    return f"{name} *" if code == train_language else name
+
+
 def by_family(codes: Iterable[str]) -> dict[str, list[str]]:
     """Group language codes by family, in the order of the tables (English and Germanic first).
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 TABLES = (".tsv", ".csv", ".jsonl")
-SENTENCES = (".tsv", ".conll", ".txt", ".conllu", ".jsonl")
+SENTENCES = (".tsv", ".conll", ".txt", ".conllu")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files import stamp
 from .kinds import Kind, get_kind
 from .languages import language_name
 
@@ -210,8 +211,7 @@ _HASHED: dict[tuple, str] = {}
 
 def _content(path: Path) -> str:
     """Hash of a file's content; read again only when the file has changed."""
-    status = path.stat()
-    key = (str(path.resolve()), status.st_mtime_ns, status.st_size)
+    key = stamp(path)
     if key not in _HASHED:
         _HASHED[key] = hashlib.sha256(path.read_bytes()).hexdigest()
     return _HASHED[key]

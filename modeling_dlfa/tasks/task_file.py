@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import read_yaml
+from ..files import read_yaml, stamp
 from .kinds import get_kind
 from .task import SPLITS, HubDataset, Recipe, Task, TaskFiles
 
@@ -73,9 +73,7 @@ def _read(path: Path) -> Task:
     def part(entry: str, make: Any) -> Any:
         try:
             return make(values[entry])
-        except InputError as error:
-            raise InputError(f"{path}: {entry}: {error}") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError) as error:  # an InputError is a ValueError
             raise InputError(f"{path}: {entry}: {error}") from error
 
     name = str(values.get("name") or path.stem)
@@ -84,8 +82,8 @@ def _read(path: Path) -> Task:
     arguments: dict[str, Any] = {
         "name": name,
         "kind": part("kind", lambda kind: get_kind(str(kind))),
-        "recipe": part("recipe", lambda recipe: _recipe(recipe)) if "recipe" in values else Recipe(),
-        "hub": part("hub", lambda hub: _hub(hub)) if "hub" in values else None,
+        "recipe": part("recipe", _recipe) if "recipe" in values else Recipe(),
+        "hub": part("hub", _hub) if "hub" in values else None,
         "reference": str(path.resolve()),
     }
     if "files" in values:
@@ -118,8 +116,7 @@ def _training_file(arguments: dict[str, Any], path: Path) -> Path:
 
 def _labels_in(file: Path, arguments: dict[str, Any]) -> tuple[str, ...]:
     """The labels in a file; read again only when it has changed, because a command asks for its task often."""
-    status = file.stat()
-    key = (str(file.resolve()), status.st_mtime_ns, status.st_size, repr(arguments["files"]), arguments["kind"].name)
+    key = (*stamp(file), repr(arguments["files"]), arguments["kind"].name)
     if key not in _FOUND:
         blank = Task(name=arguments["name"], kind=arguments["kind"], labels=("?", "??"), files=arguments["files"])
         _FOUND[key] = frozenset(blank.kind.label_names_in(blank, file))

@@ -21,6 +21,9 @@ RELATIONS: tuple[str, ...] = (
 )
 """The 37 universal relations of Universal Dependencies 2."""
 
+TREE_COLUMNS = ("tokens", "upos", "heads", "relations")
+"""What a data set of trees has, by our names."""
+
 UNKNOWN_RELATION = "dep"
 
 

@@ -1,11 +1,11 @@
 """What a user can ask of a run, declared once: what every argument is, and what it decides.
 
-`RunArguments` are this project's own; `TrainingArguments` are Transformers', and `OF_THE_TRAINER` says of theirs what
-does not decide a result. Imports nothing heavy, so that help is quick.
+`RunArguments` are this project's own; `TrainingArguments` are Transformers', and `TRAINER_BOOKKEEPING` says of theirs
+what does not decide a result. Imports nothing heavy, so that help is quick.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, Literal
@@ -310,7 +310,7 @@ def json_object(name: str, value: str | None) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------------------
 
 # Fields of `TrainingArguments` that decide no result; all others may.
-OF_THE_TRAINER: Mapping[str, Literal["nothing", "training"]] = dict.fromkeys(
+TRAINER_BOOKKEEPING = frozenset(
     (
         *("output_dir", "resume_from_checkpoint", "per_device_eval_batch_size", "do_train", "do_eval", "do_predict"),
         *("logging_strategy", "logging_steps", "logging_first_step", "log_on_each_node", "logging_nan_inf_filter"),
@@ -325,8 +325,7 @@ OF_THE_TRAINER: Mapping[str, Literal["nothing", "training"]] = dict.fromkeys(
             "dataloader_multiprocessing_context",
             "restore_callback_states_from_checkpoint",
         ),
-    ),
-    "nothing",
+    )
 )
 
 # Of `TrainingArguments`: what a study sets itself, what a stage cannot have, and what results repeat.
@@ -347,8 +346,7 @@ def deciding(*what: Decides) -> tuple[str, ...]:
 @cache
 def bookkeeping() -> frozenset[str]:
     """Names of arguments, the Trainer's among them, that decide no result."""
-    own = {entry.name for entry in fields(RunArguments) if not entry.metadata["decides"]}
-    return frozenset(own | {name for name, decides in OF_THE_TRAINER.items() if decides == "nothing"})
+    return TRAINER_BOOKKEEPING.union(entry.name for entry in fields(RunArguments) if not entry.metadata["decides"])
 
 
 @cache

@@ -5,8 +5,9 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID
+from ..tasks.languages import language_label
 from ..tasks.task import OWN_FILES
-from .results import RunResults, language_label, short_name
+from .results import RunResults, short_name
 
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")

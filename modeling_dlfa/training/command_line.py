@@ -193,8 +193,7 @@ def _parsed(name: str, value: Any) -> Any:
     if name in JSON_ARGUMENTS and isinstance(value, str):
         return json_object(name, value)
     if name == "intermediate_tasks" and isinstance(value, str):
-        stages = [stage.strip() for stage in value.split(",") if stage.strip()]
-        return ",".join(_identity(get_task(stage), STAGE_SPLITS) for stage in stages)
+        return ",".join(_identity(get_task(stage), STAGE_SPLITS) for stage in stage_tasks(value))
     if name == "fusion_layer" and isinstance(value, str) and value.lstrip("-").isdecimal():
         return int(value)
     return value

@@ -1,6 +1,7 @@
 """What a run reads: the rows of training, development and scoring, encoded, and predictions brought back to rows."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from datasets import Dataset, disable_progress_bars
@@ -8,7 +9,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..data.sources import Source, open_source
 from ..encoders import resolve_encoder
-from ..errors import InputError
+from ..errors import InputError, one_line
+from ..tasks.encoding import LabelPiece
 from ..tasks.halves import half
 from ..tasks.languages import LANGUAGES
 from ..tasks.registry import get_task
@@ -25,8 +27,10 @@ class EvalSet:
     features: Dataset
 
     @classmethod
-    def encode(cls, task: Task, rows: Dataset, tokenizer: PreTrainedTokenizerBase, arguments: RunArguments):
-        features = encoded(task, rows, tokenizer, arguments)
+    def encode(
+        cls, task: Task, rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int, label_piece: LabelPiece
+    ):
+        features = task.kind.encode(task, rows, tokenizer, max_length, label_piece)
         if "sentence" not in features.column_names:
             features = features.add_column("sentence", list(range(len(features))))  # pyright: ignore
         return cls(task, rows, features.sort("length", reverse=True))
@@ -153,7 +157,7 @@ def open_tokenizer(arguments: RunArguments) -> PreTrainedTokenizerBase:
     except InputError:
         raise
     except Exception as error:  # OSError, ValueError, KeyError, ... by what is wrong with the folder or repository
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error, 300)
         raise InputError(f"cannot open the tokenizer of {name} ({type(error).__name__}): {reason}") from error
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # what transformers makes of no files at all
         raise InputError(f"cannot open the tokenizer of {name}: it has no vocabulary, are its files missing?")
@@ -182,21 +186,19 @@ def prepare(arguments: RunArguments, training: bool = True) -> RunData:
     tokenizer = open_tokenizer(arguments)
     rows = load_rows(arguments, training)
     task = rows.task
+
+    def eval_set(loaded: Dataset) -> EvalSet:
+        piece: Any = arguments.label_piece
+        return EvalSet.encode(task, loaded, tokenizer, arguments.max_length, piece)
+
     return RunData(
         task=task,
         source=rows.source,
         tokenizer=tokenizer,
         train=encoded(task, rows.train, tokenizer, arguments) if training else rows.train,
         train_samples=len(rows.train),
-        development=(
-            EvalSet.encode(task, rows.development, tokenizer, arguments)
-            if training
-            else EvalSet(task, rows.development, rows.development)
-        ),
-        evaluation={
-            language: EvalSet.encode(task, loaded, tokenizer, arguments)
-            for language, loaded in rows.evaluation.items()
-        },
+        development=eval_set(rows.development) if training else EvalSet(task, rows.development, rows.development),
+        evaluation={language: eval_set(loaded) for language, loaded in rows.evaluation.items()},
     )
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ..errors import InputError
 from ..files import write_text
-from ..tasks.languages import by_family, language_name
+from ..tasks.languages import by_family, language_label
 from ..tasks.registry import saved_task
 from ..tasks.task import Task
 
@@ -149,11 +149,6 @@ def averages(scores: dict[str, float], train_language: str) -> dict[str, float |
     return {"average": fmean(scores.values()), "zero_shot_average": zero_shot, "transfer_gap": gap}
 
 
-def language_label(code: str) -> str:
-    """How tables call a language: "de German"; one without a known name by its code alone."""
-    return code if (name := language_name(code)) == code else f"{code} {name}"
-
-
 def short_name(name: str) -> str:
     """How tables and cards call an encoder or data: a local folder by its own name, anything else as it is."""
     path = Path(name).expanduser()
@@ -196,7 +191,7 @@ def results_table(runs: Sequence[RunResults]) -> Table:
             values = [column[code] for column in cells]
             table.add_row(
                 family if code == codes[0] else "",
-                language_label(code) + (" *" if code == first.train_language else ""),
+                language_label(code, first.train_language),
                 str(first.support[code]),
                 *(f"{value:.1f}{mark}" for value, mark in zip(values, marks, strict=True)),
                 *_difference(values, len(runs)),

@@ -10,7 +10,6 @@ from modeling_dlfa.study.sections import sections
 from modeling_dlfa.study.statistics import compare
 from modeling_dlfa.study.tables import (
     csv_text,
-    language_label,
     language_rows,
     languages_table,
     mean_std,
@@ -22,6 +21,7 @@ from modeling_dlfa.study.tables import (
     summary_table,
     tables,
 )
+from modeling_dlfa.tasks.languages import language_label
 
 
 # Zero-shot averages 55 and 58; with k=0 56 and 60, with k=4 54 and 57, with k=8 58 and 59.

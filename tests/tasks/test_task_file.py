@@ -3,11 +3,14 @@
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from datasets import Dataset
 
+from modeling_dlfa.data.rows import normalise
 from modeling_dlfa.data.sources import open_source
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import TASKS, get_task, saved_task
@@ -316,3 +319,13 @@ def test_a_folder_in_xtremes_layout_is_read_in_its_order(task_file, tmp_path: Pa
     assert open_source(str(tmp_path / "data")).load(task, "test", "de").to_list() == [
         {"sentence1": "It says meow.", "label": 0}
     ]
+
+
+def test_trees_of_ones_own_in_a_data_set():
+    """Its columns are those of any treebank; a relation that the task does not list is named."""
+    row = {"tokens": ["a", "b"], "upos": ["NOUN", "VERB"], "heads": ["2", "0"], "relations": ["nsubj", "root"]}
+    task = Task("mine", "trees", ("nsubj", "root"))  # pyright: ignore[reportArgumentType]
+    rows = normalise(task, Dataset.from_list([row]), "de", "the data set")
+    assert rows.to_list() == [{"tokens": ["a", "b"], "heads": [2, 0], "relations": [0, 1]}]
+    with pytest.raises(InputError, match="sentence 1: unknown relation 'nsubj'; expected one of obj, root"):
+        normalise(replace(task, labels=("obj", "root")), Dataset.from_list([row]), "de", "the data set")

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ...errors import InputError
 from ..encoding import LabelPiece
-from ..trees import Tree
+from ..trees import TREE_COLUMNS, Tree
 
 
 if TYPE_CHECKING:
@@ -145,6 +145,10 @@ class Kind(ABC):
         Raises:
             InputError: unknown or missing labels, rows whose columns do not fit each other.
         """
+
+    def raw_columns(self, task: "Task") -> tuple[str, ...]:
+        """The columns that a data set on the Hub must have, by our names."""
+        return TREE_COLUMNS if task.rung is not None else tuple(self.features(task))
 
     def from_trees(self, task: "Task", trees: Sequence[Tree]) -> dict[str, list]:
         """The rows of a task that is made from dependency trees."""

@@ -7,14 +7,13 @@ from datasets import ClassLabel
 
 from ...errors import InputError, one_line
 from ..readers import known_labels
-from ..trees import RELATIONS, UPOS, Tree, fault, universal
+from ..trees import RELATIONS, TREE_COLUMNS, UPOS, Tree, fault, universal
 
 
 if TYPE_CHECKING:
     from ..task import Task
 
 
-TREE_COLUMNS = ("tokens", "upos", "heads", "relations")
 _NO_HEAD = (None, "None", "_", "")
 
 
@@ -42,7 +41,9 @@ def label_ids(task: "Task", values: Sequence[Any], feature: Any, where: str) -> 
     return [known[names[value]] for value in values]
 
 
-def raw_trees(columns: dict[str, list], upos_feature: Any, where: str) -> list[Tree]:
+def raw_trees(
+    columns: dict[str, list], upos_feature: Any, where: str, known_relations: Sequence[str] = RELATIONS
+) -> list[Tree]:
     """The trees of a data set: heads may be strings, parts of speech `ClassLabel`s, relations have subtypes.
 
     What has no head (multiword ranges and empty nodes, which the Hub's conversion keeps) is dropped.
@@ -63,7 +64,7 @@ def raw_trees(columns: dict[str, list], upos_feature: Any, where: str) -> list[T
             continue
         tokens, upos, heads, relations = (list(values) for values in zip(*words, strict=True))
         relations = [universal(relation or "") for relation in relations]
-        for values, known, what in ((upos, UPOS, "part of speech"), (relations, RELATIONS, "relation")):
+        for values, known, what in ((upos, UPOS, "part of speech"), (relations, known_relations, "relation")):
             if unknown := [value for value in values if value not in known]:
                 raise InputError(f"{here}: unknown {what} {unknown[0]!r}; expected one of {', '.join(known)}")
         try:

@@ -17,7 +17,7 @@ from ..decoding import decode
 from ..encoding import IGNORED, INPUT_FEATURES, LabelPiece, WordPieces, encoded_dataset
 from ..readers import sentences
 from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent
-from ..trees import UNKNOWN_RELATION, Tree, universal
+from ..trees import TREE_COLUMNS, UNKNOWN_RELATION, Tree, universal
 from .base import Answers, Kind, Probe, label_name
 from .normalise import raw_trees
 from .tags import rung_labels, word_counts, words_and_places
@@ -58,12 +58,7 @@ class Trees(Kind):
     def read(self, task: "Task", path: Path, language: str, labelled: bool = True) -> dict[str, list]:
         """Trees of a task that lists relations of its own; those of the ladder come through `from_trees`."""
         if not labelled:
-            words = [[word.values["token"] for word in found] for found in sentences(path, ("token",), {})]
-            return {
-                "tokens": words,
-                "heads": [[0] * len(w) for w in words],
-                "relations": [[0] * len(w) for w in words],
-            }
+            return _unlabelled([[word.values["token"] for word in found] for found in sentences(path, ("token",), {})])
         return self.from_trees(task, parse_trees(read_lines(path), str(path), relations=task.labels))
 
     def label_names_in(self, task: "Task", path: Path) -> list[str]:
@@ -72,7 +67,10 @@ class Trees(Kind):
     def normalise(
         self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
     ) -> dict[str, list]:
-        return self.from_trees(task, raw_trees(columns, features["upos"], where))
+        return self.from_trees(task, raw_trees(columns, features["upos"], where, task.labels))
+
+    def raw_columns(self, task: "Task") -> tuple[str, ...]:
+        return TREE_COLUMNS
 
     def from_trees(self, task: "Task", trees: Sequence[Tree]) -> dict[str, list]:
         """The rows of trees; of a task without a rung the labels are the relations themselves."""
@@ -181,8 +179,7 @@ class Trees(Kind):
         self, task: "Task", texts: Sequence[str | Sequence[str]], tokenizer: PreTrainedTokenizerBase
     ) -> tuple[dict[str, list], list[dict[str, Any]]]:
         tokens, known = words_and_places(texts, tokenizer)
-        nothing = [[0] * len(words) for words in tokens]
-        return {"tokens": tokens, "heads": nothing, "relations": nothing}, known
+        return _unlabelled(tokens), known
 
     def confident(self, outputs: Any, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Trees (B, W, 2), and the probability of each word's head (B, W)."""
@@ -253,6 +250,12 @@ class Trees(Kind):
     def possible_answers(self, task: "Task", words: int) -> int:
         """A relation for each of the other words and the root: the parser chooses among them and the word itself."""
         return (words + 1) * len(task.labels)
+
+
+def _unlabelled(sentences: list[list[str]]) -> dict[str, list]:
+    """Rows of words whose trees are not known."""
+    nothing = [[0] * len(words) for words in sentences]
+    return {"tokens": sentences, "heads": nothing, "relations": nothing}
 
 
 EXAMPLE = """\
