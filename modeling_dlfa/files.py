@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import xxhash
 import yaml
 
 from .errors import InputError, one_line
@@ -41,10 +42,37 @@ def decoded_lines(content: bytes, where: str) -> list[str]:
     return lines
 
 
-def stamp(path: Path) -> tuple[str, int, int]:
+def stamp(path: Path) -> tuple[str | int, ...]:
     """What changes when a file does: equal ones, and what was read of it is still right."""
     status = path.stat()
-    return str(path.resolve()), status.st_mtime_ns, status.st_size
+    return str(path.resolve()), status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
+
+
+_HASHED: dict[tuple[str | int, ...], str] = {}
+
+
+def content_hash(path: Path) -> str:
+    """Hash of a file's content, 16 digits; read again only when the file has changed.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        key = stamp(path)
+        if key not in _HASHED:
+            digest = xxhash.xxh3_64()
+            with open(path, "rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+            _HASHED[key] = digest.hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {one_line(error)}") from error
+    return _HASHED[key]
+
+
+def text_hash(text: str) -> str:
+    """Hash of a text, 16 digits."""
+    return xxhash.xxh3_64_hexdigest(text.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from ..errors import InputError
+from ..files import content_hash
 from ..tasks.task import FILE_PREFIXES, Task, TaskFiles, check_split
 from .rows import check_language, ordered, read_file
 
@@ -38,9 +39,14 @@ class FolderSource:
         return ordered(task, (path.stem.removeprefix(prefix) for path in folder.glob(f"{prefix}*{suffix}")))
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
+        return read_file(_in_xtremes_order(task), self._path(task, split, language), language)
+
+    def fingerprint(self, task: Task, split: str, language: str) -> str:
+        return content_hash(self._path(task, split, language))
+
+    def _path(self, task: Task, split: str, language: str) -> Path:
         check_language(task, split, language, self.languages(task, split), str(self.root))
-        path = self.root / task.folder / f"{FILE_PREFIXES[split]}-{language}{_suffix(task)}"
-        return read_file(_in_xtremes_order(task), path, language)
+        return self.root / task.folder / f"{FILE_PREFIXES[split]}-{language}{_suffix(task)}"
 
 
 def _in_xtremes_order(task: Task) -> Task:

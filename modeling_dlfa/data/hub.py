@@ -6,7 +6,10 @@ from datasets.exceptions import DatasetGenerationError
 
 from ..errors import InputError, one_line
 from ..tasks.task import HubDataset, Task, check_split
-from .rows import check_language, normalise
+from .rows import check_language, normalise, rows_hash
+
+
+_HASHED: dict[str, str] = {}
 
 
 class HubSource:
@@ -20,6 +23,17 @@ class HubSource:
         return [language for language in task.languages or (task.train_language,) if language not in missing]
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
+        raw, where = self._raw(task, split, language)
+        return normalise(task, raw, language, where, _hub(task).columns)
+
+    def fingerprint(self, task: Task, split: str, language: str) -> str:
+        raw, _ = self._raw(task, split, language)
+        if raw._fingerprint not in _HASHED:
+            _HASHED[raw._fingerprint] = rows_hash(raw)
+        return _HASHED[raw._fingerprint]
+
+    def _raw(self, task: Task, split: str, language: str) -> tuple[Dataset, str]:
+        """The Hub's own rows, and how messages call them."""
         hub = _hub(task)
         path = hub.repositories.get(split, hub.path)
         check_language(task, split, language, self.languages(task, split), path)
@@ -36,7 +50,7 @@ class HubSource:
                 f"cannot load {where} from the Hub ({reason}): check the network, or give a folder or 'sample' as data"
             ) from error
         assert isinstance(raw, Dataset)
-        return normalise(task, raw, language, where, hub.columns)
+        return raw, where
 
 
 def _hub(task: Task) -> HubDataset:

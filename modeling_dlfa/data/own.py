@@ -5,6 +5,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from ..errors import InputError
+from ..files import content_hash
 from ..tasks.task import OWN_FILES, Task, TaskFiles, check_split
 from .rows import check_language, ordered, read_file
 
@@ -18,10 +19,15 @@ class OwnFilesSource:
         return ordered(task, _files(task).paths.get(check_split(split), {}))
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
-        check_language(
-            task, split, language, self.languages(task, split), f"the files of {task.reference or task.name}"
-        )
-        return read_file(task, Path(_files(task).paths[split][language]), language)
+        return read_file(task, self._path(task, split, language), language)
+
+    def fingerprint(self, task: Task, split: str, language: str) -> str:
+        return content_hash(self._path(task, split, language))
+
+    def _path(self, task: Task, split: str, language: str) -> Path:
+        where = f"the files of {task.reference or task.name}"
+        check_language(task, split, language, self.languages(task, split), where)
+        return Path(_files(task).paths[split][language])
 
 
 def _files(task: Task) -> TaskFiles:

@@ -1,8 +1,11 @@
 """What all sources share: the order of languages, and rows that are checked before anyone trains on them."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import xxhash
 from datasets import Dataset
 
 from ..errors import InputError
@@ -59,6 +62,18 @@ def build(task: Task, columns: dict[str, list], where: str) -> Dataset:
             "labelled data are needed"
         )
     return Dataset.from_dict(columns, features=task.kind.features(task))
+
+
+def rows_hash(rows: Dataset) -> str:
+    """Hash of the values of a data set, 16 digits; how it is stored does not matter."""
+    digest = xxhash.xxh3_64()
+    table: Any = rows.with_format("arrow")[:]
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        digest.update(name.encode())
+        for block in range(0, len(column), 10_000):
+            values = column[block : block + 10_000].to_pylist()
+            digest.update(json.dumps(values, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
 
 
 def normalise(

@@ -34,6 +34,10 @@ class Source(Protocol):
         """The rows of one split in one language; InputError where there are none or they cannot be used."""
         ...
 
+    def fingerprint(self, task: Task, split: str, language: str) -> str:
+        """16 digits for what `load` reads: where they are equal, so are the rows. InputError as `load`."""
+        ...
+
 
 def open_source(data: str) -> Source:
     """The source that `--data` names: "hub", "sample", "files" (the task's own), or a folder in XTREME's layout."""

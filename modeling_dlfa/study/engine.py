@@ -209,14 +209,14 @@ class Engine:
         training_arguments.disable_tqdm = True
         stages = cell.stages()
         data = self._prepared(arguments)
-        if not holds_run(folder, CELL_FILE, cell.settings):
+        if not holds_run(folder, CELL_FILE, cell.known_as):
             shutil.rmtree(attempt, ignore_errors=True)
             with contextlib.redirect_stdout(io.StringIO()) as log:
                 run_chain(stages, self.spec.stages, arguments, training_arguments, data)
             write_text(attempt / "train.log", log.getvalue())
             if not self.spec.keep_weights:
                 (attempt / "model.safetensors").unlink()
-            write_text(attempt / CELL_FILE, json.dumps(cell.settings, indent=2) + "\n")
+            write_text(attempt / CELL_FILE, json.dumps(cell.known_as, indent=2) + "\n")
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             attempt.rename(folder)

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..tasks.languages import by_family
 from ..training.arguments import RunArguments, deciding
+from ..training.fingerprints import first_difference, used_here
 from ..training.results import RunResults
 from .figures import Point, ScatterPanel
 from .sections import Section
@@ -96,10 +97,11 @@ def measure_code_lengths(spec: StudySpec, report: Callable[[str], None] = print)
         path = _code_length_file(spec, encoder, condition)
         settings = _settings(arguments)
         key = json.dumps(settings, sort_keys=True)
-        values = _read(path, settings)
+        used = used_here(arguments)
+        values = _read(path, settings, used)
         if values is None:
             values = known.get(key) or code_length(replace(arguments, fusion="none", fusion_layer=None)).as_dict()
-            values["settings"] = settings
+            values |= {"settings": settings, "used": used}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps(values, indent=1) + "\n")
             report(f"{encoder}, {condition}: {values['bits_per_label']:.2f} bits a label of {arguments.task}")
@@ -110,8 +112,9 @@ def load_code_lengths(spec: StudySpec, encoder: str) -> dict[str, float]:
     """condition -> bits per label, for those that were measured with the study's settings."""
     found = {}
     for (name, condition), arguments in _last_stages(spec).items():
-        if name == encoder and (values := _read(_code_length_file(spec, name, condition), _settings(arguments))):
-            found[condition] = values["bits_per_label"]
+        if name == encoder:
+            values = _read(_code_length_file(spec, name, condition), _settings(arguments), used_here(arguments))
+            found |= {condition: values["bits_per_label"]} if values else {}
     return found
 
 
@@ -134,13 +137,14 @@ def _code_length_file(spec: StudySpec, encoder: str, condition: str) -> Path:
     return spec.output_dir / FOLDER / encoder / f"{condition}.json"
 
 
-def _read(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The values in a file; None where there is none, or one of other settings."""
+def _read(path: Path, settings: Mapping[str, Any], used: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The values in a file; None where there is none, or one of other settings, data or another encoder."""
     if not path.is_file():
         return None
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return values if values["settings"] == settings else None
+        same = values["settings"] == settings and not first_difference(values.get("used", {}), used)
+        return values if same else None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} does not hold a code length: {error!r}") from error
 

@@ -4,11 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..files import write_text
 from ..training.counts import counts_file, read_counts, write_counts
+from ..training.fingerprints import ENCODER, GLOBAL_BATCH, first_difference
 from ..training.results import RunResults
 from .spec import Cell
 
@@ -58,16 +61,46 @@ class Record:
 
 
 def has_record(folder: Path, cell: Cell) -> bool:
-    """Whether there is a record of the cell; one made with other settings is none."""
+    """Whether there is a record of the cell; one of other settings, data or another encoder is none."""
     try:
-        return json.loads(_files(folder, cell)[0].read_text(encoding="utf-8"))["settings"] == cell.settings
-    except (OSError, ValueError, KeyError, TypeError):
+        values = json.loads(_files(folder, cell)[0].read_text(encoding="utf-8"))
+        return values["settings"] == cell.settings and not first_difference(values.get("used", {}), cell.used)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
 def load_records(folder: Path, cells: Sequence[Cell]) -> list[Record]:
-    """The records of those cells that have one, in the order of the cells."""
-    return [Record.load(folder, cell) for cell in cells if has_record(folder, cell)]
+    """The records of those cells that have one, in the order of the cells.
+
+    Raises:
+        InputError: a damaged file, or records that cannot be compared.
+    """
+    records = [Record.load(folder, cell) for cell in cells if has_record(folder, cell)]
+    check_comparable(records)
+    return records
+
+
+def check_comparable(records: Sequence[Record]) -> None:
+    """Refuse records of the same task and encoder that were made with other data, or another encoder of that name.
+
+    Raises:
+        InputError: naming two records and the first difference.
+    """
+    first: dict[tuple[Any, ...], tuple[Record, dict[str, Any]]] = {}
+    for record in records:
+        settings, used = record.cell.settings, record.results.used
+        of_encoder = {name: used[name] for name in ENCODER if name in used}
+        of_data = {name: value for name, value in used.items() if name not in (*ENCODER, GLOBAL_BATCH)}
+        groups: list[tuple[dict[str, Any], tuple[str, ...]]]
+        groups = [(of_data, ("task", "data", "train_language", "eval_split"))]
+        if not record.results.intermediate:  # what stages make of an encoder differs from run to run
+            groups.append((of_encoder, ("model_name_or_path", "model_revision")))
+        for now, names in groups:
+            other, before = first.setdefault((names, *map(settings.get, names)), (record, now))
+            if difference := first_difference(before, now):
+                raise InputError(
+                    f"{other.cell.name} and {record.cell.name} cannot be compared: {difference}; run the study again"
+                )
 
 
 def _files(folder: Path, cell: Cell) -> tuple[Path, Path]:

@@ -15,6 +15,7 @@ from ..files import read_yaml
 from ..tasks.registry import TASKS, get_task
 from ..training.arguments import RunArguments, not_of_a_cell
 from ..training.command_line import CommandLine, as_argv
+from ..training.fingerprints import used_here
 from ..training.model import check_model, encoder_layers
 from ..training.results import short_name
 from ..training.stages import Stage, check_stages, plan_stages
@@ -84,13 +85,30 @@ class Cell:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What decides the result, parsed: as a stage's, see `CommandLine.settings`."""
+        """What is asked for, as far as it decides the result, parsed: as a stage's, see `CommandLine.settings`."""
         return self._command.settings(self._task, self.model.fusion)
 
     @cached_property
+    def used(self) -> dict[str, Any]:
+        """Fingerprints of what the run and its stages read and start from, as `training.fingerprints.used`.
+
+        Empty where data or encoder are not here, as where another machine's records are reported.
+        """
+        found = used_here(self.run_arguments("unused")[0])
+        for stage in self.stages():
+            of_stage = used_here(stage.arguments(None, "unused")[0])
+            found |= {f"{name} of {stage.task}": value for name, value in of_stage.items()}
+        return found
+
+    @property
+    def known_as(self) -> dict[str, Any]:
+        """What decides the result, all told: settings, and what is used. Equal ones are the same run."""
+        return {**self.settings, "used": self.used}
+
+    @cached_property
     def key(self) -> str:
-        """Fingerprint of the settings: equal keys are the same run, by whatever name."""
-        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+        """Fingerprint of all that decides the result: equal keys are the same run, by whatever name."""
+        return hashlib.sha256(json.dumps(self.known_as, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def _task(self) -> str:

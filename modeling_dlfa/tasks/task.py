@@ -1,14 +1,13 @@
 """What a task is: its kind, its labels, the reported metric, the recipe, and where its data lie."""
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import stamp
+from ..files import text_hash
 from .kinds import Kind, get_kind
 from .languages import language_name
 
@@ -181,18 +180,12 @@ class Task:
             return OWN_FILES
         return "hub" if self.reference and self.hub is not None else "sample"
 
-    def fingerprint(self, splits: Sequence[str] = SPLITS) -> str:
-        """What the task is and what stands in its own files, as 16 digits; equal ones are the same task.
-
-        Args:
-            splits: whose files count.
-        """
-        digest = hashlib.sha256(json.dumps({**self.definition(), "reference": ""}, sort_keys=True).encode())
-        paths = self.files.paths if self.files is not None else {}
-        for split in splits:
-            for language, path in sorted(paths.get(split, {}).items()):
-                digest.update(f"{split} {language} {_content(path)}".encode())
-        return digest.hexdigest()[:16]
+    @property
+    def identity(self) -> str:
+        """The name of a built-in task; of any other, with 16 digits for what it is. Equal ones are the same task."""
+        if not self.reference:
+            return self.name
+        return f"{self.name} {text_hash(json.dumps({**self.definition(), 'reference': ''}, sort_keys=True))}"
 
     def definition(self) -> dict[str, Any]:
         """What results and checkpoints say of the task, as JSON; `task_of_definition` reads it."""
@@ -204,17 +197,6 @@ class Task:
         if self.files is not None:
             values["files"] = {"columns": dict(self.files.columns), "separator": self.files.separator}
         return json.loads(json.dumps(values))
-
-
-_HASHED: dict[tuple, str] = {}
-
-
-def _content(path: Path) -> str:
-    """Hash of a file's content; read again only when the file has changed."""
-    key = stamp(path)
-    if key not in _HASHED:
-        _HASHED[key] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return _HASHED[key]
 
 
 OWN_FILES = "files"

@@ -18,7 +18,7 @@ from ..configuration_dlfa import CHOICES
 from ..errors import InputError, one_line
 from ..files import read_yaml
 from ..tasks.registry import XTREME_TASKS, get_task
-from ..tasks.task import SPLITS, Task
+from ..tasks.task import Task
 from .arguments import (
     ALL_TASKS,
     AUTO_LAYER,
@@ -156,7 +156,7 @@ class CommandLine:
         values = vars(parser.parse_args(argv))
         of_task = get_task(task)
         values["data"] = values["data"] or of_task.default_data
-        values["task"] = _identity(of_task, STAGE_SPLITS if of_stage else SPLITS)
+        values["task"] = of_task.identity
         plain, left_out = _plain(), bookkeeping() | (of_the_chain() if of_stage else frozenset())
         return {
             name: _parsed(name, value)
@@ -180,20 +180,12 @@ def _plain() -> dict[str, Any]:
     return vars(_parser().parse_args([]))
 
 
-STAGE_SPLITS = ("train", "validation")  # what a stage reads
-
-
-def _identity(task: Task, splits: Sequence[str]) -> str:
-    """The name of a task; of one that is not built in, with a fingerprint of what it is and what its files hold."""
-    return f"{task.name} {task.fingerprint(splits)}" if task.reference else task.name
-
-
 def _parsed(name: str, value: Any) -> Any:
     """A value as it is meant: numbers as numbers, JSON as what it says."""
     if name in JSON_ARGUMENTS and isinstance(value, str):
         return json_object(name, value)
     if name == "intermediate_tasks" and isinstance(value, str):
-        return ",".join(_identity(get_task(stage), STAGE_SPLITS) for stage in stage_tasks(value))
+        return ",".join(get_task(stage).identity for stage in stage_tasks(value))
     if name == "fusion_layer" and isinstance(value, str) and value.lstrip("-").isdecimal():
         return int(value)
     return value

@@ -88,7 +88,10 @@ class RunRows:
 
 @dataclass(frozen=True)
 class RunData:
-    """Everything a run reads, encoded. Runs of the same task, data and tokenizer can share it."""
+    """Everything a run reads, encoded. Runs of the same task, data and tokenizer can share it.
+
+    `fingerprints` are those of the rows, as `data_fingerprints`.
+    """
 
     task: Task
     source: Source
@@ -97,6 +100,7 @@ class RunData:
     train_samples: int
     development: EvalSet
     evaluation: dict[str, EvalSet]
+    fingerprints: dict[str, str]
 
 
 def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:
@@ -110,7 +114,7 @@ def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:
     """
     task = get_task(arguments.task)
     source = open_source(arguments.data)
-    languages = _languages(arguments, source.languages(task, arguments.eval_split))
+    languages = evaluated_languages(arguments, source)
 
     def rows(split: str, language: str, limit: int | None) -> Dataset:
         loaded = source.load(task, split, language)
@@ -184,6 +188,7 @@ def prepare(arguments: RunArguments, training: bool = True) -> RunData:
     """
     disable_progress_bars()
     tokenizer = open_tokenizer(arguments)
+    fingerprints = data_fingerprints(arguments, training)
     rows = load_rows(arguments, training)
     task = rows.task
 
@@ -199,7 +204,36 @@ def prepare(arguments: RunArguments, training: bool = True) -> RunData:
         train_samples=len(rows.train),
         development=eval_set(rows.development) if training else EvalSet(task, rows.development, rows.development),
         evaluation={language: eval_set(loaded) for language, loaded in rows.evaluation.items()},
+        fingerprints=fingerprints,
     )
+
+
+def data_fingerprints(arguments: RunArguments, training: bool = True) -> dict[str, str]:
+    """Fingerprints of what the rows of a run are taken from, by name: training and development data, and what is
+    scored, as `scored_data` calls it.
+
+    Args:
+        training: as for `load_rows`.
+
+    Raises:
+        InputError: as `load_rows`, for data that are missing.
+    """
+    task, source, language = get_task(arguments.task), open_source(arguments.data), arguments.train_language
+    found = {}
+    if training:
+        found["training data"] = source.fingerprint(task, "train", language)
+        found["development data"] = source.fingerprint(task, "validation", language)
+    if training and arguments.train_half is not None:
+        found["trees"] = source.fingerprint(get_task("uddep"), "train", language)
+    split = arguments.eval_split
+    for code in evaluated_languages(arguments, source):
+        found[scored_data(code)] = source.fingerprint(task, split, code)
+    return found
+
+
+def scored_data(language: str) -> str:
+    """Name of the fingerprint of what is scored in a language."""
+    return f"scored data in {language}"
 
 
 def asked_languages(arguments: RunArguments) -> list[str] | None:
@@ -216,9 +250,13 @@ def asked_languages(arguments: RunArguments) -> list[str] | None:
     return codes
 
 
-def _languages(arguments: RunArguments, available: list[str]) -> list[str]:
-    """What is asked for, as far as there is data: the tasks of XTREME differ in their languages."""
-    asked = asked_languages(arguments)
+def evaluated_languages(arguments: RunArguments, source: Source) -> list[str]:
+    """What is asked for, as far as there is data: the tasks of XTREME differ in their languages.
+
+    Raises:
+        InputError: there is none, or an unknown language is asked for.
+    """
+    asked, available = asked_languages(arguments), source.languages(get_task(arguments.task), arguments.eval_split)
     if asked is None:
         if not available:
             raise InputError(f"{arguments.data}: no {arguments.eval_split} data for {arguments.task}")

@@ -15,6 +15,8 @@ from .results import RESULTS_FILE
 
 # A run's summary of its training, from when the model is saved to when it is scored.
 TRAINED_FILE = "trained.json"
+# Beside the files of a stage of an intermediate task: what decided its weights.
+STAGE_FILE = "stage.json"
 
 
 def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:

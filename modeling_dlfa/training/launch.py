@@ -10,11 +10,13 @@ from transformers import TrainingArguments
 
 from ..cli import PLAIN, make_console
 from ..errors import InputError
+from ..files import text_hash
 from ..tasks.registry import get_task
 from ..tasks.task import Task
 from .arguments import RunArguments
 from .command_line import CommandLine
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
+from .fingerprints import first_difference, used
 from .folder import TRAINED_FILE, checkpoint_to_resume, last_checkpoint
 from .model import check_model
 from .results import RESULTS_FILE, RunResults, results_table
@@ -100,7 +102,16 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
     arguments, training_arguments = command.arguments(task, fusion, folder)
     stages = plan_stages(command, task, fusion)
     if command.resumes and (folder / RESULTS_FILE).exists():
-        return PlannedRun(arguments, training_arguments, stages, RunResults.load(folder))
+        finished = RunResults.load(folder)
+        now = used(arguments, training_arguments=training_arguments)
+        if stages:  # the last of them is what it starts from
+            now |= {"encoder": text_hash(stages[-1].text), "tokenizer": finished.used.get("tokenizer")}
+        if difference := first_difference(finished.used, now):
+            raise InputError(
+                f"{folder} holds a finished run of other data or another encoder ({difference}): give another "
+                "--output_dir or delete it"
+            )
+        return PlannedRun(arguments, training_arguments, stages, finished)
     begun = last_checkpoint(folder) is not None or (folder / TRAINED_FILE).is_file()
     if command.resumes and (not alone or stages) and not begun:
         training_arguments.resume_from_checkpoint = None  # this one had not begun, or had saved nothing

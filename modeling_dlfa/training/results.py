@@ -48,6 +48,8 @@ class RunResults:
         intermediate: the stages that the encoder went through before, first to last, each as `stage_summary`.
         task_definition: what the task is, as `Task.definition`; null in files of old versions.
         eval_data: where the scored data came from, if not from where the training data did.
+        used: fingerprints of what was read and started from, and the global batch, see `fingerprints.used`; empty in
+            files of old versions.
     """
 
     task: str
@@ -77,6 +79,7 @@ class RunResults:
     intermediate: list[dict[str, Any]] = field(default_factory=list)
     task_definition: dict[str, Any] | None = None
     eval_data: str | None = None
+    used: dict[str, Any] = field(default_factory=dict)
 
     @property
     def of_task(self) -> Task:
@@ -121,7 +124,7 @@ class RunResults:
 
 _OF_OLD_FILES = {
     **{"scouting": None, "development_majority": None, "intermediate": []},
-    **{"task_definition": None, "eval_data": None},
+    **{"task_definition": None, "eval_data": None, "used": {}},
 }
 
 

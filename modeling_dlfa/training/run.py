@@ -23,7 +23,8 @@ from ..tasks.predictions import write_predictions
 from .arguments import AUTO_LAYER, RunArguments, recorded_arguments
 from .card import model_card
 from .counts import counts_file, write_counts
-from .data import EvalSet, RunData, prepare
+from .data import EvalSet, RunData, prepare, scored_data
+from .fingerprints import global_batch, used
 from .folder import TRAINED_FILE, check_same_model, checkpoint_to_resume, remove_checkpoints
 from .model import build_model, open_finished
 from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
@@ -137,6 +138,7 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         "scouting": None if scouting is None else scouting.as_dict(),
         "intermediate": intermediate,
         "task_definition": data.task.definition(),
+        "used": used(arguments, data.fingerprints, training_arguments),
     }
     trainer.save_model()  # every process takes part in gathering sharded weights
     if trainer.is_world_process_zero():
@@ -198,11 +200,10 @@ def _model_config(config: DLFAConfig) -> dict[str, Any]:
 
 def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trainer: DLFATrainer) -> dict[str, Any]:
     """What results say of the training: what was asked for, and what it came to."""
-    batch = training_arguments.train_batch_size * training_arguments.gradient_accumulation_steps
     selected = training_arguments.load_best_model_at_end and trainer.state.best_model_checkpoint is not None
     return {
         **recorded_arguments(training_arguments),
-        "batch_size": batch * training_arguments.world_size,
+        "batch_size": global_batch(training_arguments),
         "steps": trainer.state.global_step,
         **recorded_arguments(arguments),
         "selection": "best on development data" if selected else "last step",
@@ -302,6 +303,8 @@ def score_finished(
     # The development score chose this checkpoint, on the data that it was trained with.
     kept = ("development_score", "development_majority")
     changes = {name: value for name, value in scored.summary(data, arguments).items() if name not in kept}
+    earlier = {scored_data(language) for language in before.scores}
+    changes["used"] = {name: value for name, value in before.used.items() if name not in earlier} | data.fingerprints
     results = replace(before, **changes, eval_data=elsewhere, task_definition=data.task.definition())
     leave(output, results, scored, data, card=False)
     return results

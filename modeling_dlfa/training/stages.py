@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,11 @@ from ..tasks.task import Task
 from .arguments import RunArguments, json_object, not_of_a_stage
 from .command_line import CommandLine
 from .data import RunData
-from .folder import holds_run
+from .fingerprints import used
+from .folder import STAGE_FILE, holds_run
 from .model import check_model
 from .results import RunResults
 from .run import run
-
-
-STAGE_FILE = "stage.json"  # beside a stage's files: the settings that it was trained with
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ class Stage:
         command, fusion: what the stage is part of.
         task: what is fine-tuned on.
         changes: the arguments in which the stage differs from the run of the target task.
-        settings: everything that decides the weights: arguments, and those of the stages before.
+        settings: everything that decides the weights and can be asked for: arguments, and those of the stages before.
+        before: the stage before, whose encoder goes on.
     """
 
     command: CommandLine
@@ -49,12 +49,32 @@ class Stage:
     task: str
     changes: dict[str, Any]
     settings: dict[str, Any]
+    before: "Stage | None" = None
+
+    @cached_property
+    def used(self) -> dict[str, Any]:
+        """Fingerprints of what the stage reads and starts from, see `fingerprints.used`."""
+        arguments, training_arguments = self.arguments(None, "unused")
+        found = used(arguments, training_arguments=training_arguments)
+        if self.before is not None:
+            found |= {"encoder": self.before.name, "tokenizer": self.before.used["tokenizer"]}
+        return found
+
+    @property
+    def known_as(self) -> dict[str, Any]:
+        """What decides the weights, all told: settings, and what is used. Equal ones are the same stage."""
+        return {**self.settings, "used": self.used}
 
     @property
     def name(self) -> str:
-        """Folder of the stage: its task and a fingerprint of its settings."""
-        fingerprint = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+        """Folder of the stage: its task and a fingerprint of all that decides its weights."""
+        fingerprint = hashlib.sha256(json.dumps(self.known_as, sort_keys=True).encode()).hexdigest()
         return f"{get_task(self.task).name}-{fingerprint[:12]}"
+
+    @property
+    def text(self) -> str:
+        """What its `STAGE_FILE` holds."""
+        return json.dumps(self.known_as, indent=2) + "\n"
 
     def arguments(self, start: str | Path | None, output_dir: str | Path) -> tuple[RunArguments, TrainingArguments]:
         """The arguments of the stage's run.
@@ -97,11 +117,12 @@ def plan_stages(command: CommandLine, task: str | Task, fusion: str) -> list[Sta
         changes = {"languages": target.train_language, "eval_split": "validation"} | common
         changes |= by_task.get(stage_task, {})
         settings = command.settings(stage_task, fusion, of_stage=True, **changes)
-        if stages:
-            settings["after"] = stages[-1].settings
+        before = stages[-1] if stages else None
+        if before is not None:
+            settings["after"] = before.settings
         else:
             settings.pop("carry_fusion", None)
-        stages.append(Stage(command, fusion, stage_task, changes, settings))
+        stages.append(Stage(command, fusion, stage_task, changes, settings, before))
     return stages
 
 
@@ -154,14 +175,14 @@ def _run_stage(stage: Stage, start: Path | None, root: Path, disable_tqdm: bool 
     root.mkdir(parents=True, exist_ok=True)
     # One process of the run holds the lock against other runs; its fellows wait for it below.
     with FileLock(f"{folder}.lock") if state.is_main_process else nullcontext():
-        if state.is_main_process and not holds_run(folder, STAGE_FILE, stage.settings):
+        if state.is_main_process and not holds_run(folder, STAGE_FILE, stage.known_as):
             for leftover in (partial, folder):
                 shutil.rmtree(leftover, ignore_errors=True)
         state.wait_for_everyone()
-        if not holds_run(folder, STAGE_FILE, stage.settings):
+        if not holds_run(folder, STAGE_FILE, stage.known_as):
             run(arguments, training_arguments)
             if state.is_main_process:
-                write_text(partial / STAGE_FILE, json.dumps(stage.settings, indent=2) + "\n")
+                write_text(partial / STAGE_FILE, stage.text)
                 partial.rename(folder)
         state.wait_for_everyone()
     return folder

@@ -116,8 +116,8 @@ def encoded_rows(shop: Workshop) -> dict[str, Any]:
 def left_behind(shop: Workshop, output: Path, whole_card: bool = True) -> dict[str, Any]:
     """Predictions, results and card of a finished run."""
     values = json.loads((output / "all_results.json").read_text(encoding="utf-8"))
-    for name in ("train_runtime", "versions"):
-        del values[name]
+    for name in ("train_runtime", "versions", "used"):  # fingerprints of weights drawn on this machine
+        values.pop(name, None)
     if values["scouting"]:
         del values["scouting"]["seconds"]
     card = shop.clean((output / "README.md").read_text(encoding="utf-8"))

@@ -1,13 +1,14 @@
 """What a cell leaves for good, and that nothing else is taken for it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.study.records import Record, has_record, load_records
+from modeling_dlfa.study.records import Record, check_comparable, has_record, load_records
 from modeling_dlfa.study.spec import BASELINE, Cell, Model
 from modeling_dlfa.tasks.scores import score_of_counts
 from modeling_dlfa.training.counts import packed, unpacked
@@ -84,6 +85,41 @@ def test_a_record_of_other_arguments_is_none(recorded, tmp_path):
     assert other.name == cell.name
     assert not has_record(tmp_path, other)
     assert load_records(tmp_path, [other]) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "comparable"),
+    [
+        ({}, True),
+        ({"scored data in de": "other"}, False),
+        ({"training data": "other"}, False),
+        ({"encoder": "other"}, False),
+        ({"global batch": 7}, True),
+        (None, True),  # of an old version, which did not say
+    ],
+)
+def test_records_of_other_data_are_not_compared(recorded, changed, comparable: bool):
+    """As where some cells were run before a file was changed, and some after."""
+    record = recorded("panx")
+    model = Model("dlfa", "dlfa", {"fusion": "aif"})
+    cell = Cell(record.cell.task, "tiny-encoder", model, 1, {**record.cell.arguments, "fusion": "aif"})
+    used = {} if changed is None else {**record.results.used, **changed}
+    other = Record(cell, replace(record.results, used=used), {})
+    if comparable:
+        return check_comparable([record, other])
+    assert changed is not None
+    with pytest.raises(InputError, match=f"dlfa-seed1 cannot be compared: {next(iter(changed))} .*, now other"):
+        check_comparable([record, other])
+
+
+def test_a_record_of_other_data_is_none(recorded, tmp_path):
+    record = recorded("panx")
+    record.save(tmp_path)
+    cell = Cell(record.cell.task, "tiny-encoder", record.cell.model, 1, {**record.cell.arguments})
+    assert cell.key == record.cell.key and has_record(tmp_path, cell)
+    cell = Cell(record.cell.task, "tiny-encoder", record.cell.model, 1, {**record.cell.arguments})
+    cell.__dict__["used"] = {**record.cell.used, "scored data in de": "other"}
+    assert cell.key != record.cell.key and not has_record(tmp_path, cell)
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "cut"])

@@ -1,7 +1,12 @@
 """The sample embedded in the package as a source of data."""
 
+import json
+from functools import cache
+from typing import Any
+
 from datasets import Dataset
 
+from ...files import text_hash
 from ...tasks.task import Task, check_split
 from ..rows import check_language, normalise, ordered
 
@@ -17,8 +22,19 @@ class SampleSource:
         return ordered(task, sample.LANGUAGES) if check_split(split) == "test" else ["en"]
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
-        from .. import sample
-
-        check_language(task, split, language, self.languages(task, split), "the sample")
-        rows = sample.rows(task.folder, split, language)
+        rows = self._rows(task, split, language)
         return normalise(task, Dataset.from_list(rows), language, f"the sample, {split}, {language}")
+
+    def fingerprint(self, task: Task, split: str, language: str) -> str:
+        return text_hash(json.dumps(self._rows(task, split, language), sort_keys=True))
+
+    def _rows(self, task: Task, split: str, language: str) -> list[dict[str, Any]]:
+        check_language(task, split, language, self.languages(task, split), "the sample")
+        return _rows(task.folder, split, language)
+
+
+@cache
+def _rows(folder: str, split: str, language: str) -> list[dict[str, Any]]:
+    from .. import sample
+
+    return sample.rows(folder, split, language)
