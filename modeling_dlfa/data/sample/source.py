@@ -22,19 +22,21 @@ class SampleSource:
         return ordered(task, sample.LANGUAGES) if check_split(split) == "test" else ["en"]
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
-        rows = self._rows(task, split, language)
-        return normalise(task, Dataset.from_list(rows), language, f"the sample, {split}, {language}")
+        check_language(task, split, language, self.languages(task, split), "the sample")
+        rows = Dataset.from_list(_rows(task.folder, split, language))
+        return normalise(task, rows, language, f"the sample, {split}, {language}")
 
     def fingerprint(self, task: Task, split: str, language: str) -> str:
-        return text_hash(json.dumps(self._rows(task, split, language), sort_keys=True))
-
-    def _rows(self, task: Task, split: str, language: str) -> list[dict[str, Any]]:
         check_language(task, split, language, self.languages(task, split), "the sample")
-        return _rows(task.folder, split, language)
+        return _hash(task.folder, split, language)
 
 
-@cache
 def _rows(folder: str, split: str, language: str) -> list[dict[str, Any]]:
     from .. import sample
 
     return sample.rows(folder, split, language)
+
+
+@cache
+def _hash(folder: str, split: str, language: str) -> str:
+    return text_hash(json.dumps(_rows(folder, split, language), sort_keys=True))
