@@ -10,6 +10,22 @@ import yaml
 from .errors import InputError, one_line
 
 
+def expanded(path: str) -> str:
+    """A path as a shell would give it: a leading `~` is the home folder. Everything else stays.
+
+    Every path that a user gives goes through here once, so that no folder called `~` comes about.
+
+    Raises:
+        InputError: a `~name` that nobody here has.
+    """
+    if not path.startswith("~"):
+        return path
+    home = os.path.expanduser(path)
+    if home.startswith("~"):
+        raise InputError(f"{path}: there is no home folder of {path.partition('/')[0]}; ./{path} is the one called so")
+    return home
+
+
 def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 file without their ends; a byte order mark and CRLF are tolerated.
 

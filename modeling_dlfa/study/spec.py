@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..files import read_yaml
 from ..tasks.registry import TASKS, get_task
 from ..training.arguments import RunArguments, not_of_a_cell
+from ..training.checks import check_training
 from ..training.command_line import CommandLine, as_argv
 from ..training.model import check_model, encoder_layers
 from ..training.results import short_name
@@ -209,7 +210,9 @@ class StudySpec:
             if cell.seed != self.seeds[0]:
                 break
             try:
-                check_model(cell.run_arguments("unused")[0])
+                arguments, training_arguments = cell.run_arguments("unused")
+                check_training(get_task(arguments.task), training_arguments)
+                check_model(arguments)
                 check_stages(cell.stages())
             except InputError as error:
                 raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error

@@ -36,7 +36,7 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
     if asked is not None and asked.lower() not in LAST_CHECKPOINT:
         if not is_complete(Path(asked)):
             raise InputError(f"--resume_from_checkpoint {asked}: no such folder, or no whole checkpoint in it")
-        return asked
+        return _with_optimizer(Path(asked))
     if (output / TRAINED_FILE).is_file():
         if asked is not None:
             return str(output)
@@ -48,7 +48,7 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
     if asked is not None:
         if last is None:
             raise InputError(f"--resume_from_checkpoint {asked}: {output} has no checkpoint to go on from")
-        return str(last)
+        return _with_optimizer(last)
     if last is not None:
         raise InputError(
             f"{output} holds an unfinished run ({last.name}): add --resume_from_checkpoint last, give another "
@@ -59,6 +59,18 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
     if output.is_dir() and any(output.iterdir()):
         raise InputError(f"{output} is not empty: give another --output_dir")
     return None
+
+
+def _with_optimizer(checkpoint: Path) -> str:
+    """A checkpoint that training can go on from; without the optimizer's state it would begin anew on old weights."""
+    if not any(
+        path for pattern in ("optimizer*", "global_step*") for path in checkpoint.glob(pattern)
+    ):  # or DeepSpeed's
+        raise InputError(
+            f"{checkpoint} holds no state of the optimizer (--save_only_model), training cannot go on from it: give "
+            "another --output_dir or delete it"
+        )
+    return str(checkpoint)
 
 
 def holds_run(folder: Path, settings_file: str, settings: Mapping[str, Any]) -> bool:

@@ -13,11 +13,13 @@ from ..errors import InputError
 from ..tasks.registry import get_task
 from ..tasks.task import Task
 from .arguments import RunArguments
+from .checks import check_training
 from .command_line import CommandLine
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
 from .folder import TRAINED_FILE, checkpoint_to_resume, last_checkpoint
 from .model import check_model
 from .results import RESULTS_FILE, RunResults, results_table
+from .run import finished_run
 from .stages import Stage, check_stages, plan_stages, run_chain, stages_folder
 
 
@@ -105,6 +107,9 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
     if command.resumes and (not alone or stages) and not begun:
         training_arguments.resume_from_checkpoint = None  # this one had not begun, or had saved nothing
     checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint)
+    check_training(get_task(task), training_arguments)
+    if not training_arguments.do_train:
+        finished_run(Path(arguments.model_name_or_path))
     check_model(arguments)
     check_stages(stages)
     return PlannedRun(arguments, training_arguments, stages, finished=None)
