@@ -5,6 +5,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from ..errors import InputError
+from ..files import expanded
 from ..tasks.task import OWN_FILES, Task, TaskFiles, check_split
 from .rows import check_language, ordered, read_file
 
@@ -21,7 +22,7 @@ class OwnFilesSource:
         check_language(
             task, split, language, self.languages(task, split), f"the files of {task.reference or task.name}"
         )
-        return read_file(task, Path(_files(task).paths[split][language]), language)
+        return read_file(task, Path(expanded(_files(task).paths[split][language])), language)
 
 
 def _files(task: Task) -> TaskFiles:

@@ -11,7 +11,7 @@ from typing import Any
 from transformers import TrainingArguments
 
 from ..errors import InputError
-from ..files import read_yaml
+from ..files import check_writable, expanded, read_yaml
 from ..tasks.registry import TASKS, get_task
 from ..training.arguments import RunArguments, not_of_a_cell
 from ..training.checks import check_training
@@ -206,6 +206,7 @@ class StudySpec:
         Raises:
             InputError: naming the cell and what is wrong with it.
         """
+        check_writable(self.output_dir)
         for cell in self.cells:
             if cell.seed != self.seeds[0]:
                 break
@@ -240,7 +241,7 @@ def load_spec(path: str | Path, output_dir: str | Path | None = None) -> StudySp
     Raises:
         InputError: an unreadable file, an unknown or missing entry, a value of the wrong kind.
     """
-    path = Path(path)
+    path = Path(expanded(path))
     values = read_yaml(path, "the study")
     entries = {entry.name for entry in fields(StudySpec)}
     if not isinstance(values, dict) or not values.keys() <= entries:
@@ -248,7 +249,7 @@ def load_spec(path: str | Path, output_dir: str | Path | None = None) -> StudySp
         raise InputError(f"{path}: unknown entry {unknown[0]!r}: expected {', '.join(sorted(entries))}")
     values = {name: value for name, value in values.items() if value is not None}
     values.setdefault("name", path.stem)
-    values["output_dir"] = Path(output_dir or values.get("output_dir") or f"runs/{values['name']}")
+    values["output_dir"] = Path(expanded(output_dir or values.get("output_dir") or f"runs/{values['name']}"))
     for problem in _problems(values):
         raise InputError(f"{path}: {problem}")
     values["tasks"] = {task: arguments or {} for task, arguments in _mapping(values["tasks"]).items()}

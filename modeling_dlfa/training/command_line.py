@@ -145,7 +145,9 @@ class CommandLine:
             raise InputError(one_line(error)) from error
         return run, training
 
-    def settings(self, task: str, fusion: str, *, of_stage: bool = False, **changes: Any) -> dict[str, Any]:
+    def settings(
+        self, task: str | Task, fusion: str, *, of_stage: bool = False, whole: bool = False, **changes: Any
+    ) -> dict[str, Any]:
         """What sets the same run apart from one of all defaults, by argument, as far as it decides the result.
 
         Values are parsed: `1e-4` and `"1e-4"`, a JSON object with and without spaces, are the same. Equal settings are
@@ -153,18 +155,19 @@ class CommandLine:
 
         Args:
             of_stage: leave out what says which stages come before: that is not said of a stage by its arguments.
+            whole: also those that are as by default, for whoever compares two runs name by name.
             changes: as for `arguments`.
         """
         parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion})
         values = vars(parser.parse_args(argv))
         of_task = get_task(task)
         values["data"] = values["data"] or of_task.default_data
-        values["task"] = _identity(of_task, STAGE_SPLITS if of_stage else SPLITS)
+        values["task"] = _identity(of_task, STAGE_SPLITS if of_stage or whole else SPLITS)
         plain, left_out = _plain(), bookkeeping() | (of_the_chain() if of_stage else frozenset())
         return {
             name: _parsed(name, value)
             for name, value in values.items()
-            if value != plain[name] and name not in left_out
+            if (whole or value != plain[name]) and name not in left_out
         }
 
     def _parser_of(self, task: str | Task, changes: Mapping[str, Any]) -> tuple["_Parser", list[str]]:
@@ -338,10 +341,10 @@ def _text(name: str, value: Any, where: str) -> str:
             return json.dumps(dict(value))
         if isinstance(value, Enum):
             value = value.value
-        if isinstance(value, (str, Number, os.PathLike, Task)):
+        if isinstance(value, (str, os.PathLike, Task)) or (isinstance(value, Number) and name not in paths()):
             return str(value)
     except (TypeError, ValueError) as error:  # no JSON, or a number of more digits than Python writes out
         shown = told(value) if isinstance(value, int) else one_line(error, 80)
         raise InputError(f"{place}: {shown}: expected a value that can be written down") from error
-    expected = "text, a number, a path, or a list or dictionary of such"
+    expected = "a name or path" if name in paths() else "text, a number, or a list or dictionary of such"
     raise InputError(f"{place}: expected {expected}, found {type(value).__name__}")

@@ -1,22 +1,31 @@
 """What `dlfa train` does: one run, or several side by side, and the table of what came out."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from transformers import TrainingArguments
 
-from ..cli import PLAIN, make_console
+from ..cli import PLAIN, make_console, on_main
 from ..errors import InputError
+from ..files import check_writable
 from ..tasks.registry import get_task
 from ..tasks.task import Task
-from .arguments import RunArguments
+from .arguments import RunArguments, deciding
 from .checks import check_training
 from .command_line import CommandLine
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
-from .folder import TRAINED_FILE, checkpoint_to_resume, last_checkpoint
+from .folder import (
+    TRAINED_FILE,
+    check_apart,
+    check_same_settings,
+    checkpoint_to_resume,
+    last_checkpoint,
+    write_settings,
+)
 from .model import check_model
 from .results import RESULTS_FILE, RunResults, results_table
 from .run import finished_run
@@ -25,12 +34,31 @@ from .stages import Stage, check_stages, plan_stages, run_chain, stages_folder
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One of the runs of a command; `finished` are the results of an earlier try."""
+    """One of the runs of a command.
+
+    Attributes:
+        arguments, training_arguments: of the run.
+        stages: before it.
+        settings: everything that decides it, by name.
+        finished: the results of an earlier try.
+    """
 
     arguments: RunArguments
     training_arguments: TrainingArguments
     stages: list[Stage]
-    finished: RunResults | None
+    settings: dict[str, Any]
+    finished: RunResults | None = None
+
+    def carry_out(self, stages: Path, data: RunData | None = None) -> RunResults:
+        """Write down what decides the run, then do it.
+
+        Args:
+            stages: folder of the stages.
+            data: as for `run`.
+        """
+        if self.training_arguments.do_train and on_main():
+            write_settings(Path(self.training_arguments.output_dir or ""), self.settings)
+        return run_chain(self.stages, stages, self.arguments, self.training_arguments, data)
 
 
 def launch(command: CommandLine) -> dict[str, list[RunResults]]:
@@ -58,7 +86,7 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
                 folder = stages_folder(one.arguments, root)
                 for place, stage in enumerate(one.stages, start=1):
                     console.print(f"stage {place} of {len(one.stages)}: {stage.task}, {folder / stage.name}", **PLAIN)
-                results = run_chain(one.stages, folder, one.arguments, one.training_arguments, data)
+                results = one.carry_out(folder, data)
             finished.setdefault(task, []).append(results)
         show(finished[task], console)
     return finished
@@ -79,7 +107,7 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
                 folder = folder / get_task(task).name
             if len(command.fusions) > 1:
                 folder = folder / ("baseline" if fusion == "none" else fusion)
-            planned.setdefault(str(task), []).append(plan_run(command, task, fusion, folder, alone=folder == root))
+            planned.setdefault(str(task), []).append(plan_run(command, task, fusion, folder, root))
     for runs in planned.values():
         if first := next((one for one in runs if one.finished is None), None):  # the others read the same
             for stage in first.stages:
@@ -90,29 +118,65 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
     return planned
 
 
-def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, alone: bool = True) -> PlannedRun:
+def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, root: Path) -> PlannedRun:
     """One run of a command, after a look at its folder and its encoder.
 
     Args:
-        alone: whether the command has no other, so that there must be something to resume if it is to be.
+        folder: of the run; where it is `root`, that of the command, there is no other run, and there must be something
+            to resume if it is to be.
 
     Raises:
         InputError: as `plan`.
     """
+    check_writable(folder)
     arguments, training_arguments = command.arguments(task, fusion, folder)
     stages = plan_stages(command, task, fusion)
+    planned = PlannedRun(arguments, training_arguments, stages, _settings(command, arguments, training_arguments))
     if command.resumes and (folder / RESULTS_FILE).exists():
-        return PlannedRun(arguments, training_arguments, stages, RunResults.load(folder))
+        check_same_settings(folder, planned.settings)
+        return replace(planned, finished=RunResults.load(folder))
     begun = last_checkpoint(folder) is not None or (folder / TRAINED_FILE).is_file()
-    if command.resumes and (not alone or stages) and not begun:
+    if command.resumes and (folder != root or stages) and not begun:
         training_arguments.resume_from_checkpoint = None  # this one had not begun, or had saved nothing
-    checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint)
+    if checkpoint := checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint):
+        of_run = folder if checkpoint == str(folder) else Path(checkpoint).parent
+        check_same_settings(of_run, planned.settings, may_differ=deciding("evaluation"))
+    _check_places(arguments, folder, stages_folder(arguments, root) if stages else None)
     check_training(get_task(task), training_arguments)
     if not training_arguments.do_train:
         finished_run(Path(arguments.model_name_or_path))
     check_model(arguments)
     check_stages(stages)
-    return PlannedRun(arguments, training_arguments, stages, finished=None)
+    return planned
+
+
+def _settings(command: CommandLine, arguments: RunArguments, training_arguments: TrainingArguments) -> dict[str, Any]:
+    """Everything that decides a run, by name: what was given, the defaults, and what they come to here."""
+    settings = command.settings(arguments.task, arguments.fusion, whole=True)
+    selected_on = arguments.max_dev_samples or arguments.max_eval_samples
+    batch = training_arguments.train_batch_size * training_arguments.gradient_accumulation_steps
+    processes = training_arguments.world_size
+    return settings | {"processes": processes, "batch_size": batch * processes, "development_samples": selected_on}
+
+
+def _check_places(arguments: RunArguments, output: Path, stages: Path | None) -> None:
+    """Look at where a run writes, and what else is there.
+
+    Args:
+        stages: folder of its stages; None without any.
+
+    Raises:
+        InputError: what would be in the way later.
+    """
+    task = get_task(arguments.task)
+    others = {"the encoder's folder": Path(arguments.model_name_or_path)}
+    others["the folder of the data"] = Path(arguments.data) / task.folder
+    check_apart(output, {what: folder for what, folder in others.items() if folder.is_dir()})
+    if stages is not None:
+        check_writable(stages, "--stages_dir")
+        check_apart(output, {"the folder of the stages": stages})
+        if output.resolve() in stages.resolve().parents:
+            raise InputError(f"--stages_dir {stages} lies in the output folder {output}: give another --stages_dir")
 
 
 def show_labels(task: Task, console: Console) -> None:
