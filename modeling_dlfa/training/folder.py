@@ -38,7 +38,7 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
     if asked is not None and asked.lower() not in LAST_CHECKPOINT:
         if not is_complete(Path(asked)):
             raise InputError(f"--resume_from_checkpoint {asked}: no such folder, or no whole checkpoint in it")
-        return _with_optimizer(Path(asked))
+        return asked
     if (output / TRAINED_FILE).is_file():
         if asked is not None:
             return str(output)
@@ -50,7 +50,7 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
     if asked is not None:
         if last is None:
             raise InputError(f"--resume_from_checkpoint {asked}: {output} has no checkpoint to go on from")
-        return _with_optimizer(last)
+        return str(last)
     if last is not None:
         raise InputError(
             f"{output} holds an unfinished run ({last.name}): add --resume_from_checkpoint last, give another "
@@ -116,8 +116,12 @@ def first_difference(
     return next(((name, before[name], now[name]) for name in both if before[name] != now[name]), None)
 
 
-def _with_optimizer(checkpoint: Path) -> str:
-    """A checkpoint that training can go on from; without the optimizer's state it would begin anew on old weights."""
+def check_optimizer(checkpoint: Path) -> None:
+    """Refuse a checkpoint without the optimizer's state: training would begin anew on old weights.
+
+    Raises:
+        InputError: it was saved with `--save_only_model`.
+    """
     if not any(
         path for pattern in ("optimizer*", "global_step*") for path in checkpoint.glob(pattern)
     ):  # or DeepSpeed's
@@ -125,7 +129,6 @@ def _with_optimizer(checkpoint: Path) -> str:
             f"{checkpoint} holds no state of the optimizer (--save_only_model), training cannot go on from it: give "
             "another --output_dir or delete it"
         )
-    return str(checkpoint)
 
 
 def holds_run(folder: Path, settings_file: str, settings: Mapping[str, Any]) -> bool:

@@ -21,6 +21,7 @@ from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
 from .folder import (
     TRAINED_FILE,
     check_apart,
+    check_optimizer,
     check_same_settings,
     checkpoint_to_resume,
     last_checkpoint,
@@ -139,7 +140,10 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
     if command.resumes and (folder != root or stages) and not begun:
         training_arguments.resume_from_checkpoint = None  # this one had not begun, or had saved nothing
     if checkpoint := checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint):
-        of_run = folder if checkpoint == str(folder) else Path(checkpoint).parent
+        trained = checkpoint == str(folder)
+        if not trained:
+            check_optimizer(Path(checkpoint))
+        of_run = folder if trained else Path(checkpoint).parent
         check_same_settings(of_run, planned.settings, may_differ=deciding("evaluation"))
     _check_places(arguments, folder, stages_folder(arguments, root) if stages else None)
     check_training(get_task(task), training_arguments)

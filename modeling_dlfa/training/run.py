@@ -25,7 +25,7 @@ from .arguments import AUTO_LAYER, RunArguments, recorded_arguments
 from .card import model_card
 from .counts import counts_file, write_counts
 from .data import EvalSet, RunData, prepare
-from .folder import TRAINED_FILE, check_same_model, checkpoint_to_resume, remove_checkpoints
+from .folder import TRAINED_FILE, check_optimizer, check_same_model, checkpoint_to_resume, remove_checkpoints
 from .model import build_model, open_finished
 from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
 from .scout import scout
@@ -114,6 +114,7 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
     model = build_model(arguments, data.task)
     if checkpoint is not None:
         check_same_model(checkpoint, model.config)
+        check_optimizer(Path(checkpoint))
     _fit_intervals(training_arguments, len(data.train), arguments.train_language)
     trainer = _new_trainer(model, arguments, training_arguments, data)
     training = trainer.train(resume_from_checkpoint=checkpoint)
