@@ -215,8 +215,10 @@ def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trai
     selected = training_arguments.load_best_model_at_end and trainer.state.best_model_checkpoint is not None
     metric, greater = training_arguments.metric_for_best_model, training_arguments.greater_is_better
     chosen = described(get_task(arguments.task), metric or LOSS, bool(greater))
+    epochs = {"num_train_epochs": round(trainer.state.epoch or 0, 2)} if training_arguments.max_steps > 0 else {}
     return {
         **recorded_arguments(training_arguments),
+        **epochs,
         "batch_size": batch * training_arguments.world_size,
         "steps": trainer.state.global_step,
         **recorded_arguments(arguments),

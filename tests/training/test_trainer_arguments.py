@@ -313,6 +313,12 @@ def test_a_plateau_is_one_of_the_metric(argv, tmp_path: Path, monkeypatch, metri
     assert seen[-1] == mode
 
 
+def test_results_say_how_many_epochs_it_came_to(short):
+    """Steps count more than epochs: 2 of the 3 that 24 examples make."""
+    training = RunResults.load(short()).training
+    assert (training["steps"], training["num_train_epochs"]) == (2, 0.67)
+
+
 def test_numbers_by_themselves():
     numbers = TRAINER["max_steps"].numbers
     assert numbers is not None
