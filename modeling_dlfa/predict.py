@@ -7,7 +7,7 @@ from typing import Any
 
 from .cli import CommandParser, guarded, quiet_libraries
 from .errors import InputError, one_line
-from .files import decoded_lines, read_lines, write_text
+from .files import check_writable, decoded_lines, expanded, read_lines, write_text
 
 
 DESCRIPTION = """\
@@ -154,7 +154,7 @@ def _folder(run: str | Path, revision: str | None) -> Path:
     """
     from .training.results import RESULTS_FILE
 
-    folder = Path(run).expanduser()
+    folder = Path(expanded(run))
     if not folder.is_dir() and str(run).count("/") == 1 and not str(run).startswith((".", "/", "~")):
         from huggingface_hub import snapshot_download
 
@@ -180,14 +180,16 @@ def _main(argv: list[str], debug: bool) -> None:
     arguments = parser().parse_args(argv)
     if arguments.batch_tokens < 1:
         raise InputError(f"--batch_tokens {arguments.batch_tokens}: expected a positive number")
-    output = None if arguments.output is None else Path(arguments.output).expanduser()
-    for file in (Path(name) for name in arguments.files if name != "-"):
+    output = None if arguments.output is None else Path(expanded(arguments.output))
+    for file in (Path(expanded(name)) for name in arguments.files if name != "-"):
         if not file.is_file():
             raise InputError(f"no file {file}")
         if output is not None and output.exists() and output.samefile(file):
             raise InputError(f"--output {output}: this is what is to be labelled, give another file")
-    if output is not None and output.is_dir():
-        raise InputError(f"--output {output}: expected a file, this is a folder")
+    if output is not None:
+        if output.is_dir():
+            raise InputError(f"--output {output}: expected a file, this is a folder")
+        check_writable(output.parent, "--output")
     if not debug:
         quiet_libraries()
     opened = Predictor(arguments.run, arguments.revision, arguments.batch_tokens)
@@ -201,7 +203,7 @@ def _main(argv: list[str], debug: bool) -> None:
             lines = [line for line in _standard_input() if line.strip()]
             rows = kind.from_texts(opened.task, lines, opened.tokenizer)
         else:
-            rows = opened.read(Path(name).expanduser())
+            rows = opened.read(Path(expanded(name)))
         answers += opened.answers(*rows)
     text = kind.format_answers(opened.task, answers, form)
     if output is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from ..errors import InputError
-from ..files import content_hash
+from ..files import content_hash, expanded
 from ..tasks.task import FILE_PREFIXES, Task, TaskFiles, check_split
 from .rows import check_language, ordered, read_file
 
@@ -21,7 +21,7 @@ class FolderSource:
     """
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root).expanduser()
+        self.root = Path(expanded(root))
         if not self.root.is_dir():
             raise InputError(f"no data folder {str(root)!r}: expected 'hub', 'sample' or a folder in XTREME's layout")
 

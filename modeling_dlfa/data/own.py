@@ -5,7 +5,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from ..errors import InputError
-from ..files import content_hash
+from ..files import content_hash, expanded
 from ..tasks.task import OWN_FILES, Task, TaskFiles, check_split
 from .rows import check_language, ordered, read_file
 
@@ -27,7 +27,7 @@ class OwnFilesSource:
     def _path(self, task: Task, split: str, language: str) -> Path:
         where = f"the files of {task.reference or task.name}"
         check_language(task, split, language, self.languages(task, split), where)
-        return Path(_files(task).paths[split][language])
+        return Path(expanded(_files(task).paths[split][language]))
 
 
 def _files(task: Task) -> TaskFiles:

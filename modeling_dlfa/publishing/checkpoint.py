@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..configuration_dlfa import DLFAConfig, auto_map
 from ..errors import InputError, one_line
-from ..files import read_json
+from ..files import expanded, read_json
 from ..training.card import REPOSITORY
 from ..training.results import RESULTS_FILE, RunResults, short_name
 
@@ -83,7 +83,7 @@ def read_checkpoint(folder: str | Path, repository: str) -> Checkpoint:
     Raises:
         InputError: the run is unfinished, a file is missing or damaged, or files do not belong together.
     """
-    folder = Path(folder)
+    folder = Path(expanded(folder))
     _check_finished(folder)
     shards = _weight_files(folder)
     names = [CARD, RESULTS_FILE, CONFIG, *CODE, *shards, *TOKENIZER]

@@ -29,7 +29,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from ..errors import InputError, one_line
-from ..files import write_text
+from ..files import expanded, write_text
 from ..training.arguments import RunArguments, deciding
 from ..training.counts import packed, unpacked
 from ..training.data import RunData, prepare
@@ -86,7 +86,7 @@ class Engine:
 
     def __init__(self, spec: StudySpec, storage: str | None = None, heartbeat: int = HEARTBEAT):
         self.spec = spec
-        self.storage = storage or default_storage(spec)
+        self.storage = _local(storage or default_storage(spec))
         self.heartbeat = heartbeat
         self._data: dict[str, RunData] = {}
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -252,20 +252,28 @@ class Engine:
         return load_records(self.spec.records, self.spec.cells)
 
 
+_FILE = "sqlite:///"
+
+
 def default_storage(spec: StudySpec) -> str:
     """A SQLite database in the study's folder."""
-    return f"sqlite:///{spec.output_dir / 'study.db'}"
+    return f"{_FILE}{spec.output_dir / 'study.db'}"
+
+
+def _local(url: str) -> str:
+    """The URL of a database; that of a file with its `~` as the home folder."""
+    return f"{_FILE}{expanded(url.removeprefix(_FILE))}" if url.startswith(_FILE) else url
 
 
 def _open(url: str, name: str, heartbeat: int) -> optuna.Study:
     """The study of that name in a database, both made if they are not there."""
-    sqlite = url.startswith("sqlite:///")
+    sqlite = url.startswith(_FILE)
     options = {"connect_args": {"timeout": 60}} if sqlite else {"pool_pre_ping": True}
     tries = 3
     while True:
         try:
             if sqlite:
-                Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+                Path(url.removeprefix(_FILE)).parent.mkdir(parents=True, exist_ok=True)
             storage = optuna.storages.RDBStorage(
                 url, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=3 * heartbeat
             )

@@ -16,7 +16,8 @@ from ..errors import InputError
 from ..files import write_text
 from ..tasks.languages import by_family
 from ..training.arguments import RunArguments, deciding
-from ..training.fingerprints import first_difference, used_here
+from ..training.fingerprints import used_here
+from ..training.folder import first_difference
 from ..training.results import RunResults
 from .figures import Point, ScatterPanel
 from .sections import Section

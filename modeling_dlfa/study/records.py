@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import InputError
 from ..files import write_text
 from ..training.counts import counts_file, read_counts, write_counts
-from ..training.fingerprints import ENCODER, GLOBAL_BATCH, first_difference
+from ..training.fingerprints import ENCODER, GLOBAL_BATCH
+from ..training.folder import first_difference
 from ..training.results import RunResults
 from .spec import Cell
 
@@ -98,8 +99,10 @@ def check_comparable(records: Sequence[Record]) -> None:
         for now, names in groups:
             other, before = first.setdefault((names, *map(settings.get, names)), (record, now))
             if difference := first_difference(before, now):
+                what, earlier, later = difference
                 raise InputError(
-                    f"{other.cell.name} and {record.cell.name} cannot be compared: {difference}; run the study again"
+                    f"{other.cell.name} and {record.cell.name} cannot be compared: {what} {earlier}, now {later}; run "
+                    "the study again"
                 )
 
 

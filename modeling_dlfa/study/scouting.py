@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from ..files import write_text
-from ..training.fingerprints import first_difference
+from ..training.folder import first_difference
 from ..training.scout import scout
 from .spec import Cell, StudySpec
 

@@ -11,9 +11,10 @@ from typing import Any
 from transformers import TrainingArguments
 
 from ..errors import InputError
-from ..files import read_yaml
+from ..files import check_writable, expanded, read_yaml
 from ..tasks.registry import TASKS, get_task
 from ..training.arguments import RunArguments, not_of_a_cell
+from ..training.checks import check_training
 from ..training.command_line import CommandLine, as_argv
 from ..training.fingerprints import used_here
 from ..training.model import check_model, encoder_layers
@@ -223,11 +224,14 @@ class StudySpec:
         Raises:
             InputError: naming the cell and what is wrong with it.
         """
+        check_writable(self.output_dir)
         for cell in self.cells:
             if cell.seed != self.seeds[0]:
                 break
             try:
-                check_model(cell.run_arguments("unused")[0])
+                arguments, training_arguments = cell.run_arguments("unused")
+                check_training(get_task(arguments.task), training_arguments)
+                check_model(arguments)
                 check_stages(cell.stages())
             except InputError as error:
                 raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error
@@ -255,7 +259,7 @@ def load_spec(path: str | Path, output_dir: str | Path | None = None) -> StudySp
     Raises:
         InputError: an unreadable file, an unknown or missing entry, a value of the wrong kind.
     """
-    path = Path(path)
+    path = Path(expanded(path))
     values = read_yaml(path, "the study")
     entries = {entry.name for entry in fields(StudySpec)}
     if not isinstance(values, dict) or not values.keys() <= entries:
@@ -263,7 +267,7 @@ def load_spec(path: str | Path, output_dir: str | Path | None = None) -> StudySp
         raise InputError(f"{path}: unknown entry {unknown[0]!r}: expected {', '.join(sorted(entries))}")
     values = {name: value for name, value in values.items() if value is not None}
     values.setdefault("name", path.stem)
-    values["output_dir"] = Path(output_dir or values.get("output_dir") or f"runs/{values['name']}")
+    values["output_dir"] = Path(expanded(output_dir or values.get("output_dir") or f"runs/{values['name']}"))
     for problem in _problems(values):
         raise InputError(f"{path}: {problem}")
     values["tasks"] = {task: arguments or {} for task, arguments in _mapping(values["tasks"]).items()}

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import InputError, one_line
+from ..files import expanded
 from .kinds import KINDS
 from .ladder import LADDER
 from .task import Task, task_of_definition
@@ -47,7 +48,7 @@ def get_task(what: str | Task) -> Task:
     if what in TASKS:
         return TASKS[what]
     if what.endswith(TASK_FILE_SUFFIXES):
-        return read_task_file(Path(what).expanduser(), reserved=TASKS)
+        return read_task_file(Path(expanded(what)), reserved=TASKS)
     if ":" in what:
         return _imported(what)
     if not what.replace("-", "").isalnum():

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import read_yaml, stamp
+from ..files import expanded, read_yaml, stamp
 from .kinds import get_kind
 from .task import SPLITS, HubDataset, Recipe, Task, TaskFiles
 
@@ -164,7 +164,7 @@ def _of_split(split: str, given: Any, folder: Path, train_language: str) -> dict
     if isinstance(given, dict):
         if codes := [code for code in given if not isinstance(code, str)]:
             raise InputError(f"{split}: expected codes of languages, found {codes[0]!r}: put it in quotation marks")
-        found = {code: folder / Path(str(file)).expanduser() for code, file in given.items()}
+        found = {code: folder / expanded(str(file)) for code, file in given.items()}
     elif not isinstance(given, str):
         raise InputError(
             f"{split}: expected a file, a pattern with {_PLACE}, or a table of languages, found {given!r}"
@@ -177,7 +177,7 @@ def _of_split(split: str, given: Any, folder: Path, train_language: str) -> dict
             f"language it is in; found {given!r}"
         )
     else:
-        found = {train_language: folder / Path(given).expanduser()}
+        found = {train_language: folder / expanded(given)}
     for file in found.values():
         if not file.is_file():
             raise InputError(f"{split}: no file {file}")
@@ -185,7 +185,7 @@ def _of_split(split: str, given: Any, folder: Path, train_language: str) -> dict
 
 
 def _matching(split: str, pattern: str, folder: Path) -> dict[str, Path]:
-    whole = folder / Path(pattern).expanduser()
+    whole = folder / expanded(pattern)
     whole = Path(os.path.abspath(whole))  # as glob gives it; links stay
     glob = str(whole.relative_to(whole.anchor)).replace("[", "[[]").replace(_PLACE, "*")
     place = re.escape(_PLACE)

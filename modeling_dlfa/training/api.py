@@ -11,7 +11,7 @@ from .command_line import CommandLine, checked_argv
 from .data import load_rows
 from .launch import output_root, plan_run
 from .results import RunResults
-from .stages import run_chain, stages_folder
+from .stages import stages_folder
 
 
 # Overridden by what is given: nothing is printed. None of it decides a result.
@@ -49,10 +49,10 @@ def run(task: str | Task = "udpos", *, output_dir: str | Path | None = None, **a
     with libraries_kept_quiet():
         command = CommandLine(checked_argv(QUIET | given, "run()"), task if isinstance(task, Task) else None)
         folder = output_root(command)
-        planned = plan_run(command, command.tasks[0], command.fusions[0], folder)
+        planned = plan_run(command, command.tasks[0], command.fusions[0], folder, folder)
         if planned.finished is not None:  # with resume_from_checkpoint
             return planned.finished
         for stage in planned.stages:
             load_rows(stage.arguments(None, "unused")[0])
         stages = stages_folder(planned.arguments, folder)
-        return run_chain(planned.stages, stages, planned.arguments, planned.training_arguments)
+        return planned.carry_out(stages)

@@ -1,50 +1,23 @@
 """What a user can ask of a run, declared once: what every argument is, and what it decides.
 
-`RunArguments` are this project's own; `TrainingArguments` are Transformers', and `TRAINER_BOOKKEEPING` says of theirs
-what does not decide a result. Imports nothing heavy, so that help is quick.
+`RunArguments` are this project's own; `TrainingArguments` are Transformers', and `trainer_arguments.TRAINER` says what
+becomes of theirs. Imports nothing heavy, so that help is quick.
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from ..errors import InputError, shortened
+from ..errors import InputError
+from .declared import COUNT, NOT_NEGATIVE, Decides, Numbers, argument, check_numbers, told
+from .trainer_arguments import TRAINER, check_flags, trainer_fields
 
 
 ALL_TASKS = "all"
 AUTO_LAYER = "auto"  # what --fusion_layer takes for the layer that scouting finds
 LAST_CHECKPOINT = ("last", "true")  # what --resume_from_checkpoint takes for the newest of the output folder
-
-Decides = Literal["data", "evaluation", "model", "training"]
-
-
-def argument(
-    default: Any,
-    help: str,
-    decides: Iterable[Decides] = (),
-    *,
-    stage: bool = True,
-    cell: bool = True,
-    chain: bool = False,
-    recorded: Literal["always", "given"] | None = None,
-    choices: list[str] | None = None,
-) -> Any:
-    """A field of `RunArguments`.
-
-    Args:
-        decides: what depends on it: "data" (rows of training and their encoding), "evaluation" (what is scored and
-            selected on), "model", "training"; nothing for bookkeeping.
-        stage: whether a stage of an intermediate task may have a value of its own.
-        cell: whether a study's file may give it; the study sets the others.
-        chain: whether it says what is run before, so that it is nothing to those stages themselves.
-        recorded: whether results repeat it among the settings of the training, always or only where it was given.
-        choices: the values that it may have.
-    """
-    metadata = {"help": help, "decides": tuple(decides), "stage": stage, "cell": cell, "chain": chain}
-    metadata |= {"recorded": recorded} | ({"choices": choices} if choices else {})
-    return field(default=default, metadata=metadata)
 
 
 @dataclass
@@ -59,12 +32,14 @@ class RunArguments:
         ("data", "model"),
         stage=False,
         cell=False,
+        path=True,
     )
     data: str = argument(  # None until the task has been asked
         None,
         "'sample' (embedded), 'hub' (the Hub's data sets), 'files' (those that the task's own file names), or a "
         "folder in XTREME's layout. Default: the task's own files, for built-in tasks the sample.",
         ("data",),
+        path=True,
     )
     model_name_or_path: str = argument(
         "embedded",
@@ -73,6 +48,7 @@ class RunArguments:
         ("data", "model"),  # its tokenizer makes the rows
         stage=False,
         cell=False,
+        path=True,
     )
     model_revision: str | None = argument(
         None, "Branch, tag or commit of a Hub encoder.", ("data", "model"), stage=False
@@ -110,9 +86,14 @@ class RunArguments:
         "Learning rate of fusion and head. Default: that of the encoder.",
         ("training",),
         recorded="always",
+        numbers=NOT_NEGATIVE,
     )
     fusion_learning_rate: float | None = argument(
-        None, "Learning rate of the fusion. Default: that of the head.", ("training",), recorded="always"
+        None,
+        "Learning rate of the fusion. Default: that of the head.",
+        ("training",),
+        recorded="always",
+        numbers=NOT_NEGATIVE,
     )
     freeze_embeddings: bool = argument(False, "Do not train the word embeddings.", ("training",), recorded="always")
     objectives: str | None = argument(
@@ -121,7 +102,9 @@ class RunArguments:
         ("training",),
         recorded="given",
     )
-    max_length: int = argument(128, "Sub-words per example, special tokens included.", ("data",), recorded="always")
+    max_length: int = argument(
+        128, "Sub-words per example, special tokens included.", ("data",), recorded="always", numbers=COUNT
+    )
     label_piece: str = argument(
         "character",
         "Piece that bears a word's label: its first that holds characters, or its first ('▁', XTREME).",
@@ -148,15 +131,16 @@ class RunArguments:
         stage=False,
         choices=["test", "validation"],
     )
-    max_train_samples: int | None = argument(None, "Train on the first so many examples.", ("data",))
+    max_train_samples: int | None = argument(None, "Train on the first so many examples.", ("data",), numbers=COUNT)
     max_eval_samples: int | None = argument(
-        None, "Score the first so many examples of each language.", ("evaluation",), recorded="always"
+        None, "Score the first so many examples of each language.", ("evaluation",), recorded="always", numbers=COUNT
     )
     max_dev_samples: int | None = argument(
         None,
         "Select on the first so many development examples. Default: as --max_eval_samples.",
         ("evaluation",),
         recorded="always",
+        numbers=COUNT,
     )
     train_half: str | None = argument(
         None,
@@ -198,6 +182,7 @@ class RunArguments:
         "Where stages are kept, and found again. Default: 'stages' beside the output folder.",
         stage=False,
         cell=False,
+        path=True,
     )
     compare_baseline: bool = argument(
         False,
@@ -210,10 +195,7 @@ class RunArguments:
     _argument_group_name: ClassVar[str] = "the run"
 
     def __post_init__(self):
-        for name in ("max_train_samples", "max_eval_samples", "max_dev_samples"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"--{name} {value}: expected a positive number")
+        check_given(vars(self))
         if self.fusion == "none":
             self.fusion_layer = None
         elif isinstance(self.fusion_layer, str) and self.fusion_layer != AUTO_LAYER:
@@ -279,8 +261,7 @@ def _layer(value: str) -> int:
     try:
         return int(value)
     except ValueError:
-        shown = value if len(value) < 40 else shortened(value)
-        raise InputError(f"--fusion_layer {shown}: expected the number of a layer, or {AUTO_LAYER!r}") from None
+        raise InputError(f"--fusion_layer {told(value)}: expected the number of a layer, or {AUTO_LAYER!r}") from None
 
 
 def overridable() -> list[str]:
@@ -309,32 +290,34 @@ def json_object(name: str, value: str | None) -> dict[str, Any]:
 # What follows from the declarations
 # ---------------------------------------------------------------------------------------------------------------------
 
-# Fields of `TrainingArguments` that decide no result; all others may.
-TRAINER_BOOKKEEPING = frozenset(
-    (
-        *("output_dir", "resume_from_checkpoint", "per_device_eval_batch_size", "do_train", "do_eval", "do_predict"),
-        *("logging_strategy", "logging_steps", "logging_first_step", "log_on_each_node", "logging_nan_inf_filter"),
-        *("include_num_input_tokens_seen", "log_level", "log_level_replica", "disable_tqdm", "report_to", "run_name"),
-        *("project", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id", "debug"),
-        *("save_only_model", "save_on_each_node", "save_total_limit", "enable_jit_checkpoint", "skip_memory_metrics"),
-        *("push_to_hub", "hub_token", "hub_private_repo", "hub_model_id", "hub_strategy", "hub_always_push"),
-        *("hub_revision", "torch_empty_cache_steps", "eval_accumulation_steps", "ddp_timeout", "local_rank"),
-        *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers"),
-        *(
-            "dataloader_prefetch_factor",
-            "dataloader_multiprocessing_context",
-            "restore_callback_states_from_checkpoint",
-        ),
-    )
-)
 
-# Of `TrainingArguments`: what a study sets itself, what a stage cannot have, and what results repeat.
-_TRAINER_CELL = ("seed", "output_dir", "resume_from_checkpoint")
-_TRAINER_STAGE = ("output_dir", "resume_from_checkpoint", "do_train")
-_TRAINER_RECORDED = (
-    *("num_train_epochs", "learning_rate", "weight_decay", "warmup_steps", "max_grad_norm", "lr_scheduler_type"),
-    "optim",
-)
+def check_given(given: Mapping[str, Any]) -> None:
+    """Refuse flags of the Trainer that a run cannot honour, and numbers that an argument cannot have.
+
+    Raises:
+        InputError: naming the argument, its value, and what was expected.
+    """
+    check_flags(given)
+    check_numbers(given, _numbers())
+
+
+@cache
+def _numbers() -> dict[str, Numbers]:
+    numbers = {name: flag.numbers for name, flag in TRAINER.items()}
+    numbers |= {entry.name: entry.metadata["numbers"] for entry in fields(RunArguments)}
+    return {name: those for name, those in numbers.items() if those is not None}
+
+
+@cache
+def _that(says: str, what: bool) -> frozenset[str]:
+    """Names of arguments, the Trainer's among them, whose declaration says so."""
+    own = (entry.name for entry in fields(RunArguments) if entry.metadata[says] == what)
+    return trainer_fields(**{says: what}).union(own)
+
+
+def paths() -> frozenset[str]:
+    """Names of arguments that may name a file or folder."""
+    return _that("path", True)
 
 
 @cache
@@ -346,7 +329,8 @@ def deciding(*what: Decides) -> tuple[str, ...]:
 @cache
 def bookkeeping() -> frozenset[str]:
     """Names of arguments, the Trainer's among them, that decide no result."""
-    return TRAINER_BOOKKEEPING.union(entry.name for entry in fields(RunArguments) if not entry.metadata["decides"])
+    own = (entry.name for entry in fields(RunArguments) if not entry.metadata["decides"])
+    return trainer_fields(decides=False).union(own)
 
 
 @cache
@@ -355,16 +339,14 @@ def of_the_chain() -> frozenset[str]:
     return frozenset(entry.name for entry in fields(RunArguments) if entry.metadata["chain"])
 
 
-@cache
 def not_of_a_stage() -> frozenset[str]:
     """What makes the chain itself, or would let a stage see more than the training language."""
-    return frozenset(entry.name for entry in fields(RunArguments) if not entry.metadata["stage"]).union(_TRAINER_STAGE)
+    return _that("stage", False)
 
 
-@cache
 def not_of_a_cell() -> frozenset[str]:
     """What a study sets itself, and what would make a cell more than one run."""
-    return frozenset(entry.name for entry in fields(RunArguments) if not entry.metadata["cell"]).union(_TRAINER_CELL)
+    return _that("cell", False)
 
 
 def recorded_arguments(arguments: Any, given: bool = False) -> dict[str, Any]:
@@ -375,7 +357,7 @@ def recorded_arguments(arguments: Any, given: bool = False) -> dict[str, Any]:
         given: those that are only told where they were given, instead of those that always are.
     """
     if not isinstance(arguments, RunArguments):
-        values = {name: getattr(arguments, name) for name in _TRAINER_RECORDED}
+        values = {name: getattr(arguments, name) for name, flag in TRAINER.items() if flag.recorded}
         return {name: getattr(value, "value", value) for name, value in values.items()}  # of enumerations
     wanted = "given" if given else "always"
     names = [entry.name for entry in fields(arguments) if entry.metadata["recorded"] == wanted]

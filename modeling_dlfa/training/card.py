@@ -5,6 +5,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID
+from ..files import expanded
 from ..tasks.languages import language_label
 from ..tasks.task import OWN_FILES
 from .results import RunResults, short_name
@@ -32,7 +33,7 @@ def model_card(results: RunResults) -> ModelCard:
     kind = task.kind
     hub = task.hub if results.data == "hub" else None
     base_model = EMBEDDED_HUB_ID if results.encoder == EMBEDDED else short_name(results.encoder)
-    on_hub = results.encoder == EMBEDDED or not Path(results.encoder).expanduser().is_dir()
+    on_hub = results.encoder == EMBEDDED or not Path(expanded(results.encoder)).is_dir()
     data_name, dataset_type = _data_names(results)
     card_data = ModelCardData(
         model_name=f"{results.model_name} {results.task}",

@@ -4,10 +4,12 @@ import argparse
 import copy
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
 from functools import cache, lru_cache
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from transformers import HfArgumentParser, TrainingArguments
 from ..cli import RaisesInputError
 from ..configuration_dlfa import CHOICES
 from ..errors import InputError, one_line
-from ..files import read_yaml
+from ..files import expanded, read_yaml
 from ..tasks.registry import XTREME_TASKS, get_task
 from ..tasks.task import Task
 from .arguments import (
@@ -26,15 +28,15 @@ from .arguments import (
     LAST_CHECKPOINT,
     RunArguments,
     bookkeeping,
+    check_given,
     json_object,
     of_the_chain,
+    paths,
     stage_tasks,
 )
+from .declared import told
 from .help import USAGE, run_help
-
-
-# Nothing is saved before the end, and the model of the last step is the result.
-NO_SELECTION = {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
+from .selection import NO_SELECTION, PREFIX, check_selection, following
 
 
 def recipe_defaults(task: Task, data: str) -> dict[str, Any]:
@@ -93,9 +95,10 @@ class CommandLine:
         argv = argv or ["--compare_baseline"]
         parser = _parser()
         if argv[0].endswith((".yaml", ".yml", ".json")):
-            argv = [*_file_arguments(Path(argv[0]), parser), *argv[1:]]
+            argv = [*_file_arguments(Path(expanded(argv[0])), parser), *argv[1:]]
         self._argv = argv
         given = parser.parse_args(argv)
+        check_given(_given(argv))
         if given.compare_baseline and given.fusion == "none":
             raise InputError("--compare_baseline --fusion none: the baseline would be compared with itself")
         if given.fusion_layer == AUTO_LAYER and given.fusion == "none":
@@ -117,11 +120,8 @@ class CommandLine:
             raise InputError(
                 f"--resume_from_checkpoint {given.resume_from_checkpoint}: a command of several runs takes 'last' only"
             )
-        if given.push_to_hub:
-            raise InputError(
-                "--push_to_hub: a run is not uploaded; when it is done, `dlfa publish FOLDER USER/NAME` does it, "
-                "without pickles and paths of this machine"
-            )
+        if not given.do_train and "do_train" in _given(argv):
+            _check_scoring(given, several)
 
     def arguments(
         self, task: str | Task, fusion: str, output_dir: str | Path, **changes: Any
@@ -136,13 +136,18 @@ class CommandLine:
         """
         parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion, "output_dir": output_dir})
         values = vars(parser.parse_args(argv)) | {"task": task}
+        check_selection(get_task(task), values, _given(argv))
         try:
             run, training = parser.parse_dict(values)
-        except ValueError as error:  # TrainingArguments' own checks
+        except InputError:
+            raise
+        except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:  # TrainingArguments' own checks
             raise InputError(one_line(error)) from error
         return run, training
 
-    def settings(self, task: str, fusion: str, *, of_stage: bool = False, **changes: Any) -> dict[str, Any]:
+    def settings(
+        self, task: str | Task, fusion: str, *, of_stage: bool = False, whole: bool = False, **changes: Any
+    ) -> dict[str, Any]:
         """What sets the same run apart from one of all defaults, by argument, as far as it decides the result.
 
         Values are parsed: `1e-4` and `"1e-4"`, a JSON object with and without spaces, are the same. Equal settings are
@@ -150,6 +155,7 @@ class CommandLine:
 
         Args:
             of_stage: leave out what says which stages come before: that is not said of a stage by its arguments.
+            whole: also those that are as by default, for whoever compares two runs name by name.
             changes: as for `arguments`.
         """
         parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion})
@@ -161,7 +167,7 @@ class CommandLine:
         return {
             name: _parsed(name, value)
             for name, value in values.items()
-            if value != plain[name] and name not in left_out
+            if (whole or value != plain[name]) and name not in left_out
         }
 
     def _parser_of(self, task: str | Task, changes: Mapping[str, Any]) -> tuple["_Parser", list[str]]:
@@ -169,9 +175,20 @@ class CommandLine:
         argv = [*self._argv, *as_argv(changes)]
         of_task = get_task(task)
         defaults = recipe_defaults(of_task, self._data or of_task.default_data)
-        if _parser(defaults).parse_args(argv).eval_strategy == "no":
-            defaults |= NO_SELECTION
-        return _parser(defaults), argv
+        given = _given(argv)
+        check_given(given)
+        return _parser(defaults | following(given, defaults)), argv
+
+
+def _check_scoring(given: argparse.Namespace, several: bool) -> None:
+    """Refuse what would train beside `--do_train false`."""
+    beside = {
+        "--intermediate_tasks": given.intermediate_tasks,
+        "--resume_from_checkpoint": given.resume_from_checkpoint,
+        "a command of several runs": several,
+    }
+    if wrong := next((name for name, value in beside.items() if value), None):
+        raise InputError(f"--do_train false: one finished run is scored as it is, nothing goes with {wrong}")
 
 
 @cache
@@ -186,6 +203,8 @@ def _parsed(name: str, value: Any) -> Any:
         return json_object(name, value)
     if name == "intermediate_tasks" and isinstance(value, str):
         return ",".join(get_task(stage).identity for stage in stage_tasks(value))
+    if name == "metric_for_best_model" and value is not None:
+        return value.removeprefix(PREFIX)
     if name == "fusion_layer" and isinstance(value, str) and value.lstrip("-").isdecimal():
         return int(value)
     return value
@@ -223,7 +242,23 @@ def _parser_with(defaults: tuple[tuple[str, Any], ...]) -> _Parser:
     )
     parser.add_argument("-h", "--help", action=_Help, help="show this project's arguments, by what they decide")
     parser.add_argument("--help-all", action="help", help="show all arguments")
+    for action in parser._actions:
+        if action.dest in paths():
+            action.type = expanded
     parser.set_defaults(**dict(defaults))
+    return parser
+
+
+def _given(argv: Sequence[str]) -> dict[str, Any]:
+    """The arguments on a command line, without defaults."""
+    return vars(_without_defaults().parse_args(argv))
+
+
+@cache
+def _without_defaults() -> _Parser:
+    parser = _parser_with.__wrapped__(())  # one of its own
+    for action in parser._actions:
+        action.default = argparse.SUPPRESS
     return parser
 
 
@@ -265,24 +300,43 @@ def _checked(values: Mapping[str, Any], where: str, parser: _Parser) -> list[str
             close = get_close_matches(str(name), actions, n=1)
             advice = f"; did you mean {close[0]!r}?" if close else " (--help-all lists all arguments)"
             raise InputError(f"{where}: unknown argument {name!r}{advice}")
-    return as_argv(values, [name for name in values if actions[name].nargs in ("*", "+")])
+    return as_argv(values, [name for name in values if actions[name].nargs in ("*", "+")], where)
 
 
-def as_argv(values: Mapping[str, Any], lists: Sequence[str] = ()) -> list[str]:
+def as_argv(values: Mapping[str, Any], lists: Sequence[str] = (), where: str = "") -> list[str]:
     """Arguments by name, as a command line; those set to None are left out.
 
     Args:
         lists: names of arguments that take several values; a list of any other is joined by commas.
+        where: they stand, for messages.
+
+    Raises:
+        InputError: a value that no command line could have.
     """
     argv: list[str] = []
     for name, value in values.items():
         if isinstance(value, (list, tuple)) and name in lists:
-            argv += [f"--{name}", *map(str, value)]
+            argv += [f"--{name}", *(_text(name, one, where) for one in value)]
+        elif isinstance(value, (list, tuple)):
+            argv.append(f"--{name}={','.join(_text(name, one, where) for one in value)}")
         elif value is not None:
-            if isinstance(value, (list, tuple)):
-                value = ",".join(map(str, value))
-            elif isinstance(value, Enum):
-                value = value.value
             # With "=", so that a value may begin with a dash.
-            argv.append(f"--{name}={json.dumps(value) if isinstance(value, dict) else value}")
+            argv.append(f"--{name}={_text(name, value, where)}")
     return argv
+
+
+def _text(name: str, value: Any, where: str) -> str:
+    """A value as a command line has it."""
+    place = f"{where}: {name}" if where else f"--{name}"
+    try:
+        if isinstance(value, Mapping):
+            return json.dumps(dict(value))
+        if isinstance(value, Enum):
+            value = value.value
+        if isinstance(value, (str, os.PathLike, Task)) or (isinstance(value, Number) and name not in paths()):
+            return str(value)
+    except (TypeError, ValueError) as error:  # no JSON, or a number of more digits than Python writes out
+        shown = told(value) if isinstance(value, int) else one_line(error, 80)
+        raise InputError(f"{place}: {shown}: expected a value that can be written down") from error
+    expected = "a name or path" if name in paths() else "text, a number, or a list or dictionary of such"
+    raise InputError(f"{place}: expected {expected}, found {type(value).__name__}")

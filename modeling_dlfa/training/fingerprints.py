@@ -77,11 +77,3 @@ def of_encoder(name: str, revision: str | None = None) -> dict[str, str]:
 def _of_files(folder: Path, patterns: tuple[str, ...]) -> str:
     paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
     return text_hash(" ".join(f"{path.name} {content_hash(path)}" for path in paths))
-
-
-def first_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """The first of the things both know of that is not the same, in words; None where there is none."""
-    for name, value in now.items():
-        if name in before and before[name] != value:
-            return f"{name} {before[name]}, now {value}"
-    return None

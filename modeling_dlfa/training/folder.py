@@ -2,13 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
-from ..files import read_json
+from ..files import check_writable, read_json, write_text
 from .arguments import LAST_CHECKPOINT
 from .results import RESULTS_FILE
 
@@ -17,6 +17,8 @@ from .results import RESULTS_FILE
 TRAINED_FILE = "trained.json"
 # Beside the files of a stage of an intermediate task: what decided its weights.
 STAGE_FILE = "stage.json"
+# Everything that decides a run, from before it is trained; it stays here when the run is published.
+SETTINGS_FILE = "settings.json"
 
 
 def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
@@ -56,11 +58,79 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
             f"{output} holds an unfinished run ({last.name}): add --resume_from_checkpoint last, give another "
             "--output_dir or delete it"
         )
-    if output.exists() and not output.is_dir():
-        raise InputError(f"--output_dir {output} is a file")
-    if output.is_dir() and any(output.iterdir()):
+    check_writable(output)
+    if output.is_dir() and any(SETTINGS_FILE not in path.name for path in output.iterdir()):
         raise InputError(f"{output} is not empty: give another --output_dir")
     return None
+
+
+def check_apart(output: Path, others: Mapping[str, Path]) -> None:
+    """See that a run does not write among what it reads, or what others read.
+
+    Args:
+        others: what a folder is -> the folder. The output folder may lie in none of them.
+
+    Raises:
+        InputError: it does.
+    """
+    where = output.resolve()
+    for what, folder in others.items():
+        if where == folder.resolve():
+            raise InputError(f"--output_dir {output} is {what}: give another --output_dir")
+        if folder.resolve() in where.parents:
+            raise InputError(f"--output_dir {output} lies in {what}, {folder}: give another --output_dir")
+
+
+def write_settings(output: Path, settings: Mapping[str, Any]) -> None:
+    """Write down what decides a run, for `check_same_settings` to find when it is to go on."""
+    output.mkdir(parents=True, exist_ok=True)
+    write_text(output / SETTINGS_FILE, json.dumps(dict(settings), indent=2, ensure_ascii=False) + "\n")
+
+
+def check_same_settings(folder: Path, settings: Mapping[str, Any], may_differ: Collection[str] = ()) -> None:
+    """Refuse to go on with a run that other settings have begun; a folder of an old version has none written down.
+
+    Args:
+        folder: of the run.
+        settings: name -> value, those of the run that is asked for.
+        may_differ: names that are not looked at.
+
+    Raises:
+        InputError: naming the first setting that differs, with both values.
+    """
+    if not (folder / SETTINGS_FILE).is_file():
+        return
+    difference = first_difference(read_json(folder / SETTINGS_FILE), settings, may_differ)
+    if difference is not None:
+        name, before, now = difference
+        raise InputError(
+            f"{folder} is of a run with {name} {before!r}, not {now!r}: give what that run was given, or another "
+            "--output_dir"
+        )
+
+
+def first_difference(
+    before: Mapping[str, Any], now: Mapping[str, Any], may_differ: Collection[str] = ()
+) -> tuple[str, Any, Any] | None:
+    """Name, old and new value of the first setting that differs; names that only one of the two has do not count."""
+    now = json.loads(json.dumps(dict(now)))
+    both = (name for name in now if name in before and name not in may_differ)
+    return next(((name, before[name], now[name]) for name in both if before[name] != now[name]), None)
+
+
+def check_optimizer(checkpoint: Path) -> None:
+    """Refuse a checkpoint without the optimizer's state: training would begin anew on old weights.
+
+    Raises:
+        InputError: it was saved with `--save_only_model`.
+    """
+    if not any(
+        path for pattern in ("optimizer*", "global_step*") for path in checkpoint.glob(pattern)
+    ):  # or DeepSpeed's
+        raise InputError(
+            f"{checkpoint} holds no state of the optimizer (--save_only_model), training cannot go on from it: give "
+            "another --output_dir or delete it"
+        )
 
 
 def holds_run(folder: Path, settings_file: str, settings: Mapping[str, Any]) -> bool:

@@ -1,36 +1,84 @@
 """What `dlfa train` does: one run, or several side by side, and the table of what came out."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from transformers import TrainingArguments
 
-from ..cli import PLAIN, make_console
+from ..cli import PLAIN, make_console, on_main
 from ..errors import InputError
-from ..files import text_hash
+from ..files import check_writable, text_hash
 from ..tasks.registry import get_task
 from ..tasks.task import Task
-from .arguments import RunArguments
+from .arguments import RunArguments, deciding
+from .checks import check_training
 from .command_line import CommandLine
-from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare
-from .fingerprints import first_difference, used
-from .folder import TRAINED_FILE, checkpoint_to_resume, last_checkpoint
+from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare, scored_data
+from .fingerprints import global_batch, used
+from .folder import (
+    TRAINED_FILE,
+    check_apart,
+    check_optimizer,
+    check_same_settings,
+    checkpoint_to_resume,
+    last_checkpoint,
+    write_settings,
+)
 from .model import check_model
 from .results import RESULTS_FILE, RunResults, results_table
+from .run import finished_run
 from .stages import Stage, check_stages, plan_stages, run_chain, stages_folder
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One of the runs of a command; `finished` are the results of an earlier try."""
+    """One of the runs of a command.
 
+    Attributes:
+        command: what it is part of.
+        arguments, training_arguments: of the run.
+        stages: before it.
+        finished: the results of an earlier try.
+    """
+
+    command: CommandLine
     arguments: RunArguments
     training_arguments: TrainingArguments
     stages: list[Stage]
-    finished: RunResults | None
+    finished: RunResults | None = None
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the run, by name: what was given, defaults, what they come to here, what is read.
+
+        Raises:
+            InputError: data or encoder are not there.
+        """
+        arguments = self.arguments
+        found = self.command.settings(arguments.task, arguments.fusion, whole=True) | used(arguments)
+        if self.stages:  # the last of them is what it starts from
+            found |= {"encoder": text_hash(self.stages[-1].text), "tokenizer": None}
+        return found | {
+            "processes": self.training_arguments.world_size,
+            "batch_size": global_batch(self.training_arguments),
+            "development_samples": arguments.max_dev_samples or arguments.max_eval_samples,
+        }
+
+    def carry_out(self, stages: Path, data: RunData | None = None) -> RunResults:
+        """Write down what decides the run, then do it.
+
+        Args:
+            stages: folder of the stages.
+            data: as for `run`.
+        """
+        if self.training_arguments.do_train and on_main():
+            write_settings(Path(self.training_arguments.output_dir or ""), self.settings)
+        return run_chain(self.stages, stages, self.arguments, self.training_arguments, data)
 
 
 def launch(command: CommandLine) -> dict[str, list[RunResults]]:
@@ -58,7 +106,7 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
                 folder = stages_folder(one.arguments, root)
                 for place, stage in enumerate(one.stages, start=1):
                     console.print(f"stage {place} of {len(one.stages)}: {stage.task}, {folder / stage.name}", **PLAIN)
-                results = run_chain(one.stages, folder, one.arguments, one.training_arguments, data)
+                results = one.carry_out(folder, data)
             finished.setdefault(task, []).append(results)
         show(finished[task], console)
     return finished
@@ -79,7 +127,7 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
                 folder = folder / get_task(task).name
             if len(command.fusions) > 1:
                 folder = folder / ("baseline" if fusion == "none" else fusion)
-            planned.setdefault(str(task), []).append(plan_run(command, task, fusion, folder, alone=folder == root))
+            planned.setdefault(str(task), []).append(plan_run(command, task, fusion, folder, root))
     for runs in planned.values():
         if first := next((one for one in runs if one.finished is None), None):  # the others read the same
             for stage in first.stages:
@@ -90,35 +138,60 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
     return planned
 
 
-def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, alone: bool = True) -> PlannedRun:
+def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, root: Path) -> PlannedRun:
     """One run of a command, after a look at its folder and its encoder.
 
     Args:
-        alone: whether the command has no other, so that there must be something to resume if it is to be.
+        folder: of the run; where it is `root`, that of the command, there is no other run, and there must be something
+            to resume if it is to be.
 
     Raises:
         InputError: as `plan`.
     """
+    check_writable(folder)
     arguments, training_arguments = command.arguments(task, fusion, folder)
     stages = plan_stages(command, task, fusion)
+    planned = PlannedRun(command, arguments, training_arguments, stages)
     if command.resumes and (folder / RESULTS_FILE).exists():
-        finished = RunResults.load(folder)
-        now = used(arguments, training_arguments=training_arguments)
-        if stages:  # the last of them is what it starts from
-            now |= {"encoder": text_hash(stages[-1].text), "tokenizer": finished.used.get("tokenizer")}
-        if difference := first_difference(finished.used, now):
-            raise InputError(
-                f"{folder} holds a finished run of other data or another encoder ({difference}): give another "
-                "--output_dir or delete it"
-            )
-        return PlannedRun(arguments, training_arguments, stages, finished)
+        check_same_settings(folder, planned.settings)
+        return replace(planned, finished=RunResults.load(folder))
     begun = last_checkpoint(folder) is not None or (folder / TRAINED_FILE).is_file()
-    if command.resumes and (not alone or stages) and not begun:
+    if command.resumes and (folder != root or stages) and not begun:
         training_arguments.resume_from_checkpoint = None  # this one had not begun, or had saved nothing
-    checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint)
+    if checkpoint := checkpoint_to_resume(folder, training_arguments.resume_from_checkpoint):
+        trained = checkpoint == str(folder)
+        if not trained:
+            check_optimizer(Path(checkpoint))
+        of_run = folder if trained else Path(checkpoint).parent
+        scored = [name for name in planned.settings if name.startswith(scored_data(""))]
+        check_same_settings(of_run, planned.settings, may_differ=[*deciding("evaluation"), *scored])
+    _check_places(arguments, folder, stages_folder(arguments, root) if stages else None)
+    check_training(get_task(task), training_arguments)
+    if not training_arguments.do_train:
+        finished_run(Path(arguments.model_name_or_path))
     check_model(arguments)
     check_stages(stages)
-    return PlannedRun(arguments, training_arguments, stages, finished=None)
+    return planned
+
+
+def _check_places(arguments: RunArguments, output: Path, stages: Path | None) -> None:
+    """Look at where a run writes, and what else is there.
+
+    Args:
+        stages: folder of its stages; None without any.
+
+    Raises:
+        InputError: what would be in the way later.
+    """
+    task = get_task(arguments.task)
+    others = {"the encoder's folder": Path(arguments.model_name_or_path)}
+    others["the folder of the data"] = Path(arguments.data) / task.folder
+    check_apart(output, {what: folder for what, folder in others.items() if folder.is_dir()})
+    if stages is not None:
+        check_writable(stages, "--stages_dir")
+        check_apart(output, {"the folder of the stages": stages})
+        if output.resolve() in stages.resolve().parents:
+            raise InputError(f"--stages_dir {stages} lies in the output folder {output}: give another --stages_dir")
 
 
 def show_labels(task: Task, console: Console) -> None:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import InputError
-from ..files import write_text
+from ..files import expanded, write_text
 from ..tasks.languages import by_family, language_label
 from ..tasks.registry import saved_task
 from ..tasks.task import Task
@@ -102,7 +102,7 @@ class RunResults:
 
     def save(self, folder: str | Path) -> Path:
         """Write `all_results.json`, whole or not at all."""
-        path = Path(folder) / RESULTS_FILE
+        path = Path(expanded(folder)) / RESULTS_FILE
         write_text(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
         return path
 
@@ -113,7 +113,7 @@ class RunResults:
         Raises:
             InputError: the file is missing, is not JSON or lacks an entry.
         """
-        path = Path(path)
+        path = Path(expanded(path))
         path = path / RESULTS_FILE if path.is_dir() else path
         try:
             values = {**_OF_OLD_FILES, **json.loads(path.read_text(encoding="utf-8"))}
@@ -154,7 +154,7 @@ def averages(scores: dict[str, float], train_language: str) -> dict[str, float |
 
 def short_name(name: str) -> str:
     """How tables and cards call an encoder or data: a local folder by its own name, anything else as it is."""
-    path = Path(name).expanduser()
+    path = Path(expanded(name))
     return path.resolve().name if path.is_dir() else name
 
 

@@ -20,15 +20,17 @@ from ..errors import InputError
 from ..files import read_json, write_text
 from ..modeling_dlfa import DLFAPreTrainedModel
 from ..tasks.predictions import write_predictions
+from ..tasks.registry import get_task
 from .arguments import AUTO_LAYER, RunArguments, recorded_arguments
 from .card import model_card
 from .counts import counts_file, write_counts
 from .data import EvalSet, RunData, prepare, scored_data
 from .fingerprints import global_batch, used
-from .folder import TRAINED_FILE, check_same_model, checkpoint_to_resume, remove_checkpoints
+from .folder import TRAINED_FILE, check_optimizer, check_same_model, checkpoint_to_resume, remove_checkpoints
 from .model import build_model, open_finished
 from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
 from .scout import scout
+from .selection import LOSS, described
 from .trainer import DLFATrainer, LanguageProgress, make_trainer
 
 
@@ -113,7 +115,8 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
     model = build_model(arguments, data.task)
     if checkpoint is not None:
         check_same_model(checkpoint, model.config)
-    _fit_intervals(training_arguments, len(data.train))
+        check_optimizer(Path(checkpoint))
+    _fit_intervals(training_arguments, len(data.train), arguments.train_language)
     trainer = _new_trainer(model, arguments, training_arguments, data)
     training = trainer.train(resume_from_checkpoint=checkpoint)
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
@@ -171,8 +174,18 @@ def _new_trainer(
     return trainer
 
 
-def _fit_intervals(training_arguments: TrainingArguments, examples: int) -> None:
-    """Shorten an evaluation interval longer than the run to one epoch, so that there is something to select."""
+def _fit_intervals(training_arguments: TrainingArguments, examples: int, language: str) -> None:
+    """Shorten an evaluation interval longer than the run to one epoch, so that there is something to select.
+
+    Raises:
+        InputError: incomplete batches are left out, and there is no other.
+    """
+    step = training_arguments.train_batch_size * training_arguments.world_size
+    if training_arguments.dataloader_drop_last and examples < step:
+        raise InputError(
+            f"--dataloader_drop_last: {examples} training examples in {language!r} are less than a batch of {step}, "
+            "nothing would be trained"
+        )
     batch = training_arguments.train_batch_size * training_arguments.gradient_accumulation_steps
     per_epoch = -(-examples // (batch * training_arguments.world_size))
     steps = training_arguments.max_steps
@@ -201,12 +214,16 @@ def _model_config(config: DLFAConfig) -> dict[str, Any]:
 def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trainer: DLFATrainer) -> dict[str, Any]:
     """What results say of the training: what was asked for, and what it came to."""
     selected = training_arguments.load_best_model_at_end and trainer.state.best_model_checkpoint is not None
+    metric, greater = training_arguments.metric_for_best_model, training_arguments.greater_is_better
+    chosen = described(get_task(arguments.task), metric or LOSS, bool(greater))
+    epochs = {"num_train_epochs": round(trainer.state.epoch or 0, 2)} if training_arguments.max_steps > 0 else {}
     return {
         **recorded_arguments(training_arguments),
+        **epochs,
         "batch_size": global_batch(training_arguments),
         "steps": trainer.state.global_step,
         **recorded_arguments(arguments),
-        "selection": "best on development data" if selected else "last step",
+        "selection": chosen if selected else "last step",
         **recorded_arguments(arguments, given=True),
     }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..cli import CommandParser, guarded, quiet_libraries
 from ..errors import InputError
+from ..files import expanded
 
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def score_command(folder: str, task: str | None = None, **given: Any) -> "Comman
     from .command_line import CommandLine, checked_argv
     from .run import finished_run
 
+    folder = expanded(folder)
     before = finished_run(Path(folder))
     own = before.of_task if task is None else get_task(task)
     if task is None and (":" in own.reference or Path(own.reference).is_file()):

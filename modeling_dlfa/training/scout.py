@@ -28,9 +28,9 @@ from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel
 from ..tasks.encoding import IGNORED
 from ..tasks.registry import get_task
 from .arguments import RunArguments
-from .command_line import NO_SELECTION
 from .data import EvalSet, RunData, prepare
 from .model import build_model, model_arguments, new_parts
+from .selection import NO_SELECTION
 from .trainer import DLFATrainer, make_trainer
 
 

@@ -23,6 +23,7 @@ from ..files import write_text
 from ..tasks.registry import TASKS, get_task
 from ..tasks.task import Task
 from .arguments import RunArguments, json_object, not_of_a_stage
+from .checks import check_training
 from .command_line import CommandLine
 from .data import RunData
 from .fingerprints import used
@@ -138,7 +139,9 @@ def check_stages(stages: Sequence[Stage]) -> None:
         InputError: arguments that contradict each other, or a fusion that does not fit.
     """
     for stage in stages:
-        check_model(stage.arguments(None, "unused")[0])
+        arguments, training_arguments = stage.arguments(None, "unused")
+        check_training(get_task(stage.task), training_arguments)
+        check_model(arguments)
 
 
 def run_chain(

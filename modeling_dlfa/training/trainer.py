@@ -1,11 +1,12 @@
 """The Trainer of a run: a learning rate of its own for fusion and head, reproducible length groups, labelled bars."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from datasets import Dataset
-from torch.utils.data import Sampler, SequentialSampler
+from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import ProgressCallback, Trainer, TrainingArguments
 from transformers.trainer_pt_utils import BatchRebalanceSampler, LengthGroupedSampler, get_length_grouped_indices
 
@@ -14,6 +15,7 @@ from ..tasks.encoding import IGNORED
 from .arguments import RunArguments
 from .data import RunData
 from .objectives import OBJECTIVES
+from .selection import follows_the_metric
 
 
 class EpochLengthGroupedSampler(LengthGroupedSampler):
@@ -114,6 +116,10 @@ class DLFATrainer(Trainer):
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
+        if follows_the_metric(self.args.lr_scheduler_type) and "mode" not in (self.args.lr_scheduler_kwargs or {}):
+            # PyTorch takes a smaller value for the better one, whatever the metric.
+            mode = "max" if self.args.greater_is_better else "min"
+            self.args.lr_scheduler_kwargs = {**(self.args.lr_scheduler_kwargs or {}), "mode": mode}
         self.objectives = dict(objectives or {})
         self._terms: dict[str, list[torch.Tensor]] = {name: [] for name in self.objectives}
         self.head_learning_rate = head_learning_rate
@@ -144,7 +150,8 @@ class DLFATrainer(Trainer):
         """The model's loss, in training with the weighted terms of the objectives."""
         if not self.objectives or not model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        # A copy, because smoothing takes the labels out of it.
+        loss, outputs = super().compute_loss(model, {**inputs}, True, num_items_in_batch)
         for name, weight in self.objectives.items():
             term = OBJECTIVES[name](model, inputs, outputs)
             self._terms[name].append(term.detach())
@@ -187,6 +194,23 @@ class DLFATrainer(Trainer):
         if args.world_size == 1:
             return order
         return ProcessBatches(order, step, args.world_size, args.process_index, drop_last=args.dataloader_drop_last)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader:
+        with self._whole_sets():
+            return super().get_eval_dataloader(eval_dataset)
+
+    def get_test_dataloader(self, test_dataset: Any) -> DataLoader:
+        with self._whole_sets():
+            return super().get_test_dataloader(test_dataset)
+
+    @contextmanager
+    def _whole_sets(self) -> Iterator[None]:
+        """Incomplete batches are left out in training alone; the Trainer would leave rows out of scores too."""
+        asked, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
+        try:
+            yield
+        finally:
+            self.args.dataloader_drop_last = asked
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler | None:
         # Evaluation sets come sorted by length; the Trainer would shuffle them, and the predictions with them.

@@ -19,6 +19,7 @@ REPOSITORY = "tester/dlfa"
 CODE = {"configuration_dlfa.py", "modeling_dlfa.py"}
 FILES = {"README.md", "all_results.json", "config.json", "tokenizer.json", "tokenizer_config.json", *CODE}
 NEVER = (
+    "settings.json",  # with paths of this machine
     "training_args.bin",
     "optimizer.pt",
     "pytorch_model.bin",
@@ -217,7 +218,7 @@ def test_dry_run_shows_everything_and_needs_no_network(
     assert listed - {"8"} == FILES | {"model.safetensors"}
     assert f"would publish {run_folder} to {REPOSITORY} (public), one commit: Second try" in printed.out
     assert re.search(r"^all_results.json .*  local paths shortened$", printed.out, flags=re.MULTILINE)
-    assert "stays here: predictions\n" in printed.out
+    assert "stays here: predictions, settings.json\n" in printed.out
     card = printed.out.split("README.md:\n\n", 1)[1]
     assert card.startswith("---\n") and f'"{REPOSITORY}", revision="<commit>"' in card and "PATH_OR" not in card
     assert printed.err == "" and "hf_not" not in printed.out
@@ -243,4 +244,5 @@ def test_the_code_of_another_version_is_published_as_it_is(run_folder: Path):
     path.write_text(path.read_text("utf-8") + "# older\n", "utf-8")
     assert read_checkpoint(run_folder, REPOSITORY).files["modeling_dlfa.py"] == path
     shutil.rmtree(run_folder / "predictions")
+    (run_folder / "settings.json").unlink()
     assert read_checkpoint(run_folder, REPOSITORY).left_out == []

@@ -17,7 +17,8 @@ from modeling_dlfa.files import content_hash
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.command_line import CommandLine
-from modeling_dlfa.training.fingerprints import first_difference, of_encoder, used
+from modeling_dlfa.training.fingerprints import of_encoder, used
+from modeling_dlfa.training.folder import first_difference
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.stages import plan_stages
 
@@ -87,7 +88,7 @@ def test_what_changes_with_what(place: Path, line, change: str):
     now = used(arguments, training_arguments=training)
     assert [name for name in now if now[name] != before[name]] == expected and now.keys() == before.keys()
     difference = first_difference(before, now)
-    assert difference is None if not expected else expected[0] in str(difference)
+    assert difference == (None if not expected else (expected[0], before[expected[0]], now[expected[0]]))
 
 
 def test_a_file_is_read_again_only_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -174,4 +175,4 @@ def test_a_finished_run_is_not_shown_beside_one_of_other_data(place: Path, line,
     assert main(again) == 2
     message = capsys.readouterr().err
     expected = "encoder" if stages else CHANGES[change][1][0]
-    assert "baseline holds a finished run of other data or another encoder" in message and f"({expected} " in message
+    assert f"baseline is of a run with {expected} '" in message and "give what that run was given" in message

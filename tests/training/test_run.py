@@ -56,7 +56,7 @@ def test_a_run_leaves_exactly_this(finished_run: Callable[[str], Path], task: st
     suffix = "conllu" if TASKS[task].kind.name == "trees" else "tsv"
     predictions = {f"predictions/{task}/test-{code}.{suffix}" for code in LANGUAGES}
     predictions |= {f"predictions/{task}/test-counts.npz"}
-    assert files(finished_run(task)) == CHECKPOINT | {"README.md", "all_results.json"} | predictions
+    assert files(finished_run(task)) == CHECKPOINT | {"README.md", "all_results.json", "settings.json"} | predictions
 
 
 @pytest.mark.parametrize("task", TASKS)

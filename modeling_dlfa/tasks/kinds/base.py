@@ -59,6 +59,7 @@ class Kind(ABC):
         file_columns: names of the columns that a task file may say the places of.
         label_column: which column holds what is looked up in `Task.labels`.
         metrics: what a task may report or compute.
+        beside: metric -> the scores that come with it.
         fewest_labels: with fewer there is nothing to learn.
         metric_names: metric in the scores -> how tables of a model card call it.
         suffix: ending of prediction files, and of a data folder's files.
@@ -72,6 +73,7 @@ class Kind(ABC):
     file_columns: ClassVar[tuple[str, ...]] = ()
     label_column: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
+    beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     fewest_labels: ClassVar[int] = 2
     metric_names: ClassVar[Mapping[str, str]] = {
         **{"accuracy": "Accuracy", "f1": "F1", "precision": "Precision", "recall": "Recall"},
@@ -218,6 +220,10 @@ class Kind(ABC):
         Raises:
             ValueError: they differ in shape or are empty.
         """
+
+    def score_names(self, task: "Task") -> tuple[str, ...]:
+        """The names in what `score` returns."""
+        return tuple(dict.fromkeys(name for metric in task.metrics for name in (metric, *self.beside.get(metric, ()))))
 
     @abstractmethod
     def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:

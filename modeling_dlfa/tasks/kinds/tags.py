@@ -33,6 +33,7 @@ class Tags(Kind):
     file_columns = ("tokens", "tags")
     label_column = "tags"
     metrics = ("accuracy", "f1")
+    beside = {"f1": ("precision", "recall")}
     auto_class = "AutoModelForTokenClassification"
     pipeline_tag = "token-classification"
     sample_epochs = 3

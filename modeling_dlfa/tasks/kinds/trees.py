@@ -34,6 +34,7 @@ class Trees(Kind):
     name = "trees"
     label_column = "relations"
     metrics = ("las", "uas")
+    beside = {"las": ("uas",)}
     fewest_labels = 1  # heads are learnt too
     suffix = ".conllu"
     auto_class = "AutoModel"

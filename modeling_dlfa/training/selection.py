@@ -1,0 +1,88 @@
+"""Which checkpoint of a run is kept: the defaults that belong together, and what results say of it.
+
+Development data, evaluation, saving and the metric are several arguments of the Trainer; a default of one follows what
+was given of the others.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InputError
+from ..tasks.task import Task
+
+
+# Nothing is saved before the end, and the model of the last step is the result.
+NO_SELECTION = {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
+
+LOSS = "loss"
+PREFIX = "eval_"  # of metrics in the Trainer's logs
+_OF_SELECTION = ("metric_for_best_model", "greater_is_better")
+_FOLLOW_THE_METRIC = ("reduce_lr_on_plateau", "greedy")  # schedules
+
+
+def following(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults in place of those that do not fit what was given.
+
+    Args:
+        given: arguments by name, as far as they were given.
+        defaults: of the task.
+    """
+    follow: dict[str, Any] = {}
+    for interval in ("eval", "save"):
+        if f"{interval}_steps" in given:
+            follow[f"{interval}_strategy"] = "steps"
+    if "save_strategy" in given and "save_steps" not in given:
+        follow["save_steps"] = given.get("eval_steps", defaults["eval_steps"])
+    asked = {**defaults, **follow, **given}
+    if asked["eval_strategy"] == "no":
+        follow |= {name: value for name, value in NO_SELECTION.items() if name not in follow}
+    elif asked["save_strategy"] == "no":
+        follow["load_best_model_at_end"] = False
+    if "metric_for_best_model" in given:
+        follow["greater_is_better"] = _plain(given["metric_for_best_model"]) != LOSS
+    return follow
+
+
+def check_selection(task: Task, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse a selection that could not be made.
+
+    Args:
+        values: of all arguments.
+        given: those that were given.
+
+    Raises:
+        InputError: naming the argument, and what it needs.
+    """
+    if values["load_best_model_at_end"] or values["save_strategy"] == "best":
+        asked = "--load_best_model_at_end" if values["load_best_model_at_end"] else "--save_strategy best"
+        for strategy in ("eval_strategy", "save_strategy"):
+            if values[strategy] == "no":
+                raise InputError(f"{asked} --{strategy} no: there is nothing to choose from, give another {strategy}")
+    metric = given.get("metric_for_best_model")
+    allowed = (*task.kind.score_names(task), LOSS)
+    if metric is not None and _plain(metric) not in allowed:
+        raise InputError(f"--metric_for_best_model {metric}: {task.name} has {', '.join(allowed)}")
+    used = values["load_best_model_at_end"] or values["save_strategy"] == "best"
+    used = used or values["lr_scheduler_type"] in _FOLLOW_THE_METRIC
+    if not used and (idle := next((name for name in _OF_SELECTION if name in given), None)):
+        raise InputError(
+            f"--{idle}: no checkpoint is chosen by development data here; add --load_best_model_at_end true "
+            "--eval_strategy steps --save_strategy best"
+        )
+
+
+def follows_the_metric(schedule: str) -> bool:
+    """Whether a schedule of learning rates looks at the metric, and has to know which way is better."""
+    return schedule in _FOLLOW_THE_METRIC
+
+
+def described(task: Task, metric: str, greater_is_better: bool) -> str:
+    """How results call the checkpoint that development data chose."""
+    if _plain(metric) == task.metric and greater_is_better:
+        return "best on development data"
+    which = "best" if greater_is_better == (_plain(metric) != LOSS) else "highest" if greater_is_better else "lowest"
+    return f"{which} {PREFIX}{_plain(metric)} on development data"
+
+
+def _plain(metric: str) -> str:
+    return metric.removeprefix(PREFIX)
