@@ -53,13 +53,23 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read, or holds something else.
     """
+    return read_object(path)[1]
+
+
+def read_object(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """The bytes of a file, and the JSON object that they are.
+
+    Raises:
+        InputError: as `read_json`.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        values = json.loads(content.decode("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {one_line(error)}") from error
-    if not isinstance(content, dict):
+    if not isinstance(values, dict):
         raise InputError(f"{path}: expected a JSON object")
-    return content
+    return content, values
 
 
 def read_yaml(path: Path, what: str) -> Any:
