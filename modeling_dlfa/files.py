@@ -2,12 +2,13 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .errors import InputError, one_line
+from .errors import InputError, one_line, shortened
 
 
 def read_lines(path: Path) -> list[str]:
@@ -115,3 +116,22 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+LONGEST_NAME = 100  # with layer, condition and seed, file systems take 255 bytes
+
+
+def name_problem(name: Any) -> str | None:
+    """Why a name cannot be that of a file or folder inside another one, on any system; None if it can."""
+    if not isinstance(name, str) or not name.strip():
+        return f"{name!r} is no name: expected text, in quotation marks where it is a number"
+    if re.search(r"[/\\:*?\"<>|\x00-\x1f\x7f]", name) or name != name.strip(" .") or name.startswith(("-", "~")):
+        return f"{shortened(name)} cannot be the name of a folder: expected letters, digits, and . _ + - between them"
+    if len(name.encode()) > LONGEST_NAME:
+        return f"{shortened(name)} is longer than {LONGEST_NAME} bytes"
+    if name.partition(".")[0].casefold() in _RESERVED:
+        return f"{name!r} is the name of a device on Windows: give another one"
+    return None
+
+
+_RESERVED = frozenset(("con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))))

@@ -21,7 +21,7 @@ _SECRET_NAME = re.compile(
     r"(?:^|[_-])(?:(?:hub|hf|access|auth|api)_?token|api_?key|passw(?:or)?d|secret|secret_key|credentials?)$", re.I
 )
 _HOME = re.compile(r"(?<![\w./:-])(?:/home/|/Users/)[\w.-]+|\b[A-Za-z]:\\+Users\\+[\w.-]+")
-SHORTEST_SECRET = 8  # shorter values of the environment stand in any text by chance
+SHORTEST_SECRET = 12  # shorter values of the environment stand in any text by chance
 
 
 def is_secret_name(name: str) -> bool:

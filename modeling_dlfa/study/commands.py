@@ -75,6 +75,7 @@ def scout_layers(spec: StudySpec, arguments: argparse.Namespace) -> int:
 
 def report_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     """Write the report from the records, without the storage unless one is given."""
+    spec.check_distinct()
     _write_report(spec, _engine(spec, arguments) if arguments.storage else None)
     return 0
 

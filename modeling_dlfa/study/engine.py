@@ -81,10 +81,11 @@ class Engine:
         heartbeat: seconds between two signs of life of a worker.
 
     Raises:
-        InputError: the storage cannot be opened.
+        InputError: two cells are the same run, or the storage cannot be opened.
     """
 
     def __init__(self, spec: StudySpec, storage: str | None = None, heartbeat: int = HEARTBEAT):
+        spec.check_distinct()
         self.spec = spec
         self.storage = storage or default_storage(spec)
         self.heartbeat = heartbeat

@@ -17,6 +17,7 @@ from ..cli import RaisesInputError
 from ..configuration_dlfa import CHOICES
 from ..errors import InputError, one_line
 from ..files import read_yaml
+from ..privacy import secret_place
 from ..tasks.registry import XTREME_TASKS, get_task
 from ..tasks.task import SPLITS, Task
 from .arguments import (
@@ -121,6 +122,11 @@ class CommandLine:
             raise InputError(
                 "--push_to_hub: a run is not uploaded; when it is done, `dlfa publish FOLDER USER/NAME` does it, "
                 "without pickles and paths of this machine"
+            )
+        if place := secret_place(vars(given)):
+            raise InputError(
+                f"--{place}: is secret, and arguments are written down: give it by the environment, as HF_TOKEN or "
+                "with `hf auth login`"
             )
 
     def arguments(
