@@ -33,7 +33,7 @@ from ..files import write_text
 from ..training.arguments import RunArguments, deciding
 from ..training.counts import packed, unpacked
 from ..training.data import RunData, prepare
-from ..training.folder import holds_run
+from ..training.folder import as_noted, holds_run
 from ..training.results import RunResults
 from ..training.stages import Stage, run_chain
 from . import HEARTBEAT
@@ -217,7 +217,7 @@ class Engine:
             write_text(attempt / "train.log", log.getvalue())
             if not self.spec.keep_weights:
                 (attempt / "model.safetensors").unlink()
-            write_text(attempt / CELL_FILE, json.dumps(cell.settings, indent=2) + "\n")
+            write_text(attempt / CELL_FILE, json.dumps(as_noted(cell.settings), indent=2) + "\n")
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             attempt.rename(folder)

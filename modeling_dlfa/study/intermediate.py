@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..tasks.languages import by_family
 from ..training.arguments import RunArguments, deciding
+from ..training.folder import as_noted, same_settings
 from ..training.results import RunResults
 from .figures import Point, ScatterPanel
 from .sections import Section
@@ -99,7 +100,7 @@ def measure_code_lengths(spec: StudySpec, report: Callable[[str], None] = print)
         values = _read(path, settings)
         if values is None:
             values = known.get(key) or code_length(replace(arguments, fusion="none", fusion_layer=None)).as_dict()
-            values["settings"] = settings
+            values["settings"] = as_noted(settings)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps(values, indent=1) + "\n")
             report(f"{encoder}, {condition}: {values['bits_per_label']:.2f} bits a label of {arguments.task}")
@@ -140,7 +141,7 @@ def _read(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return values if values["settings"] == settings else None
+        return values if same_settings(values["settings"], settings) else None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} does not hold a code length: {error!r}") from error
 

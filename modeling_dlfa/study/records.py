@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..files import write_text
+from ..privacy import without_paths
 from ..training.counts import counts_file, read_counts, write_counts
+from ..training.folder import as_noted, same_settings
 from ..training.results import RunResults
 from .spec import Cell
 
@@ -31,7 +33,7 @@ class Record:
     @classmethod
     def of_run(cls, cell: Cell, folder: Path) -> "Record":
         """The record of a finished run from its folder."""
-        results = RunResults.load(folder)
+        results = RunResults(**without_paths(asdict(RunResults.load(folder))))  # a record is made to be shared
         file = counts_file(folder / "predictions", results.of_task, results.eval_split)
         return cls(cell, results, read_counts(file))
 
@@ -43,7 +45,7 @@ class Record:
         results, counts = _files(folder, self.cell)
         results.parent.mkdir(parents=True, exist_ok=True)
         write_counts(counts, self.counts)
-        values = {**asdict(self.results), "settings": self.cell.settings}
+        values = {**asdict(self.results), "settings": as_noted(self.cell.settings)}
         write_text(results, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
@@ -60,9 +62,10 @@ class Record:
 def has_record(folder: Path, cell: Cell) -> bool:
     """Whether there is a record of the cell; one made with other settings is none."""
     try:
-        return json.loads(_files(folder, cell)[0].read_text(encoding="utf-8"))["settings"] == cell.settings
+        noted = json.loads(_files(folder, cell)[0].read_text(encoding="utf-8"))["settings"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
+    return same_settings(noted, cell.settings)
 
 
 def load_records(folder: Path, cells: Sequence[Cell]) -> list[Record]:

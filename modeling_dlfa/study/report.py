@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from ..files import write_bytes, write_text
+from ..privacy import without_paths
 from ..training.results import short_name
 from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, png, scatter
 from .intermediate import (
@@ -124,9 +125,13 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
 
 
 def settings(spec: StudySpec) -> str:
-    """The study's file again, without title, notes and folder: saved as `<name>.yaml`, it is the same study."""
+    """The study's file again, without title, notes and folder: saved as `<name>.yaml`, it is the same study.
+
+    Of folders of this machine only the names are said.
+    """
     names = ["name", "tasks", "models", *(["conditions"] if spec.conditions else []), "encoders", "seeds", "arguments"]
-    return yaml.safe_dump({name: getattr(spec, name) for name in names}, sort_keys=False, allow_unicode=True)
+    values = without_paths({name: getattr(spec, name) for name in names})
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def chapter(section: Section, found: Sequence[Condition] = ()) -> Chapter:

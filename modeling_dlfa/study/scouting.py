@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from ..files import write_text
+from ..training.folder import as_noted, same_settings
 from ..training.scout import scout
 from .spec import Cell, StudySpec
 
@@ -41,10 +42,10 @@ def scout_study(spec: StudySpec, report: Callable[[str], None] = print) -> list[
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             values = {}
-        if values.get("settings") != asked:
+        if not same_settings(values.get("settings"), asked):
             arguments, training_arguments = cell.run_arguments(spec.output_dir / "unfinished" / "scout")
             training_arguments.disable_tqdm = True
-            values = {**scout(arguments, training_arguments).as_dict(), "settings": asked}
+            values = {**scout(arguments, training_arguments).as_dict(), "settings": as_noted(asked)}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps(values, indent=1) + "\n")
         report(f"{cell.task}/{cell.encoder}/{cell.model.group}-seed{cell.seed}: layer {values['layer']}")

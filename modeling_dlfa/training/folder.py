@@ -1,5 +1,6 @@
 """The output folder of a run: whether it may be written to, and from which checkpoint an interrupted run goes on."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
 from ..files import read_json
+from ..privacy import without_paths
 from .arguments import LAST_CHECKPOINT
 from .results import RESULTS_FILE
 
@@ -61,13 +63,30 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
     return None
 
 
+def as_noted(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as files say them, which may be shared: without paths of this machine.
+
+    A fingerprint of the whole stands for what is left out, so that data in two folders of one name stay two.
+    """
+    plain = json.loads(json.dumps(dict(settings)))
+    short = without_paths(plain)
+    if short == plain:
+        return plain
+    return {**short, "fingerprint": hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]}
+
+
+def same_settings(noted: Any, settings: Mapping[str, Any]) -> bool:
+    """Whether a file notes these settings; files of old versions have the paths."""
+    return noted in (as_noted(settings), json.loads(json.dumps(dict(settings))))
+
+
 def holds_run(folder: Path, settings_file: str, settings: Mapping[str, Any]) -> bool:
     """Whether a folder holds a finished run beside a file that says of it what these settings say."""
     try:
         saved = json.loads((folder / settings_file).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return saved == json.loads(json.dumps(dict(settings))) and (folder / RESULTS_FILE).is_file()
+    return same_settings(saved, settings) and (folder / RESULTS_FILE).is_file()
 
 
 def last_checkpoint(output: Path) -> Path | None:

@@ -24,7 +24,7 @@ from ..tasks.task import Task
 from .arguments import RunArguments, json_object, not_of_a_stage
 from .command_line import CommandLine
 from .data import RunData
-from .folder import holds_run
+from .folder import as_noted, holds_run
 from .model import check_model
 from .results import RunResults
 from .run import run
@@ -161,7 +161,7 @@ def _run_stage(stage: Stage, start: Path | None, root: Path, disable_tqdm: bool 
         if not holds_run(folder, STAGE_FILE, stage.settings):
             run(arguments, training_arguments)
             if state.is_main_process:
-                write_text(partial / STAGE_FILE, json.dumps(stage.settings, indent=2) + "\n")
+                write_text(partial / STAGE_FILE, json.dumps(as_noted(stage.settings), indent=2) + "\n")
                 partial.rename(folder)
         state.wait_for_everyone()
     return folder

@@ -185,6 +185,17 @@ def test_equal_records_give_equal_files(study, folder, tmp_path):
     assert len(files) == 1 + 1 + 3 + 4
 
 
+def test_settings_name_no_folder_of_this_machine(make_spec):
+    spec = make_spec(
+        tasks={"/home/jane/hotel.yaml": {}},
+        encoders=["/home/jane/encoders/tiny", "user/model"],
+        arguments={"data": "~/xtreme", "stages_dir": "../stages"},
+    )
+    said = settings(spec)
+    assert "jane" not in said and "~" not in said
+    assert all(name in said for name in ("hotel.yaml", "tiny", "user/model", "data: xtreme", "../stages"))
+
+
 def test_settings_are_the_study_again(study, tmp_path):
     spec, _ = study
     file = tmp_path / f"{spec.name}.yaml"
