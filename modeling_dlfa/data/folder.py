@@ -6,6 +6,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from ..errors import InputError
+from ..tasks.languages import check_code
 from ..tasks.task import FILE_PREFIXES, Task, TaskFiles, check_split
 from .rows import check_language, ordered, read_file
 
@@ -35,7 +36,8 @@ class FolderSource:
             there = ", ".join(sorted(entry.name for entry in self.root.iterdir() if entry.is_dir())) or "no folder"
             example = f"{folder}/{prefix}{task.train_language}{suffix}"
             raise InputError(f"{self.root} has no folder {task.folder!r}: expected {example}; found {there}")
-        return ordered(task, (path.stem.removeprefix(prefix) for path in folder.glob(f"{prefix}*{suffix}")))
+        files = sorted(folder.glob(f"{prefix}*{suffix}"))
+        return ordered(task, (check_code(path.name[len(prefix) : -len(suffix)], str(path)) for path in files))
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
         check_language(task, split, language, self.languages(task, split), str(self.root))

@@ -5,6 +5,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from ..errors import InputError
+from ..tasks.languages import check_code
 from ..tasks.task import OWN_FILES, Task, TaskFiles, check_split
 from .rows import check_language, ordered, read_file
 
@@ -15,7 +16,8 @@ class OwnFilesSource:
     description = OWN_FILES
 
     def languages(self, task: Task, split: str) -> list[str]:
-        return ordered(task, _files(task).paths.get(check_split(split), {}))
+        codes = _files(task).paths.get(check_split(split), {})
+        return ordered(task, (check_code(code, f"{task.name}, {split}") for code in codes))
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
         check_language(

@@ -1,15 +1,22 @@
 """What the commands of a study do, and what they show."""
 
 import argparse
+import math
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from statistics import fmean
+from typing import Any
 
 import torch
+from rich.markup import escape
 from rich.table import Table
 
 from ..cli import make_console
@@ -28,10 +35,11 @@ def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     engine = _engine(spec, arguments)
     if arguments.retry:
         engine.retry()
-    if arguments.workers > 1:
-        _run_workers(arguments)
-    else:
-        engine.work(_line)
+    with stopped_by_signals():
+        if arguments.workers > 1:
+            _run_workers(arguments)
+        else:
+            engine.work(_line)
     if os.environ.get(WORKER) is None:
         measure_code_lengths(spec, _line)
         _write_report(spec, engine)
@@ -105,7 +113,7 @@ def _write_report(spec: StudySpec, engine: Engine | None) -> None:
 
 def status_table(spec: StudySpec, statuses: Sequence[CellStatus]) -> Table:
     """Cells by task and encoder, counted by state."""
-    table = Table(title=spec.name, title_justify="left")
+    table = Table(title=escape(spec.name), title_justify="left")
     table.add_column("task")
     table.add_column("encoder")
     for state in State:
@@ -114,7 +122,7 @@ def status_table(spec: StudySpec, statuses: Sequence[CellStatus]) -> Table:
     for status in statuses:
         counts.setdefault((status.cell.task, status.cell.encoder), Counter())[status.state] += 1
     for (task, encoder), by_state in counts.items():
-        table.add_row(task, encoder, *(str(by_state[state]) for state in State))
+        table.add_row(escape(task), escape(encoder), *(str(by_state[state]) for state in State))
     return table
 
 
@@ -167,6 +175,44 @@ def _run_workers(arguments: argparse.Namespace) -> None:
         for worker in workers:
             worker.terminate()
             worker.wait()
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """SIGTERM, of a batch system or of the command that started a worker, ends it as control-C does.
+
+    What comes within seconds of the first signal is ignored: control-C reaches workers from the terminal and again
+    from their command, and a worker must be able to say that it was interrupted. What is raised while Python tidies up
+    is lost, so it is raised again until it is heard.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield
+        return
+    last = -math.inf
+
+    def stop(*_: Any) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before < SAME_SIGNAL:
+            last = before
+            return
+        if again is not None:
+            signal.setitimer(signal.ITIMER_REAL, SAME_SIGNAL)
+        raise KeyboardInterrupt
+
+    again = getattr(signal, "SIGALRM", None)  # not on Windows
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM, again) if number is not None]
+    handlers = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        if again is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+SAME_SIGNAL = 5.0  # seconds
 
 
 def worker_environment(number: int, workers: int) -> dict[str, str]:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from ..files import write_bytes, write_text
+from ..markup import markdown_block, markdown_code, markdown_fence, markdown_text
 from ..privacy import without_paths
 from ..training.results import short_name
 from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, png, scatter
@@ -315,4 +316,6 @@ def _rendered(template: str, values: dict) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"text": markdown_text, "block": markdown_block, "code": markdown_code}
+    environment.filters["fence"] = markdown_fence
     return environment.get_template(template).render(values)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from ..files import write_text
@@ -68,7 +69,6 @@ def scout_table(found: list[tuple[Cell, dict[str, Any]]]) -> Table:
         means = {layer: fmean(one[str(layer)] for one in scores) for layer in layers if str(layer) in scores[0]}
         best = max(means, key=means.__getitem__)
         cells = [f"{means[layer]:.1f}" if layer in means else "" for layer in layers]
-        table.add_row(
-            *names, *(f"[bold]{text}[/bold]" if layer == best else text for layer, text in zip(layers, cells))
-        )
+        shown = (f"[bold]{text}[/bold]" if layer == best else text for layer, text in zip(layers, cells))
+        table.add_row(*map(escape, names), *shown)
     return table

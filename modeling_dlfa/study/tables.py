@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..markup import markdown_text
 from ..tasks.languages import by_family, language_label
 from .records import Record
 from .sections import Section, sections
@@ -37,7 +38,7 @@ class Table:
         """The table in GitHub's Markdown."""
         words = min(self.text_columns, len(self.header))
         lines = [self.header, ["---"] * words + ["---:"] * (len(self.header) - words), *self.rows]
-        return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |" for cells in lines)
+        return "\n".join(f"| {' | '.join(map(markdown_text, cells))} |" for cells in lines)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

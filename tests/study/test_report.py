@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from modeling_dlfa.study.records import Record
 from modeling_dlfa.study.report import settings, write_report
@@ -183,6 +184,27 @@ def test_equal_records_give_equal_files(study, folder, tmp_path):
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
     assert len(files) == 1 + 1 + 3 + 4
+
+
+def test_text_of_the_user_is_no_markup(make_spec, make_records, tmp_path):
+    hostile = "<img src=x>|`*x*`"
+    spec = make_spec(
+        title=hostile,
+        notes=f"{hostile}\n# {hostile}",
+        models={hostile: {"fusion": "sum", "note": "```"}},
+        encoders=[hostile],
+    )
+    records = make_records(spec, lambda cell: {"en": 90, "de": 80, hostile: 70}, chance_level=[hostile])
+    write_report(spec, records, tmp_path)
+    page = Page((tmp_path / "index.html").read_text("utf-8"))
+    assert hostile in page.text and all("src" in image and "alt" in image for image in page.attributes("img"))
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render((tmp_path / "report.md").read_text("utf-8"))
+    assert "<img src=x>" not in html and "<em>" not in html and html.count("<h1>") == 1
+    assert len(Page(html).tables) == len(page.tables) == 2
+    for ours, theirs in zip(Page(html).tables, page.tables, strict=True):
+        assert ours == theirs
+    assert "note: &quot;```&quot;" in html or "note: '```'" in html
+    assert hostile in "\n".join(path.read_text("utf-8") for path in tmp_path.glob("*.csv"))
 
 
 def test_settings_name_no_folder_of_this_machine(make_spec):
