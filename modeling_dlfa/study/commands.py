@@ -23,7 +23,7 @@ from ..cli import make_console
 from ..errors import InputError
 from .engine import CellStatus, Engine, State
 from .intermediate import measure_code_lengths
-from .records import load_records
+from .records import Record, load_records
 from .report import write_report
 from .scouting import scout_study, scout_table
 from .spec import StudySpec
@@ -41,8 +41,11 @@ def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
         else:
             engine.work(_line)
     if os.environ.get(WORKER) is None:
-        measure_code_lengths(spec, _line)
-        _write_report(spec, engine)
+        try:
+            measure_code_lengths(spec, _line)
+        except InputError as error:
+            _line(f"not measured: {error}")  # the report says the rest
+        _write_report(spec, engine.collect())
     statuses = engine.status()
     _show_failures(statuses)
     return int(any(status.state is not State.DONE for status in statuses))
@@ -84,7 +87,10 @@ def scout_layers(spec: StudySpec, arguments: argparse.Namespace) -> int:
 def report_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     """Write the report from the records, without the storage unless one is given."""
     spec.check_distinct()
-    _write_report(spec, _engine(spec, arguments) if arguments.storage else None)
+    records = _engine(spec, arguments).collect() if arguments.storage else load_records(spec.records, spec.cells)
+    if not records:
+        raise InputError(f"{spec.records}: no cell of {spec.name} is done, there is nothing to report")
+    _write_report(spec, records)
     return 0
 
 
@@ -98,10 +104,7 @@ RUN: dict[str, Callable[[StudySpec, argparse.Namespace], int]] = {
 """Name of a command -> what runs it and returns the exit code; `study.__main__.COMMANDS` describes them."""
 
 
-def _write_report(spec: StudySpec, engine: Engine | None) -> None:
-    records = engine.collect() if engine is not None else load_records(spec.records, spec.cells)
-    if not records:
-        raise InputError(f"{spec.records}: no cell of {spec.name} is done, there is nothing to report")
+def _write_report(spec: StudySpec, records: Sequence[Record]) -> None:
     page = write_report(spec, records, spec.output_dir / "report")
     _line(f"report of {len(records)} of {len(spec.cells)} runs: {page}")
 
