@@ -67,7 +67,20 @@ def worker(spec: StudySpec, *flags: str, **kwargs) -> subprocess.Popen:
     command = [sys.executable, "-m", "modeling_dlfa.study", "run", str(spec.output_dir.with_suffix(".yaml"))]
     command += ["--output_dir", str(spec.output_dir), "--heartbeat", "1", *flags]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes, **kwargs)
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes, **kwargs)
+    WORKERS.append(process)
+    return process
+
+
+WORKERS: list[subprocess.Popen] = []
+
+
+@pytest.fixture(autouse=True)
+def no_worker_is_left():
+    """A stopped one would stay for good where a test fails."""
+    yield
+    while WORKERS:
+        WORKERS.pop().kill()
 
 
 def states(engine: Engine) -> dict[str, State]:
