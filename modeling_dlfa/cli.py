@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from .errors import InputError, one_line
+from .privacy import without_secrets
 
 
 # Columns of what is printed where it does not go to a terminal, whose width rich would take.
@@ -62,7 +63,7 @@ def guarded(
     argv: Sequence[str] | None = None,
     interrupted: str = "interrupted",
     failures: tuple[type[Exception], ...] = (),
-    clean: Callable[[str], str] = str,
+    clean: Callable[[str], str] = without_secrets,
 ) -> int:
     """Run a command and return its exit code: 0 or its own, 2 for something the user gave, 1 for anything else.
 

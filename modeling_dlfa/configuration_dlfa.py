@@ -131,8 +131,13 @@ class DLFAConfig(PreTrainedConfig):
         self.validate_parser()
 
     def save_pretrained(self, save_directory, *args, **kwargs):
-        """As every `save_pretrained`. The configuration may have come from a checkpoint of another head."""
+        """As every `save_pretrained`. The configuration may have come from a checkpoint of another head.
+
+        The encoder's own configuration may name code of its repository: it was built without, and is opened without.
+        """
         self.auto_map = auto_map(self.architectures or [])
+        for name in ("auto_map", "custom_pipelines"):
+            self.encoder_config.__dict__.pop(name, None)
         return super().save_pretrained(save_directory, *args, **kwargs)
 
     @staticmethod

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import xxhash
 import yaml
 
-from .errors import InputError, one_line
+from .errors import InputError, one_line, shortened
 
 
 def expanded(path: str | Path) -> str:
@@ -98,13 +99,23 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read, or holds something else.
     """
+    return read_object(path)[1]
+
+
+def read_object(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """The bytes of a file, and the JSON object that they are.
+
+    Raises:
+        InputError: as `read_json`.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        values = json.loads(content.decode("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {one_line(error)}") from error
-    if not isinstance(content, dict):
+    if not isinstance(values, dict):
         raise InputError(f"{path}: expected a JSON object")
-    return content
+    return content, values
 
 
 def read_yaml(path: Path, what: str) -> Any:
@@ -166,3 +177,22 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+LONGEST_NAME = 100  # with layer, condition and seed, file systems take 255 bytes
+
+
+def name_problem(name: Any) -> str | None:
+    """Why a name cannot be that of a file or folder inside another one, on any system; None if it can."""
+    if not isinstance(name, str) or not name.strip():
+        return f"{name!r} is no name: expected text, in quotation marks where it is a number"
+    if re.search(r"[/\\:*?\"<>|\x00-\x1f\x7f]", name) or name != name.strip(" .") or name.startswith(("-", "~")):
+        return f"{shortened(name)} cannot be the name of a folder: expected letters, digits, and . _ + - between them"
+    if len(name.encode()) > LONGEST_NAME:
+        return f"{shortened(name)} is longer than {LONGEST_NAME} bytes"
+    if name.partition(".")[0].casefold() in _RESERVED:
+        return f"{name!r} is the name of a device on Windows: give another one"
+    return None
+
+
+_RESERVED = frozenset(("con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))))

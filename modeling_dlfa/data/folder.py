@@ -7,6 +7,7 @@ from datasets import Dataset
 
 from ..errors import InputError
 from ..files import content_hash, expanded
+from ..tasks.languages import check_code
 from ..tasks.task import FILE_PREFIXES, Task, TaskFiles, check_split
 from .rows import check_language, ordered, read_file
 
@@ -36,7 +37,8 @@ class FolderSource:
             there = ", ".join(sorted(entry.name for entry in self.root.iterdir() if entry.is_dir())) or "no folder"
             example = f"{folder}/{prefix}{task.train_language}{suffix}"
             raise InputError(f"{self.root} has no folder {task.folder!r}: expected {example}; found {there}")
-        return ordered(task, (path.stem.removeprefix(prefix) for path in folder.glob(f"{prefix}*{suffix}")))
+        files = sorted(folder.glob(f"{prefix}*{suffix}"))
+        return ordered(task, (check_code(path.name[len(prefix) : -len(suffix)], str(path)) for path in files))
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
         return read_file(_in_xtremes_order(task), self._path(task, split, language), language)

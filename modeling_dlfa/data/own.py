@@ -6,6 +6,7 @@ from datasets import Dataset
 
 from ..errors import InputError
 from ..files import content_hash, expanded
+from ..tasks.languages import check_code
 from ..tasks.task import OWN_FILES, Task, TaskFiles, check_split
 from .rows import check_language, ordered, read_file
 
@@ -16,7 +17,8 @@ class OwnFilesSource:
     description = OWN_FILES
 
     def languages(self, task: Task, split: str) -> list[str]:
-        return ordered(task, _files(task).paths.get(check_split(split), {}))
+        codes = _files(task).paths.get(check_split(split), {})
+        return ordered(task, (check_code(code, f"{task.name}, {split}") for code in codes))
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
         return read_file(task, self._path(task, split, language), language)

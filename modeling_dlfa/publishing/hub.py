@@ -92,10 +92,7 @@ def publish(
         deleted = _leftovers(api, repository, before, checkpoint)
         commit = api.create_commit(
             repository,
-            [
-                *(CommitOperationAdd(name, content) for name, content in checkpoint.files.items()),
-                *(CommitOperationDelete(name) for name in deleted),
-            ],
+            [*_additions(checkpoint), *(CommitOperationDelete(name) for name in deleted)],
             commit_message=message or commit_message(checkpoint),
             parent_commit=before.sha,
         )
@@ -106,6 +103,20 @@ def publish(
         raise PublishingError(without_tokens(text.replace(token, "***"))) from None  # nor in a traceback
     url = f"{api.endpoint}/{repository}/tree/{commit.oid}"
     return Publication(repository, commit.oid, url, commit.oid != before.sha, not public, deleted)
+
+
+def _additions(checkpoint: Checkpoint) -> list[CommitOperationAdd]:
+    """What is uploaded, which is what was checked: the Hub takes a large file by the hash that it was announced with.
+
+    Raises:
+        InputError: a file of weights has changed since.
+    """
+    additions = [CommitOperationAdd(name, content) for name, content in checkpoint.files.items()]
+    for one in additions:
+        if one.upload_info.sha256.hex() != checkpoint.hashes.get(one.path_in_repo, one.upload_info.sha256.hex()):
+            path = checkpoint.folder / one.path_in_repo
+            raise InputError(f"{path} has changed since it was checked: run the same command again")
+    return additions
 
 
 def _open_repository(api: HfApi, repository: str, public: bool) -> tuple[ModelInfo, bool]:

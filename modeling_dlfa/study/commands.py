@@ -1,22 +1,29 @@
 """What the commands of a study do, and what they show."""
 
 import argparse
+import math
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from statistics import fmean
+from typing import Any
 
 import torch
+from rich.markup import escape
 from rich.table import Table
 
 from ..cli import make_console
 from ..errors import InputError
 from .engine import CellStatus, Engine, State
 from .intermediate import measure_code_lengths
-from .records import load_records
+from .records import Record, load_records
 from .report import write_report
 from .scouting import scout_study, scout_table
 from .spec import StudySpec
@@ -28,13 +35,17 @@ def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     engine = _engine(spec, arguments)
     if arguments.retry:
         engine.retry()
-    if arguments.workers > 1:
-        _run_workers(arguments)
-    else:
-        engine.work(_line)
+    with stopped_by_signals():
+        if arguments.workers > 1:
+            _run_workers(arguments)
+        else:
+            engine.work(_line)
     if os.environ.get(WORKER) is None:
-        measure_code_lengths(spec, _line)
-        _write_report(spec, engine)
+        try:
+            measure_code_lengths(spec, _line)
+        except InputError as error:
+            _line(f"not measured: {error}")  # the report says the rest
+        _write_report(spec, engine.collect())
     statuses = engine.status()
     _show_failures(statuses)
     return int(any(status.state is not State.DONE for status in statuses))
@@ -75,7 +86,11 @@ def scout_layers(spec: StudySpec, arguments: argparse.Namespace) -> int:
 
 def report_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     """Write the report from the records, without the storage unless one is given."""
-    _write_report(spec, _engine(spec, arguments) if arguments.storage else None)
+    spec.check_distinct()
+    records = _engine(spec, arguments).collect() if arguments.storage else load_records(spec.records, spec.cells)
+    if not records:
+        raise InputError(f"{spec.records}: no cell of {spec.name} is done, there is nothing to report")
+    _write_report(spec, records)
     return 0
 
 
@@ -89,10 +104,7 @@ RUN: dict[str, Callable[[StudySpec, argparse.Namespace], int]] = {
 """Name of a command -> what runs it and returns the exit code; `study.__main__.COMMANDS` describes them."""
 
 
-def _write_report(spec: StudySpec, engine: Engine | None) -> None:
-    records = engine.collect() if engine is not None else load_records(spec.records, spec.cells)
-    if not records:
-        raise InputError(f"{spec.records}: no cell of {spec.name} is done, there is nothing to report")
+def _write_report(spec: StudySpec, records: Sequence[Record]) -> None:
     page = write_report(spec, records, spec.output_dir / "report")
     _line(f"report of {len(records)} of {len(spec.cells)} runs: {page}")
 
@@ -104,7 +116,7 @@ def _write_report(spec: StudySpec, engine: Engine | None) -> None:
 
 def status_table(spec: StudySpec, statuses: Sequence[CellStatus]) -> Table:
     """Cells by task and encoder, counted by state."""
-    table = Table(title=spec.name, title_justify="left")
+    table = Table(title=escape(spec.name), title_justify="left")
     table.add_column("task")
     table.add_column("encoder")
     for state in State:
@@ -113,7 +125,7 @@ def status_table(spec: StudySpec, statuses: Sequence[CellStatus]) -> Table:
     for status in statuses:
         counts.setdefault((status.cell.task, status.cell.encoder), Counter())[status.state] += 1
     for (task, encoder), by_state in counts.items():
-        table.add_row(task, encoder, *(str(by_state[state]) for state in State))
+        table.add_row(escape(task), escape(encoder), *(str(by_state[state]) for state in State))
     return table
 
 
@@ -166,6 +178,44 @@ def _run_workers(arguments: argparse.Namespace) -> None:
         for worker in workers:
             worker.terminate()
             worker.wait()
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """SIGTERM, of a batch system or of the command that started a worker, ends it as control-C does.
+
+    What comes within seconds of the first signal is ignored: control-C reaches workers from the terminal and again
+    from their command, and a worker must be able to say that it was interrupted. What is raised while Python tidies up
+    is lost, so it is raised again until it is heard.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield
+        return
+    last = -math.inf
+
+    def stop(*_: Any) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before < SAME_SIGNAL:
+            last = before
+            return
+        if again is not None:
+            signal.setitimer(signal.ITIMER_REAL, SAME_SIGNAL)
+        raise KeyboardInterrupt
+
+    again = getattr(signal, "SIGALRM", None)  # not on Windows
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM, again) if number is not None]
+    handlers = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        if again is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+SAME_SIGNAL = 5.0  # seconds
 
 
 def worker_environment(number: int, workers: int) -> dict[str, str]:

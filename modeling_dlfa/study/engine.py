@@ -3,6 +3,9 @@
 Every cell is a trial. A worker takes a waiting one, sends heartbeats while it runs, and leaves the record in the
 storage and in the study's folder. A trial whose heartbeat stops is failed by the next worker that looks, and its cell
 enqueued again. What is to be done follows from the storage alone, so workers can come, go and be killed at any time.
+
+A worker that dies with a cell may have been killed by it, and that is counted. One that is interrupted, or was taken
+for dead while it slept (a suspended laptop) and goes on, was not.
 """
 
 import base64
@@ -17,7 +20,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import Enum
@@ -30,10 +33,12 @@ from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from ..errors import InputError, one_line
 from ..files import expanded, write_text
+from ..privacy import without_paths, without_secrets
 from ..training.arguments import RunArguments, deciding
 from ..training.counts import packed, unpacked
 from ..training.data import RunData, prepare
 from ..training.folder import holds_run
+from ..training.noted import as_noted
 from ..training.results import RunResults
 from ..training.stages import Stage, run_chain
 from . import HEARTBEAT
@@ -43,6 +48,8 @@ from .spec import Cell, StudySpec
 
 # A cell whose workers died so often is given up: it may be what kills them.
 MAX_DEATHS = 3
+# Of the study's attributes, with a number: that trial's worker was not dead after all.
+AWOKEN = "awoken "
 # Beside a run's files: the settings it was made with.
 CELL_FILE = "cell.json"
 
@@ -81,14 +88,16 @@ class Engine:
         heartbeat: seconds between two signs of life of a worker.
 
     Raises:
-        InputError: the storage cannot be opened.
+        InputError: two cells are the same run, or the storage cannot be opened.
     """
 
     def __init__(self, spec: StudySpec, storage: str | None = None, heartbeat: int = HEARTBEAT):
+        spec.check_distinct()
         self.spec = spec
         self.storage = _local(storage or default_storage(spec))
         self.heartbeat = heartbeat
         self._data: dict[str, RunData] = {}
+        self._trial: optuna.Trial | None = None  # the one that this worker runs, or ran last
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self.study = _open(self.storage, spec.name, heartbeat)
@@ -103,10 +112,11 @@ class Engine:
         trials: dict[str, list[FrozenTrial]] = {}
         for trial in self.study.get_trials(deepcopy=False):
             trials.setdefault(trial.user_attrs.get("key", ""), []).append(trial)
-        return [self._cell_status(cell, trials.get(cell.key, [])) for cell in self.spec.cells]
+        awoken = {int(name.removeprefix(AWOKEN)) for name in self.study.user_attrs if name.startswith(AWOKEN)}
+        return [self._cell_status(cell, trials.get(cell.key, []), awoken) for cell in self.spec.cells]
 
     @staticmethod
-    def _cell_status(cell: Cell, trials: list[FrozenTrial]) -> CellStatus:
+    def _cell_status(cell: Cell, trials: list[FrozenTrial], awoken: Collection[int]) -> CellStatus:
         for state, trial_state in (
             (State.DONE, TrialState.COMPLETE),
             (State.RUNNING, TrialState.RUNNING),
@@ -115,8 +125,12 @@ class Engine:
             if found := [trial for trial in trials if trial.state == trial_state]:
                 return CellStatus(cell, state, found[0])
         retried = max((i for i, trial in enumerate(trials) if "retry" in trial.user_attrs), default=0)
-        failed = [trial for trial in trials[retried:] if trial.state == TrialState.FAIL]
-        # Without an error the cell was not at fault: its worker died, or was interrupted.
+        failed = [
+            trial
+            for trial in trials[retried:]
+            if trial.state == TrialState.FAIL and "interrupted" not in trial.user_attrs and trial.number not in awoken
+        ]
+        # Without an error the worker died, which may or may not be the cell's fault.
         if any("error" in trial.user_attrs for trial in failed) or len(failed) >= MAX_DEATHS:
             return CellStatus(cell, State.FAILED, failed[-1])
         return CellStatus(cell, State.WAITING, None)
@@ -153,27 +167,47 @@ class Engine:
             self.enqueue(statuses)
             states = Counter(status.state for status in statuses)
             if states[State.WAITING]:
-                self.study.optimize(
-                    partial(self._run_trial, cells=cells, report=report), n_trials=1, catch=(Exception,)
-                )
+                self._run_one(partial(self._run_trial, cells=cells, report=report), report)
             elif states[State.RUNNING]:
                 time.sleep(min(self.heartbeat, 5))
             else:
                 return
+
+    def _run_one(self, run: Callable[[optuna.Trial], float], report: Callable[[str], None]) -> None:
+        """Run the trial that is next."""
+        self._trial = None
+        try:
+            self.study.optimize(run, n_trials=1, catch=(Exception,))
+        except Exception:
+            # The storage takes no answer for a trial that is over: this worker has been taken for dead.
+            if self._trial is None or not self._is_over(self._trial.number):
+                raise
+            self.study.set_user_attr(f"{AWOKEN}{self._trial.number}", True)
+            report(
+                f"{self._trial.user_attrs['cell']}: this worker was silent for too long, its cell is left to others"
+            )
+
+    def _is_over(self, number: int) -> bool:
+        return self.study.get_trials(deepcopy=False)[number].state.is_finished()
 
     def _run_trial(self, trial: optuna.Trial, cells: Mapping[str, Cell], report: Callable[[str], None]) -> float:
         cell = cells.get(trial.user_attrs.get("key", ""))
         # Nothing waiting after all, a cell that the study no longer has, or one enqueued twice.
         if cell is None or self._is_superseded(trial):
             raise optuna.TrialPruned
+        self._trial = trial
         started = time.monotonic()
         trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
         try:
             record = self.run_cell(cell, trial.number)
+        except KeyboardInterrupt:
+            with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+                trial.set_user_attr("interrupted", True)
+            raise
         except Exception as error:
-            message = one_line(error, 500)
+            message = without_secrets(one_line(error, 500))
             trial.set_user_attr("error", f"{type(error).__name__}: {message}")
-            trial.set_user_attr("traceback", traceback.format_exc())
+            trial.set_user_attr("traceback", without_secrets(traceback.format_exc()))
             report(f"failed: {cell.name}: {message}")
             raise
         trial.set_user_attr("results", asdict(record.results))
@@ -201,7 +235,7 @@ class Engine:
         """Run a cell, or take the run that is there already, and write its record.
 
         Everything happens in a folder of the trial's own, which gets the cell's name when it is complete: a worker
-        that was taken for dead cannot write into the run of its successor.
+        that was taken for dead cannot write into the run of its successor, and drops its own where that one has ended.
         """
         folder = self.spec.runs / cell.name
         attempt = self.spec.output_dir / "unfinished" / f"{cell.name}-{number}"
@@ -216,10 +250,13 @@ class Engine:
             write_text(attempt / "train.log", log.getvalue())
             if not self.spec.keep_weights:
                 (attempt / "model.safetensors").unlink()
-            write_text(attempt / CELL_FILE, json.dumps(cell.known_as, indent=2) + "\n")
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            attempt.rename(folder)
+            write_text(attempt / CELL_FILE, json.dumps(as_noted(cell.known_as), indent=2) + "\n")
+            if holds_run(folder, CELL_FILE, cell.known_as):
+                shutil.rmtree(attempt, ignore_errors=True)
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                attempt.rename(folder)
         if stages and not self.spec.keep_weights:
             self._remove_stages(cell, stages)
         record = Record.of_run(cell, folder)
@@ -247,7 +284,7 @@ class Engine:
             if status.state is State.DONE and not has_record(self.spec.records, status.cell):
                 assert status.trial is not None
                 values, counts = status.trial.user_attrs["results"], status.trial.user_attrs["counts"]
-                record = Record(status.cell, RunResults(**values), unpacked(base64.b64decode(counts)))
+                record = Record(status.cell, RunResults(**without_paths(values)), unpacked(base64.b64decode(counts)))
                 record.save(self.spec.records)
         return load_records(self.spec.records, self.spec.cells)
 
@@ -284,8 +321,10 @@ def _open(url: str, name: str, heartbeat: int) -> optuna.Study:
                 time.sleep(1)  # of workers that start together on a new database, one makes the tables
                 continue
             reason = one_line(error, 300)
-            raise InputError(f"--storage {_without_password(url)}: cannot be opened: {reason}") from error
+            shown = without_secrets(_without_password(f"--storage {url}: cannot be opened: {reason}"))
+            raise InputError(shown) from error
 
 
-def _without_password(url: str) -> str:
-    return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)
+def _without_password(text: str) -> str:
+    """Also of a password that is no valid part of a URL."""
+    return re.sub(r"(//[^:/@\s]*):[^@\s]*@", r"\1:***@", text)

@@ -17,7 +17,7 @@ from ..files import write_text
 from ..tasks.languages import by_family
 from ..training.arguments import RunArguments, deciding
 from ..training.fingerprints import used_here
-from ..training.folder import first_difference
+from ..training.noted import are_noted, notes
 from ..training.results import RunResults
 from .figures import Point, ScatterPanel
 from .sections import Section
@@ -102,7 +102,7 @@ def measure_code_lengths(spec: StudySpec, report: Callable[[str], None] = print)
         values = _read(path, settings, used)
         if values is None:
             values = known.get(key) or code_length(replace(arguments, fusion="none", fusion_layer=None)).as_dict()
-            values |= {"settings": settings, "used": used}
+            values |= notes(settings, used)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps(values, indent=1) + "\n")
             report(f"{encoder}, {condition}: {values['bits_per_label']:.2f} bits a label of {arguments.task}")
@@ -144,8 +144,7 @@ def _read(path: Path, settings: Mapping[str, Any], used: Mapping[str, Any]) -> d
         return None
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        same = values["settings"] == settings and not first_difference(values.get("used", {}), used)
-        return values if same else None
+        return values if are_noted(values, settings, used) else None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} does not hold a code length: {error!r}") from error
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..files import write_text
+from ..privacy import without_paths
 from ..training.counts import counts_file, read_counts, write_counts
 from ..training.fingerprints import ENCODER, GLOBAL_BATCH
-from ..training.folder import first_difference
+from ..training.noted import are_noted, as_noted, first_difference
 from ..training.results import RunResults
 from .spec import Cell
 
@@ -35,7 +36,7 @@ class Record:
     @classmethod
     def of_run(cls, cell: Cell, folder: Path) -> "Record":
         """The record of a finished run from its folder."""
-        results = RunResults.load(folder)
+        results = RunResults(**without_paths(asdict(RunResults.load(folder))))  # a record is made to be shared
         file = counts_file(folder / "predictions", results.of_task, results.eval_split)
         return cls(cell, results, read_counts(file))
 
@@ -47,7 +48,7 @@ class Record:
         results, counts = _files(folder, self.cell)
         results.parent.mkdir(parents=True, exist_ok=True)
         write_counts(counts, self.counts)
-        values = {**asdict(self.results), "settings": self.cell.settings}
+        values = {**asdict(self.results), "settings": as_noted(self.cell.settings)}
         write_text(results, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
@@ -65,7 +66,7 @@ def has_record(folder: Path, cell: Cell) -> bool:
     """Whether there is a record of the cell; one of other settings, data or another encoder is none."""
     try:
         values = json.loads(_files(folder, cell)[0].read_text(encoding="utf-8"))
-        return values["settings"] == cell.settings and not first_difference(values.get("used", {}), cell.used)
+        return are_noted(values, cell.settings, cell.used)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 

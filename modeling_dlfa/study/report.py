@@ -11,6 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from ..files import write_bytes, write_text
+from ..markup import markdown_block, markdown_code, markdown_fence, markdown_text
+from ..privacy import without_paths
 from ..training.results import short_name
 from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, png, scatter
 from .intermediate import (
@@ -33,6 +35,7 @@ from .tables import (
     languages_table,
     model_rows,
     models_table,
+    rounded,
     score_rows,
     summary_rows,
     summary_table,
@@ -124,9 +127,13 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
 
 
 def settings(spec: StudySpec) -> str:
-    """The study's file again, without title, notes and folder: saved as `<name>.yaml`, it is the same study."""
+    """The study's file again, without title, notes and folder: saved as `<name>.yaml`, it is the same study.
+
+    Of folders of this machine only the names are said.
+    """
     names = ["name", "tasks", "models", *(["conditions"] if spec.conditions else []), "encoders", "seeds", "arguments"]
-    return yaml.safe_dump({name: getattr(spec, name) for name in names}, sort_keys=False, allow_unicode=True)
+    values = without_paths({name: getattr(spec, name) for name in names})
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def chapter(section: Section, found: Sequence[Condition] = ()) -> Chapter:
@@ -157,7 +164,7 @@ def _facts(section: Section) -> list[str]:
     return [
         f"Reported score: {section.metric} on {_listed(sorted({result.eval_split for result in results}))} data in "
         f"{len(section.all_languages)} languages.",
-        f"Trained on {samples} {section.train_language} examples, {hours:.1f} hours in all; "
+        f"Trained on {samples} {section.train_language} examples, {rounded(hours)} hours in all; "
         f"data: {_listed(sorted({short_name(result.data) for result in results}))}.",
     ]
 
@@ -177,8 +184,19 @@ def _warnings(section: Section) -> list[str]:
     train_language = section.first.results.train_language
     if partly := [code for code in section.all_languages if code not in {train_language, *section.languages}]:
         said.append(f"Not in the zero-shot averages, because not every run was scored in them: {', '.join(partly)}.")
-    if section.comparisons and all(len(comparison.seeds) == 1 for comparison in section.comparisons.values()):
+    seeds = max((len(comparison.seeds) for comparison in section.comparisons.values()), default=0)
+    if seeds == 1:
         said.append("One seed: how much results vary from seed to seed is unknown, so the intervals are too short.")
+    elif seeds == 2:
+        said.append(
+            "Two seeds: two differences hardly tell how much results vary from seed to seed, so the intervals are "
+            "wide, and what they leave open is not shown to be absent. More seeds would tell."
+        )
+    if alike := [name for name, comparison in section.comparisons.items() if comparison.alike]:
+        said.append(
+            f"As the {section.reference_label} on every test example of the averages, so without an interval: "
+            f"{', '.join(alike)}."
+        )
     doubtful = [code for code in section.all_languages if any(section.at_chance(name, code) for name in section.runs)]
     if doubtful:
         said.append(
@@ -196,7 +214,8 @@ def _made_with(started: Sequence[Section]) -> str:
             for run in runs:
                 for library, version in run.results.versions.items():
                     versions.setdefault(library, set()).add(version)
-    return ", ".join(f"{library} {' and '.join(sorted(found))}" for library, found in versions.items())
+    made_with = ", ".join(f"{library} {' and '.join(sorted(found))}" for library, found in versions.items())
+    return made_with or "nothing yet"
 
 
 def _listed(words: Iterable[str]) -> str:
@@ -310,4 +329,6 @@ def _rendered(template: str, values: dict) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"text": markdown_text, "block": markdown_block, "code": markdown_code}
+    environment.filters["fence"] = markdown_fence
     return environment.get_template(template).render(values)

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from ..files import write_text
-from ..training.folder import first_difference
+from ..training.noted import are_noted, notes
 from ..training.scout import scout
 from .spec import Cell, StudySpec
 
@@ -42,10 +43,10 @@ def scout_study(spec: StudySpec, report: Callable[[str], None] = print) -> list[
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             values = {}
-        if values.get("settings") != asked or first_difference(values.get("used", {}), cell.used):
+        if not are_noted(values, asked, cell.used):
             arguments, training_arguments = cell.run_arguments(spec.output_dir / "unfinished" / "scout")
             training_arguments.disable_tqdm = True
-            values = {**scout(arguments, training_arguments).as_dict(), "settings": asked, "used": cell.used}
+            values = {**scout(arguments, training_arguments).as_dict(), **notes(asked, cell.used)}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps(values, indent=1) + "\n")
         report(f"{cell.task}/{cell.encoder}/{cell.model.group}-seed{cell.seed}: layer {values['layer']}")
@@ -68,7 +69,6 @@ def scout_table(found: list[tuple[Cell, dict[str, Any]]]) -> Table:
         means = {layer: fmean(one[str(layer)] for one in scores) for layer in layers if str(layer) in scores[0]}
         best = max(means, key=means.__getitem__)
         cells = [f"{means[layer]:.1f}" if layer in means else "" for layer in layers]
-        table.add_row(
-            *names, *(f"[bold]{text}[/bold]" if layer == best else text for layer, text in zip(layers, cells))
-        )
+        shown = (f"[bold]{text}[/bold]" if layer == best else text for layer, text in zip(layers, cells))
+        table.add_row(*map(escape, names), *shown)
     return table

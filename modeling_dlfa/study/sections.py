@@ -99,8 +99,8 @@ class Section:
     @cached_property
     def all_languages(self) -> list[str]:
         """Languages that any run was scored in, in the order of the tables."""
-        scored = {code for runs in self.runs.values() for run in runs for code in run.results.scores}
-        return [code for codes in by_family(scored).values() for code in codes]
+        found = {code for runs in self.runs.values() for run in runs for code in scored(run)}
+        return [code for codes in by_family(found).values() for code in codes]
 
     @cached_property
     def languages(self) -> list[str]:
@@ -109,7 +109,7 @@ class Section:
             code
             for code in self.all_languages
             if code != self.first.results.train_language
-            and all(code in run.results.scores for runs in self.runs.values() for run in runs)
+            and all(code in scored(run) for runs in self.runs.values() for run in runs)
         ]
 
     def zero_shot(self, run: Record) -> float:
@@ -128,10 +128,7 @@ class Section:
 
     def compared_in(self, languages: Sequence[str]) -> dict[str, Comparison]:
         """The same over other languages, of the runs that were scored in all of them."""
-        runs = {
-            name: [run for run in runs if all(code in run.counts for code in languages)]
-            for name, runs in self.runs.items()
-        }
+        runs = {name: [run for run in runs if scored(run).issuperset(languages)] for name, runs in self.runs.items()}
         baseline = runs.pop(self.reference, [])
         seeds = {run.cell.seed for run in baseline}
         models = {name: own for name, own in runs.items() if any(run.cell.seed in seeds for run in own)}
@@ -152,6 +149,13 @@ class Section:
     def at_chance(self, name: str, code: str) -> bool:
         """Whether a run of the model is no better in a language than always the most frequent label."""
         return any(code in run.results.chance_level for run in self.runs.get(name, ()))
+
+
+def scored(run: Record) -> set[str]:
+    """The languages in which a run has a score that is a number, of one example or more."""
+    return {
+        code for code, score in run.results.scores.items() if math.isfinite(score) and len(run.counts.get(code, ()))
+    }
 
 
 def _layer(model: Model) -> int:

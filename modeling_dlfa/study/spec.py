@@ -11,9 +11,10 @@ from typing import Any
 from transformers import TrainingArguments
 
 from ..errors import InputError
-from ..files import check_writable, expanded, read_yaml
+from ..files import check_writable, expanded, name_problem, read_yaml
+from ..privacy import secret_place
 from ..tasks.registry import TASKS, get_task
-from ..training.arguments import RunArguments, not_of_a_cell
+from ..training.arguments import AUTO_LAYER, RunArguments, not_of_a_cell
 from ..training.checks import check_training
 from ..training.command_line import CommandLine, as_argv
 from ..training.fingerprints import used_here
@@ -225,16 +226,52 @@ class StudySpec:
             InputError: naming the cell and what is wrong with it.
         """
         check_writable(self.output_dir)
+        self.check_distinct()
+        runs: dict[str, Cell] = {}
         for cell in self.cells:
             if cell.seed != self.seeds[0]:
                 break
             try:
                 arguments, training_arguments = cell.run_arguments("unused")
                 check_training(get_task(arguments.task), training_arguments)
-                check_model(arguments)
+                config = check_model(arguments)
                 check_stages(cell.stages())
             except InputError as error:
                 raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error
+            # Also where one says what is the default of the other.
+            said = {
+                name: value for name, value in cell.settings.items() if name not in OF_CONFIG or value == AUTO_LAYER
+            }
+            _put(runs, json.dumps([said, config.to_dict()], sort_keys=True, default=str), cell)
+
+    def check_distinct(self) -> None:
+        """Refuse cells that leave the study's folder or share one, or are one run by two names: it would count as two.
+
+        Raises:
+            InputError: naming them.
+        """
+        folders: dict[str, Cell] = {}
+        runs: dict[str, Cell] = {}
+        for cell in self.cells:
+            for part in (cell.task, cell.encoder, cell.model.name):
+                if problem := name_problem(part):
+                    raise InputError(f"{self.name}: {problem}")
+            if (other := folders.setdefault(cell.name.casefold(), cell)) is not cell:
+                raise InputError(f"{self.name}: two runs are called alike: {other.name}, {cell.name}")
+            try:
+                _put(runs, cell.key, cell)
+            except InputError as error:
+                raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error
+
+
+def _put(runs: dict[str, Cell], key: str, cell: Cell) -> None:
+    if (other := runs.setdefault(key, cell)) is not cell:
+        raise InputError(
+            f"{other.name} and {cell.name} are the same run, with the same arguments: leave out one of them"
+        )
+
+
+OF_CONFIG = ("fusion", "fusion_layer", "pooling", "config_overrides")  # arguments that the model's configuration holds
 
 
 def merged(*arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,6 +304,11 @@ def load_spec(path: str | Path, output_dir: str | Path | None = None) -> StudySp
         raise InputError(f"{path}: unknown entry {unknown[0]!r}: expected {', '.join(sorted(entries))}")
     values = {name: value for name, value in values.items() if value is not None}
     values.setdefault("name", path.stem)
+    if place := secret_place(values):
+        raise InputError(
+            f"{path}: {place}: is secret, and a study's settings are shown in its report: leave it out, and give it "
+            "by the environment, as HF_TOKEN or with `hf auth login`"
+        )
     values["output_dir"] = Path(expanded(output_dir or values.get("output_dir") or f"runs/{values['name']}"))
     for problem in _problems(values):
         raise InputError(f"{path}: {problem}")
@@ -286,26 +328,25 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
     if not tasks or not isinstance(tasks, (list, dict)):
         yield f"tasks: expected some of {', '.join(TASKS)}, found {tasks!r}"
         return
-    names = [get_task(str(task)).name for task in tasks]
-    if len(set(names)) < len(names):
-        yield f"tasks: two are called alike: {', '.join(names)}"
+    if problem := name_problem(values["name"]):
+        yield f"name: {problem}"
+    yield from _unlike("tasks", [get_task(str(task)).name for task in tasks])
     for entry in ("encoders", "seeds"):
         value = values.get(entry, ["there"])
         if not isinstance(value, list) or not value:
             yield f"{entry}: expected a list, found {value!r}"
         elif len(set(map(str, value))) < len(value):
             yield f"{entry}: {value} names one twice"
-    if not all(isinstance(seed, int) for seed in values.get("seeds", [])):
+    if not all(_is_whole(seed) for seed in values.get("seeds", [])):
         yield f"seeds: expected whole numbers, found {values['seeds']!r}"
-    labels = [short_label(str(encoder)) for encoder in values.get("encoders", [])]
-    if len(set(labels)) < len(labels):
-        yield f"encoders: two are called alike: {', '.join(labels)}"
+    yield from _unlike("encoders", [short_label(str(encoder)) for encoder in values.get("encoders", [])])
     sections = {"arguments": values.get("arguments", {})}
     for entry in ("models", "conditions"):
         named = values.get(entry, {})
         if not isinstance(named, dict):
             yield f"{entry}: expected names with their arguments, found {named!r}"
             return
+        yield from _unlike(entry, list(named))
         sections |= {f"{entry}.{name}": arguments for name, arguments in named.items()}
     sections |= {f"tasks.{task}": arguments for task, arguments in _mapping(tasks).items()}
     for section, arguments in sections.items():
@@ -317,7 +358,25 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
                 yield f"{section}: {name} is not an argument to give here: the study sets it"
             if name == "intermediate_arguments" and not isinstance(arguments[name], dict):
                 yield f"{section}.{name}: expected arguments with their values, found {arguments[name]!r}"
-        if isinstance((arguments or {}).get("fusion_layer"), list) and not section.startswith("models."):
+        layers = (arguments or {}).get("fusion_layer")
+        if isinstance(layers, list) and not section.startswith("models."):
             yield f"{section}.fusion_layer: a list of layers belongs under models"
-    if BASELINE in values.get("models", {}):
+        elif isinstance(layers, list) and not (layers and all(map(_is_whole, layers))):
+            yield f"{section}.fusion_layer: expected numbers of layers, found {layers!r}"
+        elif isinstance(layers, list) and len(set(layers)) < len(layers):
+            yield f"{section}.fusion_layer: {layers} names one twice"
+    if BASELINE in (str(name).casefold() for name in values.get("models", {})):
         yield f"models: {BASELINE!r} is always part of a study; give another name"
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _unlike(entry: str, names: list[Any]) -> Iterator[str]:
+    """What is wrong with names that become folders, where "A" and "a" may be the same."""
+    for name in names:
+        if problem := name_problem(name):
+            yield f"{entry}: {problem}"
+    if len({str(name).casefold() for name in names}) < len(names):
+        yield f"{entry}: two are called alike: {', '.join(map(str, names))}"

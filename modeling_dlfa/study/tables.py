@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..markup import markdown_text
 from ..tasks.languages import by_family, language_label
 from .records import Record
 from .sections import Section, sections
@@ -37,7 +38,7 @@ class Table:
         """The table in GitHub's Markdown."""
         words = min(self.text_columns, len(self.header))
         lines = [self.header, ["---"] * words + ["---:"] * (len(self.header) - words), *self.rows]
-        return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |" for cells in lines)
+        return "\n".join(f"| {' | '.join(map(markdown_text, cells))} |" for cells in lines)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -168,7 +169,7 @@ def _csv_value(value: Any) -> Any:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
+        return f"{value:.6g}" if math.isfinite(value) else ""
     return value
 
 
@@ -270,7 +271,7 @@ def languages_table(section: Section) -> Table:
 # Columns of a table for them.
 COMPARED_COLUMNS: dict[str, Callable[[Row], str]] = {
     "difference": lambda row: signed(row["difference"]),
-    "95 % CI": lambda row: MISSING if math.isnan(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}",
+    "95 % CI": lambda row: interval(row["low"], row["high"]),
     "p": lambda row: _p_value(row["p_value"]),
     "p (Holm)": lambda row: _p_value(row["p_adjusted"]),
 }
@@ -313,12 +314,20 @@ def mean_std(values: Sequence[float]) -> tuple[float, float]:
     return fmean(values) if values else math.nan, float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
-def signed(value: float) -> str:
-    """A difference with its sign and one decimal; one that rounds to nothing has no sign."""
-    if math.isnan(value):
+def signed(value: float, digits: int = 1) -> str:
+    """A difference with its sign; one that rounds to nothing has none, and "–" stands for what is no number."""
+    if not math.isfinite(value):
         return MISSING
-    text = f"{value:+.1f}"
-    return text if float(text) else "0.0"
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
+
+
+def interval(low: float, high: float) -> str:
+    """ "-0.7 to +1.1"; a narrow one with the digits that tell its ends apart, lest it look like certainty."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return MISSING
+    digits = next((digits for digits in (1, 2) if signed(low, digits) != signed(high, digits)), 3)
+    return f"{signed(low, digits)} to {signed(high, digits)}"
 
 
 def _of(there: int, asked: int) -> str:
@@ -326,13 +335,13 @@ def _of(there: int, asked: int) -> str:
 
 
 def rounded(value: float, digits: int = 1) -> str:
-    """ "71.3"; "–" for nan."""
-    return MISSING if math.isnan(value) else f"{value:.{digits}f}"
+    """ "71.3"; "–" for what is no number."""
+    return MISSING if not math.isfinite(value) else f"{value:.{digits}f}"
 
 
 def plus_minus(mean: float, deviation: float) -> str:
     """Mean and standard deviation; the mean alone where the other is unknown."""
-    return rounded(mean) if math.isnan(deviation) else f"{mean:.1f} ± {deviation:.1f}"
+    return rounded(mean) if not (math.isfinite(mean) and math.isfinite(deviation)) else f"{mean:.1f} ± {deviation:.1f}"
 
 
 def _p_value(value: float) -> str:

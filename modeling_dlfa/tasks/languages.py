@@ -1,7 +1,10 @@
 """The languages of XTREME and XTREME-R: names, families and scripts, and the order in which tables show them."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ..errors import InputError, shortened
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,26 @@ LANGUAGES: dict[str, Language] = _read_table()
 """Code -> Language for every language of xnli, pawsx, panx and udpos in XTREME and XTREME-R, in table order."""
 
 OTHER_FAMILY = "Other"
+CODE = "[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*"
+
+
+def check_code(code: object, where: str) -> str:
+    """The code of a language itself, which need not be one of `LANGUAGES`: "de", "zh-Hant", "en_gum".
+
+    Args:
+        where: it stands, for messages.
+
+    Raises:
+        InputError: it can be none: codes become names of files, and stand in cards and tables.
+    """
+    if not isinstance(code, str) or not re.fullmatch(CODE, code) or len(code) > LONGEST_CODE:
+        raise InputError(
+            f"{where}: {shortened(str(code))} is no code of a language: expected letters, digits, - and _"
+        )
+    return code
+
+
+LONGEST_CODE = 35  # RFC 5646
 
 
 def language_name(code: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import text_hash
+from ..files import name_problem, text_hash
 from .kinds import Kind, get_kind
 from .languages import language_name
 
@@ -147,6 +147,8 @@ class Task:
         def settle(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
+        if problem := name_problem(self.name):
+            raise InputError(f"name of a task: {problem}")
         settle("kind", get_kind(self.kind))
         settle("labels", tuple(self.labels))
         settle("folder", self.folder or self.name)

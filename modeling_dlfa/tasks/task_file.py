@@ -27,6 +27,7 @@ from typing import Any
 from ..errors import InputError
 from ..files import expanded, read_yaml, stamp
 from .kinds import get_kind
+from .languages import CODE, check_code
 from .task import SPLITS, HubDataset, Recipe, Task, TaskFiles
 
 
@@ -95,6 +96,8 @@ def _read(path: Path) -> Task:
         arguments["metrics"] = tuple(part("metrics", _texts))
     if "label_aliases" in values:
         arguments["label_aliases"] = part("label_aliases", _aliases)
+    if "train_language" in arguments:
+        check_code(arguments["train_language"], f"{path}: train_language")
     try:
         if values["labels"] == FROM_TRAINING:
             file = _training_file(arguments, path)
@@ -164,7 +167,7 @@ def _of_split(split: str, given: Any, folder: Path, train_language: str) -> dict
     if isinstance(given, dict):
         if codes := [code for code in given if not isinstance(code, str)]:
             raise InputError(f"{split}: expected codes of languages, found {codes[0]!r}: put it in quotation marks")
-        found = {code: folder / expanded(str(file)) for code, file in given.items()}
+        found = {check_code(code, split): folder / expanded(str(file)) for code, file in given.items()}
     elif not isinstance(given, str):
         raise InputError(
             f"{split}: expected a file, a pattern with {_PLACE}, or a table of languages, found {given!r}"
@@ -189,7 +192,7 @@ def _matching(split: str, pattern: str, folder: Path) -> dict[str, Path]:
     whole = Path(os.path.abspath(whole))  # as glob gives it; links stay
     glob = str(whole.relative_to(whole.anchor)).replace("[", "[[]").replace(_PLACE, "*")
     place = re.escape(_PLACE)
-    expression = re.escape(str(whole)).replace(place, r"(?P<language>[A-Za-z0-9_-]+)", 1)
+    expression = re.escape(str(whole)).replace(place, f"(?P<language>{CODE})", 1)
     expression = re.compile(expression.replace(place, "(?P=language)"))
     found: dict[str, Path] = {}
     for file in sorted(Path(whole.anchor).glob(glob)):

@@ -1,12 +1,15 @@
 """The model card of a run: scores per language as model-index, how it was made, how to load it."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID
 from ..files import expanded
+from ..markup import markdown_code, markdown_text
 from ..tasks.languages import language_label
+from ..tasks.registry import TASKS
 from ..tasks.task import OWN_FILES
 from .results import RunResults, short_name
 
@@ -67,7 +70,14 @@ def model_card(results: RunResults) -> ModelCard:
         results=results,
         task=task,
         repository=REPOSITORY,
-        encoder=f"[{base_model}](https://huggingface.co/{base_model})" if on_hub else f"`{base_model}` (local folder)",
+        encoder=(
+            f"[{markdown_text(base_model)}](https://huggingface.co/{quote(base_model)})"
+            if on_hub
+            else f"{markdown_code(base_model)} (local folder)"
+        ),
+        text=markdown_text,
+        prose=str if task.name in TASKS else markdown_text,  # our own notes are Markdown
+        code=markdown_code,
         data_name=data_name,
         ablations=ABLATIONS,
         license=card_data.license,

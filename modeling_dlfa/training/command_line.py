@@ -19,6 +19,7 @@ from ..cli import RaisesInputError
 from ..configuration_dlfa import CHOICES
 from ..errors import InputError, one_line
 from ..files import expanded, read_yaml
+from ..privacy import secret_place
 from ..tasks.registry import XTREME_TASKS, get_task
 from ..tasks.task import Task
 from .arguments import (
@@ -122,6 +123,11 @@ class CommandLine:
             )
         if not given.do_train and "do_train" in _given(argv):
             _check_scoring(given, several)
+        if place := secret_place(vars(given)):
+            raise InputError(
+                f"--{place}: is secret, and arguments are written down: give it by the environment, as HF_TOKEN or "
+                "with `hf auth login`"
+            )
 
     def arguments(
         self, task: str | Task, fusion: str, output_dir: str | Path, **changes: Any

@@ -167,6 +167,7 @@ def open_tokenizer(arguments: RunArguments) -> PreTrainedTokenizerBase:
         raise InputError(f"cannot open the tokenizer of {name}: it has no vocabulary, are its files missing?")
     if not tokenizer.is_fast:
         raise InputError(f"{name}: {type(tokenizer).__name__} is a slow tokenizer: expected one backed by tokenizers")
+    _forget_code(tokenizer)
     task = get_task(arguments.task)
     least = task.kind.special_tokens(task, tokenizer) + 1
     if not least <= arguments.max_length <= tokenizer.model_max_length:
@@ -175,6 +176,17 @@ def open_tokenizer(arguments: RunArguments) -> PreTrainedTokenizerBase:
             f"{tokenizer.model_max_length} for {arguments.task} with {name}"
         )
     return tokenizer
+
+
+def _forget_code(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Take out of a tokenizer what it would save of the code and the chat templates of the repository it is from.
+
+    It was opened without them, and is saved with the model: whoever opens that runs the model's own code alone.
+    """
+    for name in ("auto_map", "custom_pipelines", "trust_remote_code", "_commit_hash", "chat_template"):
+        tokenizer.init_kwargs.pop(name, None)
+    vars(tokenizer).pop("_auto_map", None)
+    tokenizer.chat_template = None
 
 
 def prepare(arguments: RunArguments, training: bool = True) -> RunData:

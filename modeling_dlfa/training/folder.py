@@ -10,6 +10,7 @@ from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
 from ..files import check_writable, read_json, write_text
 from .arguments import LAST_CHECKPOINT
+from .noted import first_difference, same_settings
 from .results import RESULTS_FILE
 
 
@@ -109,15 +110,6 @@ def check_same_settings(folder: Path, settings: Mapping[str, Any], may_differ: C
         )
 
 
-def first_difference(
-    before: Mapping[str, Any], now: Mapping[str, Any], may_differ: Collection[str] = ()
-) -> tuple[str, Any, Any] | None:
-    """Name, old and new value of the first setting that differs; names that only one of the two has do not count."""
-    now = json.loads(json.dumps(dict(now)))
-    both = (name for name in now if name in before and name not in may_differ)
-    return next(((name, before[name], now[name]) for name in both if before[name] != now[name]), None)
-
-
 def check_optimizer(checkpoint: Path) -> None:
     """Refuse a checkpoint without the optimizer's state: training would begin anew on old weights.
 
@@ -139,7 +131,7 @@ def holds_run(folder: Path, settings_file: str, settings: Mapping[str, Any]) -> 
         saved = json.loads((folder / settings_file).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return saved == json.loads(json.dumps(dict(settings))) and (folder / RESULTS_FILE).is_file()
+    return same_settings(saved, settings) and (folder / RESULTS_FILE).is_file()
 
 
 def last_checkpoint(output: Path) -> Path | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from transformers import TrainingArguments
 
 from ..cli import PLAIN, make_console, on_main
@@ -97,7 +98,7 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
             results = one.finished
             if results is None:
                 name, fusion = get_task(one.arguments.task).name, one.arguments.fusion
-                console.rule(f"{name} · {'baseline' if fusion == 'none' else fusion}", align="left")
+                console.rule(escape(f"{name} · {'baseline' if fusion == 'none' else fusion}"), align="left")
                 console.print(f"into {one.training_arguments.output_dir}", style="dim", **PLAIN)
                 if data is None:
                     data = prepare(one.arguments, training=one.training_arguments.do_train)

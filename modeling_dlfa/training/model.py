@@ -33,8 +33,11 @@ def model_arguments(arguments: RunArguments, task: Task, start: PreTrainedConfig
     } | arguments.overrides()
 
 
-def check_model(arguments: RunArguments) -> None:
+def check_model(arguments: RunArguments) -> DLFAConfig:
     """Look at the encoder's configuration only: whether there is such an encoder, and whether the fusion fits it.
+
+    Returns:
+        the configuration of the model, with a default layer for "auto".
 
     Raises:
         InputError: where `build_model` would raise it, apart from damaged weights.
@@ -47,6 +50,7 @@ def check_model(arguments: RunArguments) -> None:
         raise InputError(f"cannot build the model: {one_line(error)}") from error
     if arguments.carry_fusion and not arguments.stage_tasks:
         _check_same_fusion(arguments.model_name_or_path, start, config)
+    return config
 
 
 def encoder_layers(name: str, revision: str | None = None) -> int:

@@ -182,7 +182,9 @@ def results_table(runs: Sequence[RunResults]) -> Table:
     else:
         headers, cells = [run.model_name for run in runs], [run.scores for run in runs]
     for header in headers:
-        table.add_column(header, justify="right", style="bold" if header == headers[0] or len(runs) > 1 else "")
+        table.add_column(
+            escape(header), justify="right", style="bold" if header == headers[0] or len(runs) > 1 else ""
+        )
     if len(runs) == 2:
         table.add_column("difference", justify="right")
 
@@ -194,7 +196,7 @@ def results_table(runs: Sequence[RunResults]) -> Table:
             values = [column[code] for column in cells]
             table.add_row(
                 family if code == codes[0] else "",
-                language_label(code, first.train_language),
+                escape(language_label(code, first.train_language)),
                 str(first.support[code]),
                 *(f"{value:.1f}{mark}" for value, mark in zip(values, marks, strict=True)),
                 *_difference(values, len(runs)),

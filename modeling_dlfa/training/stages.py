@@ -29,6 +29,7 @@ from .data import RunData
 from .fingerprints import used
 from .folder import STAGE_FILE, holds_run
 from .model import check_model
+from .noted import as_noted
 from .results import RunResults
 from .run import run
 
@@ -75,7 +76,7 @@ class Stage:
     @property
     def text(self) -> str:
         """What its `STAGE_FILE` holds."""
-        return json.dumps(self.known_as, indent=2) + "\n"
+        return json.dumps(as_noted(self.known_as), indent=2) + "\n"
 
     def arguments(self, start: str | Path | None, output_dir: str | Path) -> tuple[RunArguments, TrainingArguments]:
         """The arguments of the stage's run.

@@ -213,6 +213,22 @@ def test_languages_are_those_whose_files_are_there_in_the_tasks_order(tmp_path):
     assert source.description == str(tmp_path)
 
 
+@pytest.mark.parametrize("code", ["<img src=x>|x", "de copy", "de.orig", "", "-de", "d\ne", "x" * 40, "dé"])
+def test_a_file_of_no_language_is_refused(tmp_path, code):
+    source = folder(tmp_path, {"udpos/train-en.tsv": "a\tDET\n", "udpos/test-en.tsv": "a\tDET\n"})
+    (tmp_path / "udpos" / f"test-{code}.tsv").write_text("a\tDET\n")
+    assert source.languages(TASKS["udpos"], "train") == ["en"]
+    with pytest.raises(InputError, match="is no code of a language: expected letters, digits, - and _") as error:
+        source.load(TASKS["udpos"], "test", "en")
+    assert "udpos/test-" in str(error.value).replace(chr(92), "/")
+
+
+@pytest.mark.parametrize("code", ["zh-Hant", "en_gum", "sr-Latn-RS", "x1"])
+def test_codes_of_languages(tmp_path, code):
+    source = folder(tmp_path, {f"udpos/test-{code}.tsv": "a\tDET\n"})
+    assert source.languages(TASKS["udpos"], "test") == [code]
+
+
 def test_a_language_without_data_is_refused_with_those_that_have(tmp_path):
     source = folder(tmp_path, {"xnli/test-de.tsv": GOOD_LINE["xnli"], "xnli/test-zh.tsv": GOOD_LINE["xnli"]})
     with pytest.raises(InputError, match="^xnli has no test data for 'sw' in .*: there is de, zh$"):

@@ -8,11 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from modeling_dlfa import DLFAForSequenceClassification
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.publishing import read_checkpoint
 from modeling_dlfa.publishing.__main__ import main
+from modeling_dlfa.publishing.hub import _additions
+from modeling_dlfa.training.__main__ import main as train
+from tests.publishing.conftest import FLAGS
 
 
 REPOSITORY = "tester/dlfa"
@@ -116,6 +121,28 @@ def escape_by_the_index(folder: Path) -> None:
     edit(folder / "model.safetensors.index.json", "weight_map", "classifier.bias", value="../x.safetensors")
 
 
+def weights(name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path], object]:
+    """Change one tensor of the weights."""
+
+    def damage(folder: Path) -> None:
+        tensors = load_file(folder / "model.safetensors")
+        save_file({**tensors, name: change(tensors[name])}, folder / "model.safetensors", {"format": "pt"})
+
+    return damage
+
+
+def linked(name: str, link: Callable[[Path, Path], None]) -> Callable[[Path], object]:
+    """Move a file out of the folder and leave a link to it."""
+
+    def damage(folder: Path) -> None:
+        (folder / name).rename(folder.parent / name)
+        link(folder / name, folder.parent / name)
+
+    return damage
+
+
+SECRET = "hf_" + "aB3" * 11
+CODE_OF_OTHERS = "names code, or where it comes from, and a checkpoint has none but configuration_dlfa.py and modeling"
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "weights cut off": (truncate, r"model\.safetensors is damaged: "),
     "weights of another shape": (
@@ -147,9 +174,16 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "code without the class": (
         rewrite("modeling_dlfa.py", "class DLFAForTokenClassification(", "class Other("),
-        r"modeling_dlfa\.py: no class DLFAForTokenClassification",
+        r"modeling_dlfa\.py is not that of the installed modeling_dlfa",
     ),
-    "code that is none": (rewrite("configuration_dlfa.py", "import", "import import"), "is no Python"),
+    "code that is none": (
+        rewrite("configuration_dlfa.py", "import", "import import"),
+        r"configuration_dlfa\.py is not that of the installed modeling_dlfa",
+    ),
+    "code with a line more": (
+        rewrite("modeling_dlfa.py", "import torch\n", "import torch\nimport socket\n"),
+        r"modeling_dlfa\.py is not that of the installed modeling_dlfa, .*: publish with the version that the run was",
+    ),
     "a broken configuration": (rewrite("config.json", "{", "["), r"config\.json cannot be read"),
     "a broken tokenizer": (rewrite("tokenizer.json", "}", ""), r"tokenizer\.json cannot be read"),
     "a card without metadata": (rewrite("README.md", "library_name: ", "library_name: ["), "README.md: its metadata"),
@@ -158,17 +192,132 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: rewrite("README.md", "## Scores", f"## Scores\nfrom {folder.resolve()}")(folder),
         r"README\.md:\d+: names a folder of this machine",
     ),
+    "code of others for the tokenizer": (
+        set_to("tokenizer_config.json", "auto_map", value={"AutoTokenizer": ["jane/code--tok.Tok", None]}),
+        rf"tokenizer_config\.json: auto_map {CODE_OF_OTHERS}",
+    ),
+    "code of others for the encoder": (
+        set_to("config.json", "encoder_config", "auto_map", value={"AutoModel": "jane/code--model.Model"}),
+        rf"config\.json: encoder_config\.auto_map {CODE_OF_OTHERS}",
+    ),
+    "code of others in the depth of results": (
+        set_to("all_results.json", "intermediate", value=[{"data": "x", "custom_pipelines": {"a": "b"}}]),
+        rf"all_results\.json: intermediate\.custom_pipelines {CODE_OF_OTHERS}",
+    ),
+    "code of others beside the vocabulary": (
+        set_to("tokenizer.json", "auto_map", value="jane/code--tok.Tok"),
+        rf"tokenizer\.json: auto_map {CODE_OF_OTHERS}",
+    ),
+    "trust in others": (
+        set_to("tokenizer_config.json", "trust_remote_code", value=True),
+        rf"tokenizer_config\.json: trust_remote_code {CODE_OF_OTHERS}",
+    ),
+    "a chat template": (
+        set_to("tokenizer_config.json", "chat_template", value="{{ messages }}"),
+        rf"tokenizer_config\.json: chat_template {CODE_OF_OTHERS}",
+    ),
+    "an auto_map that is none": (set_to("config.json", "auto_map", value="jane/code--model.M"), "auto_map is 'jane/"),
+    "weights that are not numbers": (
+        weights("classifier.out_proj.bias", lambda tensor: tensor * float("nan")),
+        r"model\.safetensors: classifier\.out_proj\.bias is not finite",
+    ),
+    "weights that are infinite": (
+        weights("classifier.out_proj.bias", lambda tensor: tensor + float("inf")),
+        r"model\.safetensors: classifier\.out_proj\.bias is not finite",
+    ),
+    "weights of whole numbers": (
+        weights("classifier.out_proj.bias", lambda tensor: tensor.long()),
+        r"model\.safetensors: classifier\.out_proj\.bias is of torch\.int64, expected torch\.float32",
+    ),
+    "a symbolic link": (
+        linked("tokenizer.json", Path.symlink_to),
+        r"run/tokenizer\.json is a link to .*/tokenizer\.json: put a copy",
+    ),
+    "a hard link": (
+        linked("tokenizer.json", Path.hardlink_to),
+        r"run/tokenizer\.json is the same file as one outside .*\(a hard link\): put a copy",
+    ),
+    "a linked file of weights": (linked("model.safetensors", Path.symlink_to), r"model\.safetensors is a link to"),
+    "a token of the Hub": (
+        set_to("all_results.json", "data", value=f"https://jane:{SECRET}@example.org/data"),
+        r"all_results\.json:\d+: holds a secret, .*\*\*\*",
+    ),
+    "a password": (
+        rewrite("README.md", "## Scores", "## Scores\nsqlite and postgresql://jane:pw123@host/db"),
+        r"README\.md:\d+: holds a secret, .*jane:\*\*\*@host",
+    ),
+    "a secret of the environment": (
+        rewrite("README.md", "## Scores", "## Scores\nwith 0123456789abcdef"),
+        r"README\.md:\d+: holds a secret",
+    ),
+    "a home folder inside a text": (
+        set_to("all_results.json", "training", "optim", value="as in /home/jane/notes"),
+        r"all_results\.json:\d+: names a folder of this machine, /home/jane",
+    ),
     "results of no task": (set_to("all_results.json", "task", value="chess"), r"all_results\.json: no task 'chess'"),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_is_refused(run_folder: Path, damage: str):
+def test_damage_is_refused(run_folder: Path, damage: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef")
     change, says = DAMAGE[damage]
     change(run_folder)
     with pytest.raises(InputError, match=says) as raised:
         read_checkpoint(run_folder, REPOSITORY)
-    assert "\n" not in str(raised.value)
+    message = str(raised.value)
+    assert "\n" not in message
+    assert not any(secret in message for secret in (SECRET, "pw123", "0123456789abcdef"))
+
+
+def test_files_linked_inside_the_folder_are_published(run_folder: Path):
+    (run_folder / "tokenizer.json").rename(run_folder / "first.json")
+    (run_folder / "tokenizer.json").symlink_to("first.json")
+    (run_folder / "second.json").hardlink_to(run_folder / "first.json")
+    assert read_checkpoint(run_folder, REPOSITORY).files["tokenizer.json"] == (run_folder / "first.json").read_bytes()
+
+
+def test_what_is_published_is_what_was_checked(run_folder: Path):
+    checkpoint = read_checkpoint(run_folder, REPOSITORY)
+    for name in FILES:
+        (run_folder / name).write_text("changed since", "utf-8")
+    assert all(b"changed since" not in content for content in checkpoint.files.values() if isinstance(content, bytes))
+    later = {name for name, content in checkpoint.files.items() if isinstance(content, Path)}
+    assert later == {"model.safetensors"}
+    assert len(_additions(checkpoint)) == len(FILES) + 1
+    weights("classifier.out_proj.bias", lambda tensor: tensor + 1)(run_folder)
+    with pytest.raises(InputError, match=r"model\.safetensors has changed since it was checked"):
+        _additions(checkpoint)
+
+
+def test_what_an_encoder_names_of_others_is_not_saved(
+    tiny_encoder: str, xtreme_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Code for the tokenizer and the encoder, and a chat template: the run needs none of it, and leaves none."""
+    encoder = shutil.copytree(tiny_encoder, tmp_path / "encoder")
+    edit(encoder / "tokenizer_config.json", "auto_map", value={"AutoTokenizer": ["somebody/else--tok.Tok", None]})
+    edit(encoder / "config.json", "auto_map", value={"AutoModel": "somebody/else--model.Model"})
+    edit(encoder / "config.json", "custom_pipelines", value={"x": {"impl": "somebody.Else"}})
+    (encoder / "chat_template.jinja").write_text("{{ messages }} somebody else")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked whether to run code"))
+    output = tmp_path / "run"
+    argv = ["--task", "xnli", "--output_dir", str(output), "--model_name_or_path", str(encoder), "--keep_checkpoints"]
+    argv += [
+        "--save_strategy",
+        "steps",
+        "--save_steps",
+        "2",
+        "--eval_strategy",
+        "no",
+        "--load_best_model_at_end",
+        "no",
+    ]
+    assert train([*argv, "--data", str(xtreme_folder), *FLAGS.split()]) == 0
+    texts = {path: path.read_text("utf-8") for path in output.rglob("*.json*")}
+    assert (output / "checkpoint-2" / "tokenizer_config.json") in texts
+    assert not [path for path, text in texts.items() if "somebody" in text]
+    assert not list(output.rglob("*.jinja"))
+    assert set(read_checkpoint(output, REPOSITORY).files) == FILES | {"model.safetensors"}
 
 
 def test_no_path_of_this_machine_leaves_it(run_folder: Path, xtreme_folder: Path, tiny_encoder: str):
@@ -236,13 +385,3 @@ def test_arguments_are_checked(capsys: pytest.CaptureFixture[str]):
     assert main(["folder", REPOSITORY, "--token", "hf_abcDEF123"]) == 2
     error = capsys.readouterr().err
     assert "unrecognized arguments: --token" in error and "abcDEF" not in error
-
-
-def test_the_code_of_another_version_is_published_as_it_is(run_folder: Path):
-    """The weights were trained with it."""
-    path = run_folder / "modeling_dlfa.py"
-    path.write_text(path.read_text("utf-8") + "# older\n", "utf-8")
-    assert read_checkpoint(run_folder, REPOSITORY).files["modeling_dlfa.py"] == path
-    shutil.rmtree(run_folder / "predictions")
-    (run_folder / "settings.json").unlink()
-    assert read_checkpoint(run_folder, REPOSITORY).left_out == []

@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.study import engine as engine_module
+from modeling_dlfa.study.commands import stopped_by_signals
 from modeling_dlfa.study.engine import MAX_DEATHS, Engine, State
 from modeling_dlfa.study.records import has_record, load_records
 from modeling_dlfa.study.spec import StudySpec, load_spec
@@ -66,7 +67,20 @@ def worker(spec: StudySpec, *flags: str, **kwargs) -> subprocess.Popen:
     command = [sys.executable, "-m", "modeling_dlfa.study", "run", str(spec.output_dir.with_suffix(".yaml"))]
     command += ["--output_dir", str(spec.output_dir), "--heartbeat", "1", *flags]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes, **kwargs)
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes, **kwargs)
+    WORKERS.append(process)
+    return process
+
+
+WORKERS: list[subprocess.Popen] = []
+
+
+@pytest.fixture(autouse=True)
+def no_worker_is_left():
+    """A stopped one would stay for good where a test fails."""
+    yield
+    while WORKERS:
+        WORKERS.pop().kill()
 
 
 def states(engine: Engine) -> dict[str, State]:
@@ -320,6 +334,120 @@ def test_workers_of_one_command(make_spec):
     assert len(done) == 4
     assert len({t.user_attrs["worker"] for t in done}) == 2
     assert output.count("report of 4 of 4 runs") == 1
+
+
+def long_cell(make_spec, name: str) -> StudySpec:
+    """A study of one cell that does not end by itself before it is looked at."""
+    spec = make_spec(name, seeds=[1], models=None)
+    return make_spec(name, seeds=[1], models=None, arguments={**yaml_arguments(spec), "num_train_epochs": 60})
+
+
+def started(engine: Engine) -> list[int]:
+    """Processes that run a cell."""
+    running = [t for t in engine.study.get_trials(deepcopy=False) if t.state == TrialState.RUNNING]
+    return [int(t.user_attrs["worker"].rpartition(":")[2]) for t in running if "worker" in t.user_attrs]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code", "state"),
+    [
+        (signal.SIGINT, 130, State.WAITING),
+        (signal.SIGTERM, 130, State.WAITING),
+        (signal.SIGKILL, -signal.SIGKILL, State.FAILED),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_an_interruption_is_no_death(make_spec, monkeypatch, number, code, state):
+    monkeypatch.setattr(engine_module, "MAX_DEATHS", 1)
+    spec = long_cell(make_spec, "interrupted")
+    process = worker(spec)
+    engine = Engine(spec, heartbeat=1)
+    wait_for(lambda: started(engine))
+    os.kill(process.pid, number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == code, output
+    assert "Traceback" not in output
+    wait_for(lambda: not started(engine) or engine.status()[0].state is not State.RUNNING, 20)
+    assert states(engine) == {"baseline-seed1": state}
+
+
+@pytest.mark.slow
+def test_a_command_that_is_terminated_stops_its_workers(make_spec):
+    spec = long_cell(make_spec, "terminated")
+    process = worker(spec, "--workers", "2")
+    engine = Engine(spec, heartbeat=1)
+    wait_for(lambda: started(engine))
+    process.terminate()
+    output, _ = process.communicate(timeout=60)  # ends when the workers have let go of the pipe too
+    assert process.returncode == 130 and "Traceback" not in output, output
+    (trial,) = engine.study.get_trials()
+    assert trial.state == TrialState.FAIL and trial.user_attrs["interrupted"]
+
+
+@pytest.mark.slow
+def test_a_worker_that_slept_goes_on_without_what_others_have_taken_over(make_spec, monkeypatch):
+    monkeypatch.setattr(engine_module, "MAX_DEATHS", 1)
+    spec = make_spec("slept", seeds=[1], models=None)
+    spec = make_spec("slept", seeds=[1], models=None, arguments={**yaml_arguments(spec), "num_train_epochs": 8})
+    process = worker(spec)
+    engine = Engine(spec, heartbeat=1)
+    wait_for(lambda: started(engine) == [process.pid])
+    time.sleep(0.5)  # until there is a heartbeat that can stop
+    os.kill(process.pid, signal.SIGSTOP)
+    wait_for(lambda: engine.status()[0].state is not State.RUNNING, 20)
+    assert states(engine) == {"baseline-seed1": State.FAILED}  # for all that is known, it is dead
+    monkeypatch.setattr(engine_module, "MAX_DEATHS", 3)
+    lines: list[str] = []
+    engine.work(lines.append)
+    assert states(engine) == {"baseline-seed1": State.DONE} and len(lines) == 1
+    file = spec.runs / spec.cells[0].name / "all_results.json"
+    before = file.stat().st_mtime_ns
+    os.kill(process.pid, signal.SIGCONT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output and "silent for too long" in output and "report of 1 of 1 runs" in output
+    assert trials(engine) == {TrialState.FAIL: 1, TrialState.COMPLETE: 1}
+    assert file.stat().st_mtime_ns == before
+    assert not list((spec.output_dir / "unfinished").rglob("*.json"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_is_raised_once_and_again_only_where_it_was_lost(monkeypatch, number):
+    monkeypatch.setattr("modeling_dlfa.study.commands.SAME_SIGNAL", 0.2)
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(KeyboardInterrupt), stopped_by_signals():
+        try:
+            os.kill(os.getpid(), number)
+            pytest.fail("nothing was raised")
+        except KeyboardInterrupt:
+            os.kill(os.getpid(), signal.SIGTERM)  # is the same signal
+        time.sleep(5)
+        pytest.fail("was not raised again")
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+    time.sleep(0.3)
+
+
+def test_a_worker_that_slept_has_not_died(make_spec, monkeypatch):
+    """It is taken for dead while it trains; what it has trained is taken when the cell's turn comes again."""
+    monkeypatch.setattr(engine_module, "MAX_DEATHS", 1)
+    spec = make_spec(seeds=[1], models={})
+    engine = Engine(spec)
+    run_chain, calls = engine_module.run_chain, []
+
+    def slept(*arguments):
+        calls.append(arguments)
+        results = run_chain(*arguments)
+        (trial,) = engine.study.get_trials()
+        engine.study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        return results
+
+    monkeypatch.setattr(engine_module, "run_chain", slept)
+    lines: list[str] = []
+    engine.work(lines.append)
+    assert set(states(engine).values()) == {State.DONE}
+    assert len(calls) == 1 and ["silent" in line for line in lines] == [True, False]
+    assert trials(engine) == {TrialState.FAIL: 1, TrialState.COMPLETE: 1}
 
 
 @pytest.fixture

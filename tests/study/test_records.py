@@ -69,6 +69,25 @@ def test_a_record_comes_back_as_it_was(recorded, tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")]
 
 
+def test_a_record_names_no_folder_of_this_machine(recorded, tmp_path, tiny_encoder, xtreme_folder):
+    record = recorded("panx")
+    record.save(tmp_path)
+    file = tmp_path / f"{record.cell.name}.json"
+    text = file.read_text("utf-8")
+    assert '"encoder": "tiny-encoder"' in text and '"data": "xtreme"' in text
+    for value in (text, repr(record.results)):  # the storage takes them from there
+        assert not any(str(Path(folder).parent) in value for folder in (tiny_encoder, xtreme_folder))
+    # What is left out still tells one folder from another of the same name.
+    elsewhere = Cell(*(getattr(record.cell, name) for name in ("task", "encoder", "model", "seed")), {
+        **record.cell.arguments, "data": str(tmp_path / "xtreme"),
+    })  # fmt: skip
+    assert has_record(tmp_path, record.cell) and not has_record(tmp_path, elsewhere)
+    # A record of an old version has the paths.
+    values = json.loads(text)
+    file.write_text(json.dumps({**values, "settings": record.cell.settings}), "utf-8")
+    assert has_record(tmp_path, record.cell) and not has_record(tmp_path, elsewhere)
+
+
 @pytest.mark.parametrize("largest", [0, 1, 255, 256, 70_000])
 def test_counts_of_any_size(recorded, largest):
     record = recorded("panx")

@@ -2,12 +2,16 @@
 
 import base64
 import csv
+import math
 import re
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 from modeling_dlfa.study.records import Record
 from modeling_dlfa.study.report import settings, write_report
@@ -185,6 +189,38 @@ def test_equal_records_give_equal_files(study, folder, tmp_path):
     assert len(files) == 1 + 1 + 3 + 4
 
 
+def test_text_of_the_user_is_no_markup(make_spec, make_records, tmp_path):
+    hostile = "<img src=x>|`*x*`"
+    spec = make_spec(
+        title=hostile,
+        notes=f"{hostile}\n# {hostile}",
+        models={hostile: {"fusion": "sum", "note": "```"}},
+        encoders=[hostile],
+    )
+    records = make_records(spec, lambda cell: {"en": 90, "de": 80, hostile: 70}, chance_level=[hostile])
+    write_report(spec, records, tmp_path)
+    page = Page((tmp_path / "index.html").read_text("utf-8"))
+    assert hostile in page.text and all("src" in image and "alt" in image for image in page.attributes("img"))
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render((tmp_path / "report.md").read_text("utf-8"))
+    assert "<img src=x>" not in html and "<em>" not in html and html.count("<h1>") == 1
+    assert len(Page(html).tables) == len(page.tables) == 2
+    for ours, theirs in zip(Page(html).tables, page.tables, strict=True):
+        assert ours == theirs
+    assert "note: &quot;```&quot;" in html or "note: '```'" in html
+    assert hostile in "\n".join(path.read_text("utf-8") for path in tmp_path.glob("*.csv"))
+
+
+def test_settings_name_no_folder_of_this_machine(make_spec):
+    spec = make_spec(
+        tasks={"/home/jane/hotel.yaml": {}},
+        encoders=["/home/jane/encoders/tiny", "user/model"],
+        arguments={"data": "~/xtreme", "stages_dir": "../stages"},
+    )
+    said = settings(spec)
+    assert "jane" not in said and "~" not in said
+    assert all(name in said for name in ("hotel.yaml", "tiny", "user/model", "data: xtreme", "../stages"))
+
+
 def test_settings_are_the_study_again(study, tmp_path):
     spec, _ = study
     file = tmp_path / f"{spec.name}.yaml"
@@ -204,13 +240,19 @@ def test_settings_are_the_study_again(study, tmp_path):
         (lambda cell: cell.model.name != "baseline", {"curves"}, "there is nothing to compare with"),
         (lambda cell: cell.seed == 1, {"curves", "differences", "languages"}, "One seed: "),
         (
+            lambda cell: True,
+            {"curves", "differences", "languages"},
+            "As the baseline on every test example of the averages, so without an interval: dlfa-k0, dlfa-k4, dlfa-",
+        ),
+        (lambda cell: True, {"curves", "differences", "languages"}, "Two seeds: "),
+        (
             lambda cell: (cell.model.name, cell.seed) in {("baseline", 1), ("dlfa-k0", 2)},
             {"curves"},
             "Without a seed in common with the baseline, so not compared: dlfa-k0.",
         ),
         (lambda cell: False, set(), "0 of 8 runs: none is done yet."),
     ],
-    ids=["baseline only", "no baseline", "one seed", "nothing paired", "nothing"],
+    ids=["baseline only", "no baseline", "one seed", "all alike", "two seeds", "nothing paired", "nothing"],
 )
 def test_incomplete_studies(make_spec, make_records, tmp_path, kept, pictures, said):
     spec = make_spec()
@@ -219,6 +261,29 @@ def test_incomplete_studies(make_spec, make_records, tmp_path, kept, pictures, s
     assert {path.stem.split("_")[0] for path in tmp_path.glob("*.png")} == pictures
     assert said in text
     assert not re.search(r"\bnan\b", text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "scores"),
+    [
+        ({"development_score": math.nan}, {"en": 80, "de": 60}),
+        ({"development_score": math.inf}, {"en": 80, "de": 60}),
+        ({"train_runtime": math.nan}, {"en": 80, "de": 60}),
+        ({"zero_shot_average": None, "transfer_gap": None}, {"en": 80}),
+        ({}, {"de": 60}),
+        ({}, {"en": 80, "de": np.zeros((0, 3), int), "ru": 50}),
+        ({}, {"en": np.zeros((0, 3), int)}),
+        ({"versions": {}}, {"en": 0, "de": 0}),
+        ({"scores": {"en": 80.0, "de": math.nan, "ru": 50.0}}, {"en": 80, "de": 60, "ru": 50}),
+    ],
+)
+def test_a_report_is_always_written(make_spec, make_records, tmp_path, changes, scores):
+    spec = make_spec(tasks={"xnli": {}, "pawsx": {}}, models={"dlfa": {"fusion_layer": [0, 4]}})
+    records = make_records(spec, lambda cell: scores if cell.task == "xnli" else None)
+    records = [replace(record, results=replace(record.results, **changes)) for record in records]
+    text = Page(write_report(spec, records, tmp_path).read_text("utf-8")).text
+    assert "6 of 12 runs are done." in text
+    assert not re.search(r"\b(nan|inf)\b", text + (tmp_path / "report.md").read_text("utf-8"))
 
 
 def test_one_language_has_no_zero_shot_average(make_spec, make_records, tmp_path):

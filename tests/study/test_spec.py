@@ -103,6 +103,37 @@ def test_output_dir(write, tmp_path):
         ({"models": {"dlfa": 8}}, ["models.dlfa", "8"]),
         ({"models": {"dlfa": {"seed": 8}}}, ["models.dlfa", "seed", "the study sets it"]),
         ({"arguments": {"output_dir": "x"}}, ["arguments", "output_dir"]),
+        ({"seeds": [True, 2]}, ["seeds", "whole numbers", "True"]),
+        ({"models": {"dlfa": {"fusion_layer": [1, 1]}}}, ["models.dlfa.fusion_layer", "[1, 1]", "twice"]),
+        ({"models": {"dlfa": {"fusion_layer": []}}}, ["models.dlfa.fusion_layer", "numbers of layers", "[]"]),
+        ({"models": {"dlfa": {"fusion_layer": [1, "1"]}}}, ["models.dlfa.fusion_layer", "numbers of layers", "'1'"]),
+        ({"models": {"Baseline": {}}}, ["models", "'baseline'", "always"]),
+        ({"models": {"dlfa": {}, "DLFA": {"fusion": "sum"}}}, ["models", "called alike", "DLFA"]),
+        *[
+            ({entry: {name: {"learning_rate": 1e-4}}}, [entry, words])
+            for entry in ("models", "conditions")
+            for name, words in (
+                ("../x", "cannot be the name of a folder"),
+                ("/tmp/x", "cannot be the name of a folder"),
+                ("a/b", "cannot be the name of a folder"),
+                ("a\\b", "cannot be the name of a folder"),
+                ("..", "cannot be the name of a folder"),
+                ("a ", "cannot be the name of a folder"),
+                ("<img src=x>", "cannot be the name of a folder"),
+                ("a\nb", "cannot be the name of a folder"),
+                ("", "is no name"),
+                (8, "8 is no name"),
+                ("x" * 200, "longer than"),
+                ("nul", "device"),
+                ("COM1.x", "device"),
+            )
+        ],
+        ({"name": "../x"}, ["name", "cannot be the name of a folder"]),
+        ({"encoders": ["user/.."]}, ["encoders", "cannot be the name of a folder"]),
+        ({"encoders": ["a/Same", "b/same"]}, ["encoders", "alike"]),
+        ({"arguments": {"hub_token": "mine"}}, ["arguments.hub_token", "secret", "HF_TOKEN"]),
+        ({"models": {"dlfa": {"run_name": "hf_" + "aB3" * 11}}}, ["models.dlfa.run_name", "secret"]),
+        ({"notes": "in postgresql://me:mine@host/db"}, ["notes", "secret"]),
         ({"arguments": {"fusion_layer": [1, 2]}}, ["arguments.fusion_layer", "models"]),
     ],
 )
@@ -113,11 +144,36 @@ def test_mistakes_are_one_line(write, entries, words):
     message = str(error.value)
     assert "\n" not in message
     assert all(word in message for word in words), message
+    assert "mine" not in message and "aB3" not in message
 
 
 @pytest.mark.parametrize(
     ("entries", "words"),
     [
+        (
+            {"models": {"one": {"fusion_layer": 1}, "two": {"fusion": "aif", "fusion_layer": "1"}}},
+            ["udpos/tiny-encoder/one-seed1", "udpos/tiny-encoder/two-seed1", "the same run"],
+        ),
+        ({"models": {"one": {"fusion": "none"}}}, ["baseline-seed1", "one-seed1", "the same run"]),
+        ({"models": {"one": {}, "two": {"fusion_layer": 2}}}, ["one-seed1", "two-seed1", "the same run"]),
+        (
+            {
+                "models": {
+                    "one": {"fusion_layer": 1},
+                    "two": {"fusion_layer": 1, "config_overrides": {"gate_bias": 4.0}},
+                }
+            },
+            ["one-seed1", "two-seed1", "the same run"],
+        ),
+        ({"conditions": {"more": {"seed_of_no": 1}}}, ["seed_of_no"]),
+        ({"conditions": {"more": {"logging_steps": 5}}}, ["baseline-seed1", "baseline+more-seed1", "the same run"]),
+        (
+            {
+                "models": {"a": {"fusion_layer": 1}, "a+b": {"fusion_layer": 2}},
+                "conditions": {"b": {"learning_rate": 1e-3}},
+            },
+            ["called alike", "a+b-seed1"],
+        ),
         ({"models": {"dlfa": {"fusion_layer": [0, 7]}}}, ["dlfa-k7", "fusion_layer=7", "0 (embeddings) to 2"]),
         ({"models": {"dlfa": {"fusion_leyer": 1}}}, ["udpos/tiny-encoder/dlfa", "fusion_leyer"]),
         ({"arguments": {"learning_rate": "fast"}}, ["learning_rate", "fast"]),
@@ -146,3 +202,12 @@ def test_files_that_are_no_study(tmp_path, text):
 def test_a_missing_file(tmp_path):
     with pytest.raises(InputError, match="none.yaml"):
         load_spec(tmp_path / "none.yaml")
+
+
+def test_the_layer_that_is_found_and_that_of_the_default_are_two_models(write):
+    load_spec(write(models={"auto": {"fusion_layer": "auto"}, "two thirds": {"fusion_layer": 2}})).check()
+
+
+def test_folders_by_other_spellings_are_one_encoder(write, tiny_encoder):
+    with pytest.raises(InputError, match="encoders: two are called alike"):
+        load_spec(write(encoders=[tiny_encoder, f"{tiny_encoder}/../tiny-encoder/"]))

@@ -171,10 +171,15 @@ def test_difference_of_the_average_is_the_average_difference():
     assert np.mean(found) == pytest.approx(compare(runs, baseline, resamples=200)["k1"].difference)
 
 
-def test_identical_models_differ_by_nothing():
-    baseline = World(0, liking=0, seed_points=1).runs(["baseline"], seeds=3)["baseline"]
-    found = compare({"dlfa": baseline}, baseline)["dlfa"]
-    assert (found.difference, found.low, found.high, found.p_value, found.p_adjusted) == (0, 0, 0, 1, 1)
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_identical_models_differ_by_nothing_and_nothing_is_known_of_it(seeds):
+    runs = World(0, liking=0, seed_points=1).runs(["baseline", "other"], seeds=seeds)
+    found = compare({"dlfa": runs["baseline"], "other": runs["other"]}, runs["baseline"])
+    same = found["dlfa"]
+    assert same.difference == same.standard_error == 0 and same.alike
+    assert all(map(math.isnan, (same.low, same.high, same.p_value, same.p_adjusted)))
+    assert not found["other"].alike
+    assert found["other"].p_adjusted == pytest.approx(found["other"].p_value, nan_ok=True)  # one was compared
 
 
 @pytest.mark.parametrize("size, resamples", [(400, 4000), (20_000, 800)])

@@ -88,6 +88,18 @@ def test_failed_cells_are_shown_and_retried(study, capsys, monkeypatch):
     assert capsys.readouterr().out.count("diverged") == 2
 
 
+def test_a_study_of_which_nothing_succeeds_has_a_report_too(study, tmp_path, capsys):
+    values = yaml.safe_load(study.read_text())
+    values["arguments"] |= {"learning_rate": 1e30, "max_grad_norm": 0}
+    study.write_text(yaml.safe_dump(values))
+    assert main(["run", str(study)]) == 1
+    printed = capsys.readouterr()
+    assert "report of 0 of 2 runs" in printed.out and printed.out.count("training has diverged") == 4
+    assert printed.err == ""
+    page = (tmp_path / "runs" / "small" / "report" / "index.html").read_text("utf-8")
+    assert "0 of 2 runs: none is done yet." in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

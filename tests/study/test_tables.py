@@ -10,11 +10,14 @@ from modeling_dlfa.study.sections import sections
 from modeling_dlfa.study.statistics import compare
 from modeling_dlfa.study.tables import (
     csv_text,
+    interval,
     language_rows,
     languages_table,
     mean_std,
     model_rows,
     models_table,
+    plus_minus,
+    rounded,
     score_rows,
     signed,
     summary_rows,
@@ -266,10 +269,32 @@ def test_chance_level_is_marked(make_spec, make_record):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(1.26, "+1.3"), (-0.3, "-0.3"), (0.04, "0.0"), (-0.04, "0.0"), (math.nan, "–")]
+    ("value", "text"),
+    [(1.26, "+1.3"), (-0.3, "-0.3"), (0.04, "0.0"), (-0.04, "0.0"), (math.nan, "–"), (math.inf, "–")],
 )
 def test_signed(value, text):
     assert signed(value) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (-0.71, 1.1, "-0.7 to +1.1"),
+        (-0.02, 0.03, "-0.02 to +0.03"),
+        (-0.12, -0.06, "-0.12 to -0.06"),
+        (0.0011, 0.0024, "+0.001 to +0.002"),
+        (math.nan, math.nan, "–"),
+        (-math.inf, math.inf, "–"),
+    ],
+)
+def test_intervals(low, high, text):
+    assert interval(low, high) == text
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_a_dash(value):
+    assert (rounded(value), plus_minus(value, 1.0), plus_minus(1.0, value)) == ("–", "–", "1.0")
+    assert csv_text([{"a": value, "b": 1.0}]) == "a,b\n,1\n"
 
 
 def test_mean_and_deviation():

@@ -3,12 +3,16 @@
 import ast
 import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
+from markdown_it import MarkdownIt
 
+from modeling_dlfa.tasks.kinds import get_kind
 from modeling_dlfa.tasks.registry import TASKS
+from modeling_dlfa.tasks.task import Task
 from modeling_dlfa.training.card import REPOSITORY, model_card
 from modeling_dlfa.training.results import RunResults, averages
 from tests.of_kinds import hub_of
@@ -183,3 +187,35 @@ def test_golden():
     content = model_card(results()).content
     assert content == GOLDEN.read_text(encoding="utf-8")
     assert not re.search(r"\n{3,}", content) and "{{" not in content and "{%" not in content
+
+
+def test_text_of_the_user_is_no_markup(tmp_path: Path):
+    hostile = "<img src=x>|`*x*`\n## y"
+    scores = {"en": 90.0, hostile: 50.0}
+    one = replace(
+        results("pawsx"),
+        task="mine",
+        scores=scores,
+        all_metrics={code: {"accuracy": score} for code, score in scores.items()},
+        support=dict.fromkeys(scores, 10),
+        metric="accuracy",
+        data=f"/data/{hostile}",
+        encoder=f"/encoders/{hostile}",
+        training={hostile: hostile},
+        chance_level=[],
+        intermediate=[{"task": hostile, "metric": "las", "development_score": 1.0}],
+        task_definition=Task(
+            "mine",
+            get_kind("pairs"),
+            labels=("a", hostile),
+            note=hostile,
+            metric_note=hostile,
+            license=hostile,
+            reference="mine.yaml",
+        ).definition(),
+    )
+    card, _ = read_back(one, tmp_path)
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(card.text)
+    assert "<img" not in html and "<em>" not in html and html.count("<h2>") == 6
+    assert html.count("<tr>") == 1 + len(scores) + 2
+    assert "&lt;img src=x&gt;|`*x*` ## y" in html

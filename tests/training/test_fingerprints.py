@@ -18,7 +18,7 @@ from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.fingerprints import of_encoder, used
-from modeling_dlfa.training.folder import first_difference
+from modeling_dlfa.training.noted import first_difference
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.stages import plan_stages
 

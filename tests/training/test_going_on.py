@@ -9,8 +9,9 @@ from modeling_dlfa.errors import InputError
 from modeling_dlfa.training import run as run_module
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.command_line import CommandLine
-from modeling_dlfa.training.folder import SETTINGS_FILE, check_same_settings, first_difference, write_settings
+from modeling_dlfa.training.folder import SETTINGS_FILE, check_same_settings, write_settings
 from modeling_dlfa.training.launch import plan
+from modeling_dlfa.training.noted import first_difference
 
 
 FEW = "--max_train_samples 24 --max_eval_samples 9 --languages de,zh --max_steps 3 --eval_strategy no"
