@@ -290,31 +290,31 @@ class LastOnly(nn.Module):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def encoder_auto_class(encoder_config: PreTrainedConfig) -> Any:
-    """The Auto class that builds and opens an encoder: of a family with encoder and decoder, its encoder alone.
+def encoder_class(encoder_config: PreTrainedConfig) -> tuple[Any, type[PreTrainedModel]]:
+    """The Auto class that builds and opens an encoder, and the class of what it makes.
+
+    Of a family with encoder and decoder (T5) it is the encoder alone.
 
     Raises:
         ValueError: Transformers has no encoder of text for this configuration.
     """
     family = encoder_config.model_type
-    # The class says what the family is; an encoder half says of itself in its configuration that it is no such thing.
-    halves = type(encoder_config).is_encoder_decoder
-    classes = MODEL_FOR_TEXT_ENCODING_MAPPING if halves else MODEL_MAPPING
-    if type(encoder_config) not in classes:
-        halved = "a model of encoder and decoder, and Transformers has no class of its encoder alone"
-        raise ValueError(f"{family} is {halved if halves else 'nothing that AutoModel opens'}: expected an encoder")
-    reads = class_of_encoder(encoder_config).main_input_name
-    if reads != "input_ids" or encoder_config.get_text_config() is not encoder_config:
-        of = f"reads {reads}" if reads != "input_ids" else "is made of several models"
-        raise ValueError(f"a {family} model {of}: expected an encoder of text alone")
-    return AutoModelForTextEncoding if halves else AutoModel
-
-
-def class_of_encoder(encoder_config: PreTrainedConfig) -> type[PreTrainedModel]:
-    """The class that `encoder_auto_class` builds; of several for one configuration (Funnel) the whole encoder."""
-    halves = type(encoder_config).is_encoder_decoder
-    found: Any = (MODEL_FOR_TEXT_ENCODING_MAPPING if halves else MODEL_MAPPING)[type(encoder_config)]
-    return found[0] if isinstance(found, tuple) else found
+    # The class says what the family is: an encoder half writes into its own configuration that it is no such thing.
+    halved = type(encoder_config).is_encoder_decoder
+    auto: Any = AutoModelForTextEncoding if halved else AutoModel
+    classes: Any = MODEL_FOR_TEXT_ENCODING_MAPPING if halved else MODEL_MAPPING
+    found = classes.get(type(encoder_config), None)
+    if halved and found is None:
+        reason = f"{family} is a model of encoder and decoder, of which Transformers has no encoder alone"
+    elif found is None or isinstance(found, tuple):  # several, of which a part does not say something of every token
+        reason = f"Transformers has no one encoder of the model type {family}"
+    elif found.main_input_name != "input_ids":
+        reason = f"{family} reads {found.main_input_name}, not text"
+    elif encoder_config.get_text_config() is not encoder_config:
+        reason = f"{family} is made of several models"
+    else:
+        return auto, found
+    raise ValueError(f"{reason}: expected an encoder of text")
 
 
 def without_pooler(encoder_config: PreTrainedConfig) -> dict[str, bool]:
@@ -322,7 +322,7 @@ def without_pooler(encoder_config: PreTrainedConfig) -> dict[str, bool]:
 
     DLFA never uses it, and parameters without gradient break distributed training with activation checkpointing.
     """
-    parameters = inspect.signature(class_of_encoder(encoder_config)).parameters
+    parameters = inspect.signature(encoder_class(encoder_config)[1]).parameters
     return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
 
 
@@ -397,7 +397,7 @@ class DLFAPreTrainedModel(PreTrainedModel):
         if encoder_config.model_type == DLFAConfig.model_type:
             raise ValueError(f"{encoder_name_or_path} is a DLFA model already; open it with from_pretrained")
         config = DLFAConfig(encoder_config=encoder_config, **config_kwargs)  # fails before the weights are read
-        encoder, info = encoder_auto_class(encoder_config).from_pretrained(
+        encoder, info = encoder_class(encoder_config)[0].from_pretrained(
             encoder_name_or_path,
             config=encoder_config,
             output_loading_info=True,
@@ -537,22 +537,26 @@ class DLFAModel(DLFAPreTrainedModel):
         super().__init__(config)
         config.validate_fusion()
         if encoder is None:
-            encoder = encoder_auto_class(config.encoder_config).from_config(
+            encoder = encoder_class(config.encoder_config)[0].from_config(
                 config.encoder_config,
                 dtype=torch.get_default_dtype(),  # as the fusion has; a checkpoint's configuration may name another
                 **without_pooler(config.encoder_config),
             )
-        self.encoder: Any = encoder
+        self.set_encoder(encoder)
         # One configuration object in both places, so that a change of either (dtype, attention) reaches both.
         self.config.encoder_config = self.encoder.config
         self.fusion = FUSIONS[config.fusion](config)
+        self.post_init()
+        install_capturing_hooks(self.encoder)  # torch.compile cannot trace it if done later
+
+    def set_encoder(self, encoder: nn.Module):
+        """Read the states of this encoder, or of what stands for one, and find out which inputs it takes."""
+        self.encoder: Any = encoder
         parameters = inspect.signature(self.encoder.forward).parameters
         self._encoder_inputs = set(parameters)
         takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
         self._more_inputs = self._encoder_inputs | (set(TransformersKwargs.__annotations__) if takes_any else set())
         self._first_position = first_position(self.encoder)
-        self.post_init()
-        install_capturing_hooks(self.encoder)  # torch.compile cannot trace it if done later
 
     def __setstate__(self, state: dict[str, Any]):
         super().__setstate__(state)
@@ -595,17 +599,14 @@ class DLFAModel(DLFAPreTrainedModel):
             ValueError: not exactly one of `input_ids` and `inputs_embeds`, no token in it, or a mask of another shape.
             TypeError: an argument that the encoder does not know.
         """
-        size = input_size(input_ids, inputs_embeds)
-        if attention_mask is not None and attention_mask.shape != size:
-            raise ValueError(
-                f"attention_mask of shape {tuple(attention_mask.shape)}: expected {tuple(size)}, 1 at real tokens"
-            )
         for name in kwargs:
             if name not in self._more_inputs:
                 raise TypeError(f"forward() got an unexpected argument {name!r}")
+        if "input_ids" in self._encoder_inputs:  # not what stands for an encoder
+            check_inputs(input_ids, inputs_embeds, attention_mask)
         # Padding on the left must not move the positions. RoBERTa's sees to that itself where it is given token ids.
         if position_ids is None and attention_mask is not None and (not self._first_position or input_ids is None):
-            places = torch.arange(size[1], device=attention_mask.device)
+            places = torch.arange(attention_mask.shape[1], device=attention_mask.device)
             places = (places - first_real(attention_mask).unsqueeze(1)).clamp(min=0)  # (B, T)
             position_ids = cast(Any, places + self._first_position)
         k = self.config.fusion_layer if getattr(self.fusion, "reads_layer", True) else None
@@ -648,11 +649,14 @@ class DLFAModel(DLFAPreTrainedModel):
         return fused if return_dict else fused.to_tuple()
 
 
-def input_size(input_ids: torch.Tensor | None, inputs_embeds: torch.Tensor | None) -> torch.Size:
-    """(B, T) of the input.
+def check_inputs(
+    input_ids: torch.Tensor | None, inputs_embeds: torch.Tensor | None, attention_mask: torch.Tensor | None
+) -> None:
+    """Look at the shapes of what an encoder is to read.
 
     Raises:
-        ValueError: not exactly one is given, or one of another shape, or without a token.
+        ValueError: not exactly one of the first two is given, or one of another shape or without a token; a mask that
+            is not (B, T).
     """
     if (input_ids is None) == (inputs_embeds is None):
         raise ValueError("expected exactly one of input_ids and inputs_embeds")
@@ -660,7 +664,9 @@ def input_size(input_ids: torch.Tensor | None, inputs_embeds: torch.Tensor | Non
     if given.dim() != (3 if input_ids is None else 2) or 0 in given.shape:
         expected = "inputs_embeds of (B, T, E)" if input_ids is None else "input_ids of (B, T)"
         raise ValueError(f"input of shape {tuple(given.shape)}: expected {expected}, one token at least")
-    return given.shape[:2]
+    if attention_mask is not None and attention_mask.shape != given.shape[:2]:
+        found, expected = tuple(attention_mask.shape), tuple(given.shape[:2])
+        raise ValueError(f"attention_mask of shape {found}: expected {expected}, 1 at real tokens")
 
 
 def select_states(states: tuple, wanted: bool | list[int]) -> tuple:
