@@ -542,21 +542,17 @@ class DLFAModel(DLFAPreTrainedModel):
                 dtype=torch.get_default_dtype(),  # as the fusion has; a checkpoint's configuration may name another
                 **without_pooler(config.encoder_config),
             )
-        self.set_encoder(encoder)
+        self.encoder: Any = encoder
         # One configuration object in both places, so that a change of either (dtype, attention) reaches both.
         self.config.encoder_config = self.encoder.config
         self.fusion = FUSIONS[config.fusion](config)
-        self.post_init()
-        install_capturing_hooks(self.encoder)  # torch.compile cannot trace it if done later
-
-    def set_encoder(self, encoder: nn.Module):
-        """Read the states of this encoder, or of what stands for one, and find out which inputs it takes."""
-        self.encoder: Any = encoder
         parameters = inspect.signature(self.encoder.forward).parameters
         self._encoder_inputs = set(parameters)
         takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
         self._more_inputs = self._encoder_inputs | (set(TransformersKwargs.__annotations__) if takes_any else set())
         self._first_position = first_position(self.encoder)
+        self.post_init()
+        install_capturing_hooks(self.encoder)  # torch.compile cannot trace it if done later
 
     def __setstate__(self, state: dict[str, Any]):
         super().__setstate__(state)
@@ -599,11 +595,11 @@ class DLFAModel(DLFAPreTrainedModel):
             ValueError: not exactly one of `input_ids` and `inputs_embeds`, no token in it, or a mask of another shape.
             TypeError: an argument that the encoder does not know.
         """
-        for name in kwargs:
-            if name not in self._more_inputs:
-                raise TypeError(f"forward() got an unexpected argument {name!r}")
-        if "input_ids" in self._encoder_inputs:  # not what stands for an encoder
+        if isinstance(self.encoder, PreTrainedModel):  # what stands for an encoder reads what it likes
             check_inputs(input_ids, inputs_embeds, attention_mask)
+            for name in kwargs:
+                if name not in self._more_inputs:
+                    raise TypeError(f"forward() got an unexpected argument {name!r}")
         # Padding on the left must not move the positions. RoBERTa's sees to that itself where it is given token ids.
         if position_ids is None and attention_mask is not None and (not self._first_position or input_ids is None):
             places = torch.arange(attention_mask.shape[1], device=attention_mask.device)

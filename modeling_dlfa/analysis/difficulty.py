@@ -157,7 +157,7 @@ def code_length(arguments: RunArguments, seed: int = 0, probe: Probe | None = No
         model: Any = build_model(replace(arguments, fusion="none", carry_fusion=False), task).float()
         model.to("cuda" if torch.cuda.is_available() else "cpu")
         sentences = known_sentences(model, task, features, tokenizer)
-        model.dlfa.set_encoder(KnownStates(model.config.encoder_config))  # what is left to train is the head
+        model.dlfa.encoder = KnownStates(model.config.encoder_config)  # what is left to train is the head
         portions = online_code(model, task, sentences, seed, probe)
     return CodeLength(task.name, arguments.model_name_or_path, seed, probe, tuple(portions))
 
