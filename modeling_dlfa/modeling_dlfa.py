@@ -28,8 +28,8 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_TEXT_ENCODING_MAPPING,
     MODEL_MAPPING,
 )
-from transformers.utils import TransformersKwargs, output_capturing
-from transformers.utils.generic import ModelOutput
+from transformers.utils import output_capturing
+from transformers.utils.generic import ModelOutput, TransformersKwargs
 
 from .configuration_dlfa import FUSION_NAMES, DLFAConfig
 

@@ -79,7 +79,7 @@ def check_tokenizer(
             f"{name}: its tokenizer has ids up to {highest} ({token!r}), the encoder has embeddings of {rows}: resize "
             "them (resize_token_embeddings), or take the tokenizer that belongs to the encoder"
         )
-    types: Any = tokenizer(*(("a", "b") if pairs else "a")).get("token_type_ids") or [0]
+    types: Any = tokenizer("a", "b" if pairs else None).get("token_type_ids") or [0]
     known = getattr(config, "type_vocab_size", None)
     if known and max(types) >= known:
         raise InputError(

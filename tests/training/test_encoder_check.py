@@ -289,7 +289,7 @@ def test_the_encoder_of_an_encoder_and_decoder(folder, argv, tmp_path, task):
     """From training to predicting, and opened again as anyone would."""
     encoder, output = folder("mt5"), tmp_path / "out"
     assert main(argv(task, output, f"--model_name_or_path {encoder} --max_steps 4 --fusion_layer 1")) == 0
-    model = TASKS[task].kind.model_class.from_pretrained(output)
+    model: Any = TASKS[task].kind.model_class.from_pretrained(output)
     assert type(model.dlfa.encoder).__name__ == "MT5EncoderModel"
     assert not [name for name in model.state_dict() if "decoder" in name]
     texts = [("a b", "no a")] if task == "xnli" else [["n1", "v2"]]
