@@ -68,7 +68,7 @@ def check_tokenizer(
     if tokenizer.pad_token_id is None:
         raise InputError(f"{name}: its tokenizer has no pad_token, expected one: rows of a batch differ in length")
     bare, whole = (tokenizer("a", add_special_tokens=special)["input_ids"] for special in (False, True))
-    if cls and whole[: len(bare)] == bare:  # pyright: ignore[reportArgumentType, reportIndexIssue]
+    if cls and bare and whole[: len(bare)] == bare:  # pyright: ignore[reportArgumentType, reportIndexIssue]
         raise InputError(
             f"{name}: its tokenizer puts no token such as [CLS] before a text, to stand for it: give --pooling mean"
         )
