@@ -40,6 +40,8 @@ CHOICES: dict[str, Sequence[str]] = {
     "pooling": ("cls", "mean"),
 }
 
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+
 
 def of_encoder(name: str) -> property:
     """An attribute of the encoder's configuration that tools look for in that of any text model, DeepSpeed for one."""
@@ -127,6 +129,10 @@ class DLFAConfig(PreTrainedConfig):
             self.fusion_layer = self.num_hidden_layers * 2 // 3
         self.architectures = self.architectures or []  # AutoModel goes through them, where a model was saved or not
         super().__post_init__(**{**kwargs, "auto_map": auto_map(self.architectures)})
+        if self.output_attentions:  # set so, it asks for the attention that has weights to give
+            self.output_attentions = True
+        if self.problem_type not in (None, *PROBLEM_TYPES):
+            raise ValueError(f"problem_type={self.problem_type!r}: expected one of {', '.join(PROBLEM_TYPES)}")
         self.validate_fusion()
         self.validate_parser()
 

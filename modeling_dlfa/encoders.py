@@ -7,9 +7,10 @@ from pathlib import Path
 from filelock import FileLock
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from safetensors import SafetensorError
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ._e5_wheel import FOLDER_FILES, write_encoder_folder
-from .errors import InputError
+from .errors import InputError, one_line
 from .files import expanded
 
 
@@ -46,6 +47,43 @@ def resolve_encoder(name_or_path: str) -> str:
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot decode {data_file} into {folder}: {error}") from error
     return str(folder)
+
+
+def read_tokenizer(name_or_path: str, revision: str | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer of an encoder or a checkpoint; it pads on the right, whatever its files say, and is saved so.
+
+    Code of its own is not run.
+
+    Raises:
+        InputError: it cannot be opened, has no vocabulary, or is a slow one.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            resolve_encoder(name_or_path), revision=revision, trust_remote_code=False, padding_side="right"
+        )
+    except InputError:
+        raise
+    except Exception as error:  # OSError, ValueError, KeyError, ... by what is wrong with the folder or repository
+        reason = one_line(error, 300)
+        raise InputError(f"cannot open the tokenizer of {name_or_path} ({type(error).__name__}): {reason}") from error
+    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # what transformers makes of no files at all
+        raise InputError(f"cannot open the tokenizer of {name_or_path}: it has no vocabulary, are its files missing?")
+    if not tokenizer.is_fast:
+        slow = type(tokenizer).__name__
+        raise InputError(f"{name_or_path}: {slow} is a slow tokenizer: expected one backed by tokenizers")
+    _forget_code(tokenizer)
+    return tokenizer
+
+
+def _forget_code(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Take out of a tokenizer what it would save of the code and the chat templates of the repository it is from.
+
+    It was opened without them, and is saved with the model: whoever opens that runs the model's own code alone.
+    """
+    for name in ("auto_map", "custom_pipelines", "trust_remote_code", "_commit_hash", "chat_template"):
+        tokenizer.init_kwargs.pop(name, None)
+    vars(tokenizer).pop("_auto_map", None)
+    tokenizer.chat_template = None
 
 
 def _find_data_file() -> tuple[Path, str] | None:

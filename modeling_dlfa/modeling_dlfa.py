@@ -3,20 +3,33 @@
 Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels. x = `hidden_states[L]`, y = `hidden_states[k]`.
 """
 
+import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoModelForTextEncoding,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.activations import ACT2FN
 from transformers.modeling_outputs import BaseModelOutput, SequenceClassifierOutput, TokenClassifierOutput
-from transformers.models.auto.modeling_auto import MODEL_MAPPING
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    MODEL_FOR_TEXT_ENCODING_MAPPING,
+    MODEL_MAPPING,
+)
 from transformers.utils import output_capturing
-from transformers.utils.generic import ModelOutput
+from transformers.utils.generic import ModelOutput, TransformersKwargs
 
 from .configuration_dlfa import FUSION_NAMES, DLFAConfig
 
@@ -26,6 +39,13 @@ CAN_SELECT_STATES = hasattr(output_capturing, "select_hidden_states")
 
 # Arguments that say where a checkpoint is read from, not what is built.
 HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
+
+# Those of every configuration that a user of DLFA may give: they belong to the whole model, not to its encoder.
+WHOLE_MODEL_ARGUMENTS = ("num_labels", "id2label", "label2id", "problem_type", "attn_implementation") + (
+    "output_hidden_states",
+    "output_attentions",
+    "return_dict",
+)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -270,13 +290,57 @@ class LastOnly(nn.Module):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def encoder_class(encoder_config: PreTrainedConfig) -> tuple[Any, type[PreTrainedModel]]:
+    """The Auto class that builds and opens an encoder, and the class of what it makes.
+
+    Of a family with encoder and decoder (T5) it is the encoder alone.
+
+    Raises:
+        ValueError: Transformers has no encoder of text for this configuration.
+    """
+    family = encoder_config.model_type
+    # The class says what the family is: an encoder half writes into its own configuration that it is no such thing.
+    halved = type(encoder_config).is_encoder_decoder
+    auto: Any = AutoModelForTextEncoding if halved else AutoModel
+    classes: Any = MODEL_FOR_TEXT_ENCODING_MAPPING if halved else MODEL_MAPPING
+    found = classes.get(type(encoder_config), None)
+    if halved and found is None:
+        reason = f"{family} is a model of encoder and decoder, of which Transformers has no encoder alone"
+    elif found is None or isinstance(found, tuple):  # several, of which a part does not say something of every token
+        reason = f"Transformers has no one encoder of the model type {family}"
+    elif found.main_input_name != "input_ids":
+        reason = f"{family} reads {found.main_input_name}, not text"
+    elif encoder_config.get_text_config() is not encoder_config:
+        reason = f"{family} is made of several models"
+    else:
+        return auto, found
+    raise ValueError(f"{reason}: expected an encoder of text")
+
+
 def without_pooler(encoder_config: PreTrainedConfig) -> dict[str, bool]:
     """Keyword arguments that build an encoder without its pooling layer, where it has one to leave out.
 
     DLFA never uses it, and parameters without gradient break distributed training with activation checkpointing.
     """
-    encoder_class: Any = MODEL_MAPPING[type(encoder_config)]
-    return {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(encoder_class).parameters else {}
+    parameters = inspect.signature(encoder_class(encoder_config)[1]).parameters
+    return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
+
+
+def refuse_own_code(name: str, where: dict[str, Any]) -> None:
+    """Refuse an encoder whose code lies in its own folder or repository, before any of it is run.
+
+    A DLFA checkpoint names no code but this package's two files, so that such an encoder could not be opened again.
+
+    Raises:
+        ValueError: with the model type.
+    """
+    config, _ = PreTrainedConfig.get_config_dict(name, **where)
+    family = config.get("model_type")
+    if "auto_map" in config and family != DLFAConfig.model_type and family not in CONFIG_MAPPING:
+        raise ValueError(
+            f"{name} is an encoder with code of its own (model type {family!r}), which DLFA does not run: expected an "
+            "encoder that Transformers has itself"
+        )
 
 
 class DLFAPreTrainedModel(PreTrainedModel):
@@ -310,25 +374,30 @@ class DLFAPreTrainedModel(PreTrainedModel):
 
         Args:
             encoder_name_or_path: a Hub id or a folder that `AutoModel` opens.
-            kwargs: arguments of `DLFAConfig` (`fusion_layer`, `num_labels`, ...); all others go to
-                `AutoModel.from_pretrained` (`revision`, `token`, `dtype`, `attn_implementation`, ...).
+            kwargs: arguments of `DLFAConfig` (`fusion_layer`, `num_labels`, `output_hidden_states`, ...); all others
+                go to `AutoModel.from_pretrained` (`revision`, `token`, `dtype`, ...). Weights keep the type in which
+                they are stored unless `dtype` says another: `torch.float32` to fine-tune. Of a family of encoder and
+                decoder (mT5) the encoder is taken.
 
         Raises:
-            ValueError: the checkpoint lacks weights of its encoder, or the configuration does not fit the encoder.
+            ValueError: the checkpoint lacks weights of its encoder, is none of text or has code of its own (which is
+                not run, whatever `trust_remote_code` says); or the configuration does not fit the encoder or itself.
         """
-        labels = ("num_labels", "id2label", "label2id", "problem_type")
-        own = {*DLFAConfig.__annotations__, *labels, "attn_implementation"}
+        own = {*DLFAConfig.__annotations__, *WHOLE_MODEL_ARGUMENTS}
         config_kwargs = {name: kwargs.pop(name) for name in own & kwargs.keys()}
+        check_labels(**{name: config_kwargs.get(name) for name in ("num_labels", "id2label", "label2id")})
         DLFAConfig.check_spelling(kwargs)
         # Reading the configuration uses these up; the weights must come from the same place.
         where = {name: kwargs.pop(name) for name in HUB_ARGUMENTS if name in kwargs}
+        refuse_own_code(encoder_name_or_path, where)
+        kwargs["trust_remote_code"] = False
         encoder_config, kwargs = cast(
             Any, AutoConfig.from_pretrained(encoder_name_or_path, return_unused_kwargs=True, **where, **kwargs)
         )
         if encoder_config.model_type == DLFAConfig.model_type:
             raise ValueError(f"{encoder_name_or_path} is a DLFA model already; open it with from_pretrained")
         config = DLFAConfig(encoder_config=encoder_config, **config_kwargs)  # fails before the weights are read
-        encoder, info = AutoModel.from_pretrained(
+        encoder, info = encoder_class(encoder_config)[0].from_pretrained(
             encoder_name_or_path,
             config=encoder_config,
             output_loading_info=True,
@@ -343,7 +412,18 @@ class DLFAPreTrainedModel(PreTrainedModel):
             )
         config.dtype = encoder.dtype
         model: Any = cls(config, encoder=encoder)
+        files = {name: kwargs[name] for name in ("variant", "use_safetensors") if name in kwargs}
+        model.start_head(encoder_name_or_path, info["unexpected_keys"], **where, **files)
         return model.to(device=encoder.device, dtype=encoder.dtype).eval()
+
+    def start_head(self, encoder_name_or_path: str, left_out: Collection[str], **where: Any) -> None:
+        """What a head takes from the encoder's checkpoint beside the encoder: nothing, but for some heads.
+
+        Args:
+            encoder_name_or_path: the checkpoint.
+            left_out: names of its weights that the encoder does not have.
+            where: where it is read from.
+        """
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
@@ -365,6 +445,71 @@ class DLFAPreTrainedModel(PreTrainedModel):
                     "fusion_layer=k)"
                 )
         return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+
+
+def check_labels(num_labels: int | None, id2label: dict | None, label2id: dict | None) -> None:
+    """Refuse labels that contradict each other; Transformers would take one of them, with a warning at most.
+
+    Raises:
+        ValueError: with what was given.
+    """
+    for name, labels in (("id2label", id2label), ("label2id", label2id)):
+        if num_labels is not None and labels is not None and len(labels) != num_labels:
+            raise ValueError(f"num_labels={num_labels}, {name} of {len(labels)} labels: expected the same number")
+    if id2label is None or label2id is None:
+        return
+    if {int(index): label for index, label in id2label.items()} != {int(i): name for name, i in label2id.items()}:
+        raise ValueError(f"id2label={id2label}, label2id={label2id}: expected the same labels")
+
+
+class CapturingHook:
+    """A hook of Transformers that keeps an encoder's states, as an object that can be pickled: theirs are no such.
+
+    It is pickled empty, and `DLFAModel` fills it again: `install_capturing_hooks`.
+    """
+
+    def __init__(self, hook: Callable | None = None):
+        self.hook = hook
+
+    def __call__(self, *inputs: Any) -> None:
+        if self.hook is None:
+            raise RuntimeError("this encoder was pickled without the DLFAModel around it, and keeps no states")
+        self.hook(*inputs)
+
+    def __reduce__(self):
+        return CapturingHook, ()
+
+    def __deepcopy__(self, memo: dict) -> "CapturingHook":
+        return self  # as functions
+
+
+def install_capturing_hooks(encoder: nn.Module) -> None:
+    """Install the hooks that keep an encoder's states, in place of those that were pickled with it."""
+    for module in encoder.modules():
+        for number in [n for n, hook in module._forward_hooks.items() if isinstance(hook, CapturingHook)]:
+            del module._forward_hooks[number]
+            vars(encoder).pop("_output_capturing_hooks_installed", None)
+    output_capturing.maybe_install_capturing_hooks(cast(Any, encoder))
+    for module in encoder.modules():
+        for number, hook in list(module._forward_hooks.items()):
+            if getattr(hook, "__module__", None) == output_capturing.__name__:
+                module._forward_hooks[number] = CapturingHook(hook)
+
+
+def first_position(encoder: nn.Module) -> int:
+    """The number of a sequence's first position.
+
+    RoBERTa and its relatives count from behind the number of the padding token, and only tokens that are no padding;
+    the others from 0.
+    """
+    tables = (module for name, module in encoder.named_modules() if name.endswith("position_embeddings"))
+    padding = next((index for table in tables if (index := getattr(table, "padding_idx", None)) is not None), -1)
+    return padding + 1
+
+
+def first_real(attention_mask: torch.Tensor) -> torch.Tensor:
+    """Place (B,) of the first real token; mask (B, T)."""
+    return attention_mask.to(torch.int32).argmax(dim=-1)
 
 
 @dataclass
@@ -392,7 +537,7 @@ class DLFAModel(DLFAPreTrainedModel):
         super().__init__(config)
         config.validate_fusion()
         if encoder is None:
-            encoder = AutoModel.from_config(
+            encoder = encoder_class(config.encoder_config)[0].from_config(
                 config.encoder_config,
                 dtype=torch.get_default_dtype(),  # as the fusion has; a checkpoint's configuration may name another
                 **without_pooler(config.encoder_config),
@@ -401,9 +546,17 @@ class DLFAModel(DLFAPreTrainedModel):
         # One configuration object in both places, so that a change of either (dtype, attention) reaches both.
         self.config.encoder_config = self.encoder.config
         self.fusion = FUSIONS[config.fusion](config)
-        self._encoder_inputs = set(inspect.signature(self.encoder.forward).parameters)
+        parameters = inspect.signature(self.encoder.forward).parameters
+        self._encoder_inputs = set(parameters)
+        takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        self._more_inputs = self._encoder_inputs | (set(TransformersKwargs.__annotations__) if takes_any else set())
+        self._first_position = first_position(self.encoder)
         self.post_init()
-        output_capturing.maybe_install_capturing_hooks(self.encoder)  # torch.compile cannot trace it if done later
+        install_capturing_hooks(self.encoder)  # torch.compile cannot trace it if done later
+
+    def __setstate__(self, state: dict[str, Any]):
+        super().__setstate__(state)
+        install_capturing_hooks(self.encoder)
 
     def get_input_embeddings(self) -> nn.Module:
         return self.encoder.get_input_embeddings()
@@ -429,14 +582,29 @@ class DLFAModel(DLFAPreTrainedModel):
         Args:
             input_ids: (B, T). Inputs that the encoder does not know (`token_type_ids` for DistilBERT, say) are left
                 out.
-            attention_mask: (B, T), 1 at real tokens; default all ones.
+            attention_mask: (B, T), 1 (or true) at real tokens; default all ones. Padding may stand on either side.
+            position_ids: (B, T). Default: as the encoder counts them, from the first real token.
             inputs_embeds: (B, T, E), instead of `input_ids`.
             output_hidden_states: as in Transformers: all of the encoder's states, or those with the given indices.
             output_fusion: also return what was fused, and how: `layer_state` and `gate`. Default: no.
 
         Returns:
             `DLFAOutput`.
+
+        Raises:
+            ValueError: not exactly one of `input_ids` and `inputs_embeds`, no token in it, or a mask of another shape.
+            TypeError: an argument that the encoder does not know.
         """
+        if isinstance(self.encoder, PreTrainedModel):  # what stands for an encoder reads what it likes
+            check_inputs(input_ids, inputs_embeds, attention_mask)
+            for name in kwargs:
+                if name not in self._more_inputs:
+                    raise TypeError(f"forward() got an unexpected argument {name!r}")
+        # Padding on the left must not move the positions. RoBERTa's sees to that itself where it is given token ids.
+        if position_ids is None and attention_mask is not None and (not self._first_position or input_ids is None):
+            places = torch.arange(attention_mask.shape[1], device=attention_mask.device)
+            places = (places - first_real(attention_mask).unsqueeze(1)).clamp(min=0)  # (B, T)
+            position_ids = cast(Any, places + self._first_position)
         k = self.config.fusion_layer if getattr(self.fusion, "reads_layer", True) else None
         wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         if not isinstance(wanted, bool) and wanted is not None:
@@ -477,6 +645,26 @@ class DLFAModel(DLFAPreTrainedModel):
         return fused if return_dict else fused.to_tuple()
 
 
+def check_inputs(
+    input_ids: torch.Tensor | None, inputs_embeds: torch.Tensor | None, attention_mask: torch.Tensor | None
+) -> None:
+    """Look at the shapes of what an encoder is to read.
+
+    Raises:
+        ValueError: not exactly one of the first two is given, or one of another shape or without a token; a mask that
+            is not (B, T).
+    """
+    if (input_ids is None) == (inputs_embeds is None):
+        raise ValueError("expected exactly one of input_ids and inputs_embeds")
+    given: Any = inputs_embeds if input_ids is None else input_ids
+    if given.dim() != (3 if input_ids is None else 2) or 0 in given.shape:
+        expected = "inputs_embeds of (B, T, E)" if input_ids is None else "input_ids of (B, T)"
+        raise ValueError(f"input of shape {tuple(given.shape)}: expected {expected}, one token at least")
+    if attention_mask is not None and attention_mask.shape != given.shape[:2]:
+        found, expected = tuple(attention_mask.shape), tuple(given.shape[:2])
+        raise ValueError(f"attention_mask of shape {found}: expected {expected}, 1 at real tokens")
+
+
 def select_states(states: tuple, wanted: bool | list[int]) -> tuple:
     """The encoder's states with `None` for those not asked for, layer k perhaps among them."""
     if isinstance(wanted, bool):
@@ -504,7 +692,13 @@ def fusion_states(outputs: DLFAOutput, output_fusion: bool | None) -> tuple[torc
 
 
 class SequenceClassificationHead(nn.Module):
-    """Dropout, dense, tanh, dropout, linear (as XLM-R's head): (B, E) -> (B, C)."""
+    """Dropout, dense, tanh, dropout, linear (as XLM-R's head): (B, E) -> (B, C).
+
+    Attributes:
+        started_from: what `from_encoder` started the dense layer from: "pooler", or "random" weights.
+    """
+
+    started_from = "random"
 
     def __init__(self, config: DLFAConfig):
         super().__init__()
@@ -516,6 +710,38 @@ class SequenceClassificationHead(nn.Module):
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
         hidden = torch.tanh(self.dense(self.dropout(pooled)))
         return self.out_proj(self.dropout(hidden))
+
+
+def classifies_by_pooler(encoder_config: PreTrainedConfig) -> bool:
+    """Whether the family's own sequence classifier reads a pooler of our head's form: a dense layer, then tanh."""
+    if type(encoder_config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        return False
+    with torch.device("meta"):
+        classifier: Any = AutoModelForSequenceClassification.from_config(copy.deepcopy(encoder_config))
+    pooler = getattr(classifier.base_model, "pooler", None)
+    dense, activation = getattr(pooler, "dense", None), getattr(pooler, "activation", None)
+    return isinstance(dense, nn.Linear) and isinstance(activation, nn.Tanh)
+
+
+class PoolerOnly(PreTrainedModel):
+    """What is read of a checkpoint to have its pooler's dense layer."""
+
+    _keys_to_ignore_on_load_unexpected = [r".*"]
+
+    def __init__(self, config: PreTrainedConfig):
+        super().__init__(config)
+        self.pooler = nn.Module()
+        self.pooler.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.post_init()
+
+    @classmethod
+    def of(cls, encoder: PreTrainedModel, encoder_name_or_path: str, **where: Any) -> nn.Linear:
+        """The dense layer, in the encoder's type; the names of weights may begin with the encoder's prefix."""
+        of_family: Any = type(cls.__name__, (cls,), {"base_model_prefix": encoder.base_model_prefix})
+        config: Any = PreTrainedConfig()
+        config.hidden_size = encoder.config.hidden_size
+        model = of_family.from_pretrained(encoder_name_or_path, config=config, dtype=encoder.dtype, **where)
+        return model.pooler.dense
 
 
 @dataclass
@@ -540,6 +766,18 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
         self.dlfa = DLFAModel(config, encoder=encoder)
         self.classifier = SequenceClassificationHead(config)
         self.post_init()
+
+    def start_head(self, encoder_name_or_path: str, left_out: Collection[str], **where: Any) -> None:
+        """Start the dense layer from the checkpoint's pooler, as BertForSequenceClassification does.
+
+        With `"cls"` pooling, where the checkpoint has one and the family's own classifier reads it: XLM-R's does not.
+        """
+        encoder = self.dlfa.encoder
+        names = {name.split("pooler.dense.")[-1] for name in left_out if "pooler.dense." in name}
+        if self.config.pooling == "cls" and {"weight", "bias"} <= names and classifies_by_pooler(encoder.config):
+            dense = PoolerOnly.of(encoder, encoder_name_or_path, **where)
+            self.classifier.dense.load_state_dict(dense.state_dict())
+            self.classifier.started_from = "pooler"
 
     def forward(
         self,
@@ -598,7 +836,10 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
     def pool(self, states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         """The vector of each sequence, by `config.pooling`: states (B, T, E), mask (B, T) -> (B, E)."""
         if self.config.pooling == "cls":
-            return states[:, 0]
+            if attention_mask is None:
+                return states[:, 0]
+            places = first_real(attention_mask.to(states.device))  # padding may stand before it
+            return states[torch.arange(states.shape[0], device=states.device), places]
         return masked_mean(states, real_tokens(attention_mask, states))
 
 

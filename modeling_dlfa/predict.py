@@ -71,8 +71,8 @@ class Predictor:
 
     def __init__(self, run: str | Path, revision: str | None = None, batch_tokens: int = 4096):
         import torch
-        from transformers import AutoTokenizer
 
+        from .encoders import read_tokenizer
         from .training.model import open_finished
         from .training.results import RunResults
 
@@ -81,7 +81,7 @@ class Predictor:
         self.task = self.results.of_task
         self.model: Any = open_finished(folder, self.task).eval()
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.tokenizer = read_tokenizer(str(folder))
         self.batch_tokens = batch_tokens
 
     def read(self, path: Path) -> tuple[dict[str, list], list[dict[str, Any]]]:

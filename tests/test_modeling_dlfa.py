@@ -1,7 +1,11 @@
 import copy
+import io
 import json
 import pickle
+import re
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import pytest
@@ -661,8 +665,44 @@ def test_padding_changes_nothing(family, variant, tiny_config):
             assert one.std() > 0.01
 
 
-@by_head
+def padded_on_the_left(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same rows, with their padding before them."""
+    mask = inputs["attention_mask"]
+    shifts = mask.shape[1] - mask.sum(dim=1)  # (B,)
+    moved = dict(inputs)
+    for name in ("input_ids", "attention_mask", "inputs_embeds"):
+        if name in inputs:
+            moved[name] = torch.stack([row.roll(int(n), 0) for row, n in zip(inputs[name], shifts, strict=True)])
+    if "word_positions" in inputs:
+        positions = inputs["word_positions"]
+        moved["word_positions"] = torch.where(positions < 0, positions, positions + shifts[:, None])
+    return moved
+
+
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize("given", ["input_ids", "inputs_embeds"])
+@by_class
+@torch.no_grad()
+def test_padding_may_stand_on_the_left(family, model_class, given, pooling, tiny_config):
+    model = build(model_class, tiny_config(family), fusion_layer=1, pooling=pooling)
+    right = batch_for(model_class)
+    if given == "inputs_embeds":
+        right["inputs_embeds"] = model.get_input_embeddings()(right.pop("input_ids"))
+    left = padded_on_the_left(right)
+    expected, actual = model(**right), model(**left)
+    if model_class is DLFAForSequenceClassification:
+        close(actual.logits, expected.logits)
+    elif model_class is DLFAForDependencyParsing:
+        words = right["word_positions"] >= 0  # (B, W)
+        close(actual.arc_logits[words], expected.arc_logits[words])
+        possible = words[:, :, None] & words[:, None, :]
+        close(actual.relation_logits[:, :, 1:][possible], expected.relation_logits[:, :, 1:][possible])
+    else:
+        close(actual[0][left["attention_mask"] == 1], expected[0][right["attention_mask"] == 1])
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@by_head
 def test_padding_changes_no_training_step(head, pooling, tiny_config):
     """Batch norm in training: outputs and running statistics do not depend on how wide the batch is."""
     changes = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -793,6 +833,47 @@ def test_tuples_hold_the_same(model_class, tiny_config):
     for one, other, value in zip(actual, configured, expected.to_tuple()):
         for a, b, v in zip(*(value if isinstance(value, tuple) else (value,) for value in (one, other, value))):
             assert torch.equal(a, v) and torch.equal(b, v)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int32, torch.float])
+@torch.no_grad()
+def test_masks_may_have_any_type(family, dtype, tiny_config):
+    for pooling in ("cls", "mean"):
+        model = build(DLFAForSequenceClassification, tiny_config(family), fusion_layer=1, pooling=pooling)
+        inputs = batch()
+        expected = model(**inputs).logits
+        assert torch.equal(model(inputs["input_ids"], inputs["attention_mask"].to(dtype)).logits, expected)
+
+
+IDS, EMBEDS = torch.full((2, 5), 7), torch.zeros(2, 5, 32)
+
+
+@pytest.mark.parametrize(
+    "inputs, error, message",
+    [
+        (
+            {"attention_mask": torch.ones(2, 1, 5, 5)},
+            ValueError,
+            "attention_mask of shape (2, 1, 5, 5): expected (2, 5)",
+        ),
+        ({"attention_mask": torch.ones(2, 5, 5)}, ValueError, "expected (2, 5)"),
+        ({"attention_mask": torch.ones(2, 4)}, ValueError, "expected (2, 5)"),
+        ({"attention_mask": torch.ones(5)}, ValueError, "expected (2, 5)"),
+        ({"input_ids": None}, ValueError, "exactly one of input_ids and inputs_embeds"),
+        ({"inputs_embeds": EMBEDS}, ValueError, "exactly one of input_ids and inputs_embeds"),
+        ({"input_ids": IDS[0]}, ValueError, "input of shape (5,): expected input_ids of (B, T)"),
+        ({"input_ids": None, "inputs_embeds": EMBEDS[0]}, ValueError, "expected inputs_embeds of (B, T, E)"),
+        ({"input_ids": IDS[:0]}, ValueError, "input of shape (0, 5): expected"),
+        ({"input_ids": IDS[:, :0]}, ValueError, "input of shape (2, 0): expected"),
+        ({"atention_mask": torch.ones(2, 5)}, TypeError, "'atention_mask'"),
+    ],
+)
+@by_class
+def test_inputs_that_cannot_be_used_are_refused(family, model_class, inputs, error, message, tiny_config):
+    model = build(model_class, tiny_config(family), fusion_layer=1)
+    words = {"word_positions": torch.tensor([[1, 2]] * 2)} if model_class is DLFAForDependencyParsing else {}
+    with pytest.raises(error, match=re.escape(message)):
+        model(**{"input_ids": IDS, **words, **inputs})
 
 
 @by_head
@@ -1000,6 +1081,35 @@ def test_from_encoder_sorts_its_arguments(encoder_folder):
     assert model.dropout.p == 0.3
 
 
+@torch.no_grad()
+def test_from_encoder_takes_what_belongs_to_the_whole_model(family, encoder_folder):
+    asked = {"output_hidden_states": True, "output_attentions": True, "return_dict": False}
+    model = DLFAForTokenClassification.from_encoder(encoder_folder(family), fusion_layer=1, **asked)
+    logits, states, attentions = model(**batch())
+    assert (len(states), len(attentions)) == (4, 3)
+    assert all(state is not None for state in states)
+    with pytest.raises(ValueError, match="attn_implementation"):
+        DLFAForTokenClassification.from_encoder(
+            encoder_folder(family), fusion_layer=1, output_attentions=True, attn_implementation="sdpa"
+        )
+
+
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        ({"num_labels": 3, "id2label": {0: "a", 1: "b"}}, "num_labels=3, id2label of 2 labels"),
+        ({"num_labels": 3, "label2id": {"a": 0, "b": 1}}, "num_labels=3, label2id of 2 labels"),
+        ({"id2label": {0: "a", 1: "b"}, "label2id": {"a": 1, "b": 0}}, "expected the same labels"),
+        ({"num_labels": 1, "problem_type": "single_label_classification"}, "num_labels > 1"),
+        ({"num_labels": 2, "problem_type": "other"}, "problem_type"),
+    ],
+)
+@by_head
+def test_from_encoder_refuses_labels_that_contradict_each_other(head, labels, message, encoder_folder):
+    with pytest.raises(ValueError, match=message):
+        head.from_encoder(encoder_folder(), fusion_layer=1, **labels)
+
+
 def test_from_encoder_reads_everything_from_one_place(tiny_config, tmp_path):
     """Configuration *and* weights of the revision, cache or subfolder that was asked for."""
     encoders = {}
@@ -1158,6 +1268,61 @@ def test_bfloat16_is_close_to_float32(variant, tiny_config):
     close(actual.float(), expected, tolerance=0.05)
 
 
+def pickled(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def saved_by_torch(model):
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("after", ["building", "a forward", "from_encoder", "from_pretrained"])
+@pytest.mark.parametrize("copied", [pickled, saved_by_torch, copy.deepcopy])
+@by_class
+@torch.no_grad()
+def test_a_model_can_be_pickled_and_copied(model_class, copied, after, tiny_config, encoder_folder, tmp_path):
+    model = build(model_class, tiny_config(), fusion_layer=1)
+    if after == "a forward":
+        model(**batch_for(model_class), output_hidden_states=True)
+    elif after == "from_encoder":
+        model = model_class.from_encoder(encoder_folder(), fusion_layer=1)
+    elif after == "from_pretrained":
+        model.save_pretrained(tmp_path)
+        model = model_class.from_pretrained(tmp_path)
+    inputs = batch_for(model_class)
+    twin = copied(copied(model))
+    expected, actual = (one(**inputs, output_hidden_states=True, return_dict=True) for one in (model, twin))
+    assert expected.keys() == actual.keys()
+    assert len(actual.hidden_states) == 4
+    for name, value in expected.items():
+        for one, other in zip(value, actual[name], strict=True):  # rows, or layers
+            assert torch.equal(one, other), name
+    same_weights(twin, model)
+
+
+def test_a_model_can_be_sent_to_another_process(tiny_config):
+    model = build(DLFAForTokenClassification, tiny_config(), fusion_layer=1)
+    inputs = batch()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, torch.no_grad():
+        there = pool.submit(logits_in_this_process, model, inputs).result()
+        close(torch.tensor(there), model(**inputs).logits)
+
+
+def logits_in_this_process(model, inputs) -> list:
+    with torch.no_grad():
+        return model(**inputs).logits.tolist()
+
+
+@torch.no_grad()
+def test_an_encoder_that_was_pickled_alone_says_so(tiny_config):
+    encoder = pickled(build(DLFAModel, tiny_config(), fusion_layer=1).encoder)
+    with pytest.raises(RuntimeError, match="without the DLFAModel"):
+        encoder(**batch())
+
+
 @torch.no_grad()
 def test_copies_and_pickled_state(tiny_config):
     model = build(DLFAForTokenClassification, tiny_config(), fusion_layer=1)
@@ -1190,6 +1355,57 @@ def test_sequence_head(tiny_config):
         head = model.classifier
         hidden = torch.tanh(pooled @ head.dense.weight.T + head.dense.bias)
         close(model(**inputs).logits, hidden @ head.out_proj.weight.T + head.out_proj.bias)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("saved_as", ["base", "classifier", "pretraining"])
+@pytest.mark.parametrize("family", ["bert", "rembert"])
+def test_the_head_starts_from_the_pooler_as_the_familys_own(family, saved_as, tiny_config, tmp_path):
+    """With the same last map it gives the logits of the family's own classifier."""
+    config = tiny_config(family, num_labels=3)
+    own = AutoModelForSequenceClassification.from_config(config).eval()
+    randomize(own.classifier)
+    to_save = {"base": own.base_model, "classifier": own}
+    if saved_as == "pretraining":  # a checkpoint of a language model, with the pooler among other things
+        to_save[saved_as] = AutoModelForMaskedLM.from_config(config)
+        setattr(to_save[saved_as], own.base_model_prefix, own.base_model)
+    to_save[saved_as].save_pretrained(tmp_path)
+    model = DLFAForSequenceClassification.from_encoder(str(tmp_path), fusion="none", num_labels=3)
+    same_weights(model.classifier.dense, own.base_model.pooler.dense)
+    assert model.classifier.started_from == "pooler"
+    model.classifier.out_proj.load_state_dict(own.classifier.state_dict())
+    assert torch.equal(model(**(inputs := batch())).logits, own(**inputs).logits)
+
+
+@pytest.mark.parametrize(
+    "family, changes",
+    [
+        ("bert", {"pooling": "mean"}),
+        ("xlm-roberta", {}),
+        ("electra", {}),
+        ("modernbert", {}),
+        ("bert", {"bare": True}),
+    ],
+)
+def test_other_heads_start_at_random(family, changes, tiny_config, tmp_path):
+    changes = dict(changes)
+    bare = {"add_pooling_layer": False} if changes.pop("bare", False) else {}
+    AutoModel.from_config(tiny_config(family), **bare).save_pretrained(tmp_path)
+    model = DLFAForSequenceClassification.from_encoder(str(tmp_path), fusion="none", **changes)
+    assert model.classifier.started_from == "random"
+    assert not model.classifier.dense.bias.any()
+
+
+def test_a_start_from_the_pooler_leaves_luck_as_it_is(tiny_config, tmp_path):
+    states = []
+    for pooler in (True, False):
+        folder = tmp_path / str(pooler)
+        AutoModel.from_config(tiny_config(), add_pooling_layer=pooler).save_pretrained(folder)
+        torch.manual_seed(1)
+        model = DLFAForSequenceClassification.from_encoder(str(folder), fusion_layer=1)
+        states.append((model.classifier.out_proj.weight, torch.random.get_rng_state()))
+    for one, other in zip(*states, strict=True):
+        assert torch.equal(one, other)
 
 
 @torch.no_grad()

@@ -5,17 +5,19 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset, disable_progress_bars
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from ..data.sources import Source, open_source
-from ..encoders import resolve_encoder
-from ..errors import InputError, one_line
+from ..encoders import read_tokenizer
+from ..errors import InputError
 from ..tasks.encoding import LabelPiece
 from ..tasks.halves import half
 from ..tasks.languages import LANGUAGES
 from ..tasks.registry import get_task
 from ..tasks.task import Task
 from .arguments import RunArguments
+from .encoder_check import check_encoder, check_tokenizer, pools
+from .model import encoder_config, open_config, pooling
 
 
 @dataclass(frozen=True)
@@ -150,24 +152,14 @@ def _half(arguments: RunArguments, source: Source, rows: int) -> list[int]:
 
 
 def open_tokenizer(arguments: RunArguments) -> PreTrainedTokenizerBase:
-    """The encoder's tokenizer.
+    """The encoder's tokenizer, after a look at whether the two belong together.
 
     Raises:
-        InputError: it cannot be opened, is a slow one, or reads less than `max_length`.
+        InputError: it cannot be opened, is a slow one, reads less than `max_length`, or makes what the encoder does
+            not read.
     """
-    name = arguments.model_name_or_path
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(name), revision=arguments.model_revision)
-    except InputError:
-        raise
-    except Exception as error:  # OSError, ValueError, KeyError, ... by what is wrong with the folder or repository
-        reason = one_line(error, 300)
-        raise InputError(f"cannot open the tokenizer of {name} ({type(error).__name__}): {reason}") from error
-    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # what transformers makes of no files at all
-        raise InputError(f"cannot open the tokenizer of {name}: it has no vocabulary, are its files missing?")
-    if not tokenizer.is_fast:
-        raise InputError(f"{name}: {type(tokenizer).__name__} is a slow tokenizer: expected one backed by tokenizers")
-    _forget_code(tokenizer)
+    name, revision = arguments.model_name_or_path, arguments.model_revision
+    tokenizer = read_tokenizer(name, revision)
     task = get_task(arguments.task)
     least = task.kind.special_tokens(task, tokenizer) + 1
     if not least <= arguments.max_length <= tokenizer.model_max_length:
@@ -175,18 +167,12 @@ def open_tokenizer(arguments: RunArguments) -> PreTrainedTokenizerBase:
             f"--max_length {arguments.max_length}: expected {least} (special tokens and one more) to "
             f"{tokenizer.model_max_length} for {arguments.task} with {name}"
         )
+    config = encoder_config(name, revision)
+    check_encoder(name, config, arguments.max_length)
+    pairs = least - 1 > tokenizer.num_special_tokens_to_add()
+    cls = pools(task.kind.model_class) and pooling(arguments, open_config(name, revision)) == "cls"
+    check_tokenizer(name, tokenizer, config, pairs, cls)
     return tokenizer
-
-
-def _forget_code(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Take out of a tokenizer what it would save of the code and the chat templates of the repository it is from.
-
-    It was opened without them, and is saved with the model: whoever opens that runs the model's own code alone.
-    """
-    for name in ("auto_map", "custom_pipelines", "trust_remote_code", "_commit_hash", "chat_template"):
-        tokenizer.init_kwargs.pop(name, None)
-    vars(tokenizer).pop("_auto_map", None)
-    tokenizer.chat_template = None
 
 
 def prepare(arguments: RunArguments, training: bool = True) -> RunData:

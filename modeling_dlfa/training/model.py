@@ -10,10 +10,11 @@ from transformers import AutoConfig, PreTrainedConfig
 from ..configuration_dlfa import DLFAConfig
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..errors import InputError, one_line
-from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel
+from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel, refuse_own_code
 from ..tasks.registry import get_task
 from ..tasks.task import Task
 from .arguments import AUTO_LAYER, RunArguments
+from .encoder_check import check_encoder, check_states
 from .results import short_name
 
 
@@ -23,18 +24,23 @@ def model_arguments(arguments: RunArguments, task: Task, start: PreTrainedConfig
     Args:
         start: configuration of the encoder, or of the DLFA checkpoint that the run goes on from.
     """
-    pooling = start.pooling if _is_dlfa(start) else "mean" if arguments.model_name_or_path == EMBEDDED else "cls"
     return {
         "fusion": arguments.fusion,
         "fusion_layer": None if arguments.fusion_layer == AUTO_LAYER else arguments.fusion_layer,
-        "pooling": arguments.pooling or pooling,
+        "pooling": pooling(arguments, start),
         "id2label": dict(enumerate(task.labels)),
         "label2id": {label: index for index, label in enumerate(task.labels)},
     } | arguments.overrides()
 
 
+def pooling(arguments: RunArguments, start: PreTrainedConfig) -> str:
+    """How a sequence becomes one vector, by `DLFAConfig.pooling`; arguments as `model_arguments`."""
+    own = start.pooling if _is_dlfa(start) else "mean" if arguments.model_name_or_path == EMBEDDED else "cls"
+    return arguments.pooling or own
+
+
 def check_model(arguments: RunArguments) -> DLFAConfig:
-    """Look at the encoder's configuration only: whether there is such an encoder, and whether the fusion fits it.
+    """Look at the encoder's configuration only: whether it is one that can be trained, and whether the fusion fits it.
 
     Returns:
         the configuration of the model, with a default layer for "auto".
@@ -43,6 +49,7 @@ def check_model(arguments: RunArguments) -> DLFAConfig:
         InputError: where `build_model` would raise it, apart from damaged weights.
     """
     start = open_config(arguments.model_name_or_path, arguments.model_revision)
+    check_encoder(arguments.model_name_or_path, _encoder_config(start), arguments.max_length)
     wanted = model_arguments(arguments, get_task(arguments.task), start)
     try:
         config = DLFAConfig(encoder_config=_encoder_config(start), **wanted)
@@ -59,7 +66,7 @@ def encoder_layers(name: str, revision: str | None = None) -> int:
     Raises:
         InputError: it cannot be opened.
     """
-    return DLFAConfig(encoder_config=_encoder_config(open_config(name, revision)), fusion="none").num_hidden_layers
+    return DLFAConfig(encoder_config=encoder_config(name, revision), fusion="none").num_hidden_layers
 
 
 def open_config(name: str, revision: str | None = None) -> PreTrainedConfig:
@@ -69,9 +76,20 @@ def open_config(name: str, revision: str | None = None) -> PreTrainedConfig:
         InputError: it cannot be opened.
     """
     try:
-        return AutoConfig.from_pretrained(resolve_encoder(name), revision=revision, trust_remote_code=False)
+        where: dict[str, Any] = {"revision": revision}
+        refuse_own_code(resolve_encoder(name), where)
+        return AutoConfig.from_pretrained(resolve_encoder(name), trust_remote_code=False, **where)
     except (ValueError, OSError) as error:
         raise InputError(f"cannot open the encoder {name}: {one_line(error)}") from error
+
+
+def encoder_config(name: str, revision: str | None = None) -> PreTrainedConfig:
+    """The configuration of an encoder, or of that inside a DLFA checkpoint.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    return _encoder_config(open_config(name, revision))
 
 
 def _is_dlfa(config: PreTrainedConfig) -> bool:
@@ -97,10 +115,11 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
     """The pretrained encoder with the asked fusion and a new head for the task.
 
     Built with the same seed, a model has the head of the baseline, and training draws the same dropout: what sets the
-    two apart is the fusion, not luck.
+    two apart is the fusion, not luck. Weights are in float32 whatever they are stored in: in half precision the small
+    steps of a fine-tuning are rounded away (`--bf16` and `--fp16` compute in it all the same).
 
     Raises:
-        InputError: an encoder that cannot be opened, or a fusion that does not fit it.
+        InputError: an encoder that cannot be opened or that DLFA cannot be built on, or a fusion that does not fit it.
     """
     model_class = task.kind.model_class
     name, revision = arguments.model_name_or_path, arguments.model_revision
@@ -116,7 +135,8 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
             model.config.dtype = trained.dtype
             model = model.to(trained.dtype).eval()
         else:
-            model = model_class.from_encoder(resolve_encoder(name), revision=revision, **plain)
+            source = resolve_encoder(name)
+            model = model_class.from_encoder(source, revision=revision, dtype=torch.float32, **plain)
         if arguments.fusion != "none":
             config = DLFAConfig(encoder_config=_encoder_config(model.config), **wanted)
             with torch.random.fork_rng(devices=[]):
@@ -133,6 +153,7 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
     # It is saved with the model, and a path on this machine helps nobody.
     origin = start.encoder_config._name_or_path if _is_dlfa(start) else short_name(name)
     model.config.encoder_config._name_or_path = EMBEDDED_HUB_ID if name == EMBEDDED else origin
+    check_states(name, model, arguments.max_length)
     if arguments.freeze_embeddings:
         model.get_input_embeddings().requires_grad_(False)
     return model
@@ -173,7 +194,10 @@ def _open_trained(name: str, revision: str | None) -> DLFAModel:
     """
     try:
         with torch.random.fork_rng(devices=[]):
-            model, info = cast(Any, DLFAModel.from_pretrained(name, revision=revision, output_loading_info=True))
+            loaded = DLFAModel.from_pretrained(
+                name, revision=revision, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+            )
+            model, info = cast(Any, loaded)
     except (ValueError, OSError) as error:
         raise InputError(f"cannot build the model: {one_line(error)}") from error
     if missing := sorted(info["missing_keys"]):

@@ -211,6 +211,12 @@ def _model_config(config: DLFAConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in sorted(names)}
 
 
+def _head_start(model: Any) -> dict[str, str]:
+    """That the head did not start at random, where it did not."""
+    start = getattr(getattr(model, "classifier", None), "started_from", "random")
+    return {} if start == "random" else {"head_start": start}
+
+
 def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trainer: DLFATrainer) -> dict[str, Any]:
     """What results say of the training: what was asked for, and what it came to."""
     selected = training_arguments.load_best_model_at_end and trainer.state.best_model_checkpoint is not None
@@ -223,6 +229,8 @@ def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trai
         "batch_size": global_batch(training_arguments),
         "steps": trainer.state.global_step,
         **recorded_arguments(arguments),
+        "dtype": str(trainer.model.dtype).removeprefix("torch."),  # pyright: ignore[reportOptionalMemberAccess]
+        **_head_start(trainer.model),
         "selection": chosen if selected else "last step",
         **recorded_arguments(arguments, given=True),
     }

@@ -291,6 +291,9 @@ class DataCollatorForParsing:
         for place, row in enumerate(rows):
             for name in _OF_WORDS & row.keys():
                 batch[name][place, : len(row[name])] = torch.tensor(row[name])
+            if self.tokenizer.padding_side == "left":
+                padding = batch["input_ids"].shape[1] - len(row["input_ids"])
+                batch["word_positions"][place, : len(row["word_positions"])] += padding
         return batch
 
 
