@@ -67,7 +67,7 @@ def heads() -> str:
             for name in ("baseline", *(f"dlfa-k{k}" for k in layers))
         ]
         rows.append([title, *(f"{score - scores[0]:+.1f}" for score in scores[1:])])
-    return Table("heads", "", ["UD-POS, seed 1", *(f"k={k}" for k in layers)], rows).markdown()
+    return Table("heads", "", ["UD-POS, seed 1", *(f"k={k}" for k in layers)], rows, is_markdown=True).markdown()
 
 
 def scout() -> str:
@@ -88,7 +88,7 @@ def label_piece() -> str:
             run = RunResults.load(HERE / "label_piece" / f"{task}-{piece}-seed1.json")
             scores = [f"{run.all_metrics[code][metric]:.1f}" if code in run.scores else "no data" for code in codes]
             rows.append([f"{title}, `{piece}`", "1", *scores])
-    return Table("label_piece", "", ["", "seeds", *codes], rows).markdown()
+    return Table("label_piece", "", ["", "seeds", *codes], rows, is_markdown=True).markdown()
 
 
 def sample() -> str:
@@ -100,7 +100,9 @@ def sample() -> str:
         for code in codes
     ]
     rows.append(["**zero-shot average**", *(f"**{run.zero_shot_average:.1f}**" for run in runs)])
-    return Table("sample", "", ["UD-POS F1 on the sample", *(run.model_name for run in runs)], rows).markdown()
+    return Table(
+        "sample", "", ["UD-POS F1 on the sample", *(run.model_name for run in runs)], rows, is_markdown=True
+    ).markdown()
 
 
 def overhead(path: Path = HERE / "overhead" / "embedded-cpu.json") -> str:
@@ -129,7 +131,9 @@ def overhead(path: Path = HERE / "overhead" / "embedded-cpu.json") -> str:
         f"`{report['encoder']}` ({report['encoder_layers']} layers) on {report['device_name']}, threads: "
         f"{report['threads']}; {versions}; medians of {min(rounds)} to {max(rounds)} rounds."
     )
-    made = Table("overhead", "", header, [row for kind in kinds for row in rows[kind]], text_columns=2)
+    made = Table(
+        "overhead", "", header, [row for kind in kinds for row in rows[kind]], text_columns=2, is_markdown=True
+    )
     return f"{made.markdown()}\n\n{caption}"
 
 

@@ -19,7 +19,7 @@ from ..errors import InputError, one_line
 from ..files import expanded, read_object
 from ..privacy import without_paths
 from ..training.card import REPOSITORY
-from ..training.results import RESULTS_FILE, RunResults, short_name
+from ..training.results import RESULTS_FILE, RunResults, data_name, short_name
 from .checks import (
     CARD,
     CODE,
@@ -144,8 +144,10 @@ def _sha256(path: Path) -> str:
 
 def _without_folders(results: dict[str, Any]) -> dict[str, Any]:
     """The content of the results file with the bare names of folders that were given relative to another one."""
-    stages = [stage | {"data": short_name(stage["data"])} for stage in results.get("intermediate", [])]
-    names = {name: short_name(results[name]) for name in ("encoder", "data")}
+    stages = [stage | {"data": data_name(stage["data"])} for stage in results.get("intermediate", [])]
+    names = {"encoder": short_name(results["encoder"]), "data": data_name(results["data"])}
+    if results.get("eval_data"):
+        names["eval_data"] = data_name(results["eval_data"])
     return results | names | ({"intermediate": stages} if stages else {})
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ..files import write_bytes, write_text
 from ..markup import markdown_block, markdown_code, markdown_fence, markdown_text
 from ..privacy import without_paths
-from ..training.results import short_name
+from ..training.results import data_name
 from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, png, scatter
 from .intermediate import (
     Condition,
@@ -165,7 +165,7 @@ def _facts(section: Section) -> list[str]:
         f"Reported score: {section.metric} on {_listed(sorted({result.eval_split for result in results}))} data in "
         f"{len(section.all_languages)} languages.",
         f"Trained on {samples} {section.train_language} examples, {rounded(hours)} hours in all; "
-        f"data: {_listed(sorted({short_name(result.data) for result in results}))}.",
+        f"data: {_listed(sorted({data_name(result.data) for result in results}))}.",
     ]
 
 

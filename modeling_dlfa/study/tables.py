@@ -25,7 +25,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Table:
-    """A table as people read it. The first `text_columns` columns hold words, the others numbers."""
+    """A table as people read it. The first `text_columns` columns hold words, the others numbers.
+
+    Cells are texts, shown as they are; with `is_markdown` what is written in Markdown.
+    """
 
     name: str
     title: str
@@ -33,12 +36,15 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
     text_columns: int = 1
+    is_markdown: bool = False
 
     def markdown(self) -> str:
         """The table in GitHub's Markdown."""
         words = min(self.text_columns, len(self.header))
         lines = [self.header, ["---"] * words + ["---:"] * (len(self.header) - words), *self.rows]
-        return "\n".join(f"| {' | '.join(map(markdown_text, cells))} |" for cells in lines)
+        return "\n".join(
+            f"| {' | '.join(map(str if self.is_markdown else markdown_text, cells))} |" for cells in lines
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

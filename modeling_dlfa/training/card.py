@@ -11,7 +11,7 @@ from ..markup import markdown_code, markdown_text
 from ..tasks.languages import language_label
 from ..tasks.registry import TASKS
 from ..tasks.task import OWN_FILES
-from .results import RunResults, short_name
+from .results import RunResults, data_name, short_name
 
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
@@ -98,4 +98,4 @@ def _data_names(results: RunResults) -> tuple[str, str]:
         return "the sample embedded in modeling_dlfa", f"{results.task}-sample"
     if results.data == OWN_FILES:
         return "files of its own", f"{results.task}-local"
-    return f"local folder {short_name(results.data)!r}", f"{results.task}-local"
+    return f"local folder {data_name(results.data)!r}", f"{results.task}-local"

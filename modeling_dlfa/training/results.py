@@ -5,7 +5,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from statistics import fmean
 from typing import Any
 
@@ -156,6 +156,12 @@ def short_name(name: str) -> str:
     """How tables and cards call an encoder or data: a local folder by its own name, anything else as it is."""
     path = Path(expanded(name))
     return path.resolve().name if path.is_dir() else name
+
+
+def data_name(data: str) -> str:
+    """How reports and cards call data: "hub", "sample", "files", or a folder by its own name, there or not."""
+    short = short_name(data)
+    return PureWindowsPath(short).name or short
 
 
 def versions() -> dict[str, str]:

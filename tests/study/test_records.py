@@ -78,9 +78,9 @@ def test_a_record_names_no_folder_of_this_machine(recorded, tmp_path, tiny_encod
     for value in (text, repr(record.results)):  # the storage takes them from there
         assert not any(str(Path(folder).parent) in value for folder in (tiny_encoder, xtreme_folder))
     # What is left out still tells one folder from another of the same name.
-    elsewhere = Cell(*(getattr(record.cell, name) for name in ("task", "encoder", "model", "seed")), {
-        **record.cell.arguments, "data": str(tmp_path / "xtreme"),
-    })  # fmt: skip
+    cell = record.cell
+    other = {**cell.arguments, "data": str(tmp_path / "xtreme")}
+    elsewhere = Cell(cell.task, cell.encoder, cell.model, cell.seed, other)
     assert has_record(tmp_path, record.cell) and not has_record(tmp_path, elsewhere)
     # A record of an old version has the paths.
     values = json.loads(text)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import TASKS
-from modeling_dlfa.training.results import RESULTS_FILE, RunResults, averages, results_table, short_name
+from modeling_dlfa.training.results import RESULTS_FILE, RunResults, averages, data_name, results_table, short_name
 
 
 def results(scores: dict[str, float], task: str = "udpos", **changes) -> RunResults:
@@ -193,3 +193,18 @@ def test_short_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(folder)
     assert short_name(".") == "encoder"
     assert short_name("FacebookAI/xlm-roberta-base") == "FacebookAI/xlm-roberta-base"
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("hub", "hub"),
+        ("sample", "sample"),
+        ("../shared/data/xtreme", "xtreme"),  # on a machine where it is not
+        ("/data/xtreme/", "xtreme"),
+        ("C:\\data\\xtreme", "xtreme"),
+        ("~/xtreme", "xtreme"),
+    ],
+)
+def test_data_are_called_the_same_on_every_machine(data: str, name: str):
+    assert data_name(data) == name
