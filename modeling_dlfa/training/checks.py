@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from transformers import Trainer, TrainingArguments, get_scheduler
-from transformers.integrations import get_reporting_integration_callbacks
+from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from ..errors import InputError, one_line
 from ..tasks.task import Task
@@ -24,6 +24,7 @@ def check_training(task: Task, arguments: TrainingArguments) -> None:
     for problem in _problems(task, arguments):
         raise InputError(problem)
     _made("report_to", lambda: [callback() for callback in get_reporting_integration_callbacks(arguments.report_to)])
+    schedule: Any = arguments.lr_scheduler_kwargs or {}
     weight = torch.nn.Parameter(torch.zeros(1))
     make, kwargs = _made("optim", lambda: Trainer.get_optimizer_cls_and_kwargs(arguments))
     _made("optim", lambda: make([weight], **kwargs))
@@ -34,7 +35,7 @@ def check_training(task: Task, arguments: TrainingArguments) -> None:
             torch.optim.SGD([weight], lr=1.0),
             num_warmup_steps=0,
             num_training_steps=10,
-            scheduler_specific_kwargs=dict(arguments.lr_scheduler_kwargs or {}),
+            scheduler_specific_kwargs=dict(schedule),
         ),
     )
 

@@ -116,10 +116,10 @@ class DLFATrainer(Trainer):
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
-        if follows_the_metric(self.args.lr_scheduler_type) and "mode" not in (self.args.lr_scheduler_kwargs or {}):
+        if follows_the_metric(self.args.lr_scheduler_type):
             # PyTorch takes a smaller value for the better one, whatever the metric.
-            mode = "max" if self.args.greater_is_better else "min"
-            self.args.lr_scheduler_kwargs = {**(self.args.lr_scheduler_kwargs or {}), "mode": mode}
+            mode, given = "max" if self.args.greater_is_better else "min", self.args.lr_scheduler_kwargs
+            self.args.lr_scheduler_kwargs = {"mode": mode} | (given if isinstance(given, dict) else {})
         self.objectives = dict(objectives or {})
         self._terms: dict[str, list[torch.Tensor]] = {name: [] for name in self.objectives}
         self.head_learning_rate = head_learning_rate
