@@ -1,12 +1,19 @@
 """The one exception a user of the package is meant to read."""
 
+import re
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
     The message is a single line that names the file, line or value at fault and says what was expected instead.
-    Commands print it without a traceback.
+    Commands print it without a traceback. What a damaged file may bring into it is taken out: line breaks and other
+    control characters, and what is too long to be read.
     """
+
+    def __init__(self, message: object = ""):
+        text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", str(message))
+        super().__init__(re.sub(r"\S{400,}", lambda found: f"{found[0][:200]}…", text))
 
 
 def shortened(line: str, limit: int = 80) -> str:

@@ -18,9 +18,11 @@ def expanded(path: str | Path) -> str:
     Every path that a user gives goes through here once, so that no folder called `~` comes about.
 
     Raises:
-        InputError: a `~name` that nobody here has.
+        InputError: a `~name` that nobody here has, or a name that no file can have.
     """
     path = str(path)
+    if "\0" in path or any(len(os.fsencode(part)) > 255 for part in path.split(os.sep)):
+        raise InputError(f"{shortened(path)}: no file can be called so")
     if not path.startswith("~"):
         return path
     home = os.path.expanduser(path)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import random
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from modeling_dlfa.tasks.words import words_of
 from modeling_dlfa.training.__main__ import main as train
 from modeling_dlfa.training.score import main as score
 from tests.of_kinds import label_names
+from tests.test_fuzz import HARMLESS, MANGLINGS, original
 
 
 FLAGS = (
@@ -245,3 +247,28 @@ def test_no_text_is_no_answer(run_of):
     assert predict(run_of("xnli"), []) == []
     with pytest.raises(InputError, match="text 1: expected words, found ''"):
         predict(run_of("panx"), [""])
+
+
+@pytest.mark.parametrize(
+    ("task", "form", "suffix"),
+    [("xnli", "tsv", ".tsv"), ("panx", "conll", ".conll"), ("uddep", "conllu of trees", ".conllu")],
+)
+def test_mangled_files_leave_whole_answers_or_none(run_of, task, form, suffix, tmp_path: Path, capsys):
+    """What `test_fuzz` does to readers, through a command."""
+    draw = random.Random(f"predict {task}")
+    file, output = tmp_path / f"file{suffix}", tmp_path / f"answers{suffix}"
+    codes = set()
+    for turn in range(25):
+        name, mangle = draw.choice([*HARMLESS.items(), *MANGLINGS.items()])
+        file.write_bytes(mangle(original(form), draw))
+        output.write_text("from before")
+        capsys.readouterr()
+        codes.add(code := main([str(run_of(task)), str(file), "--output", str(output)]))
+        error = capsys.readouterr().err
+        assert {path.name for path in tmp_path.iterdir()} == {file.name, output.name}
+        if code == 0:
+            assert output.read_text(encoding="utf-8").endswith("\n"), f"{turn}: {name}"
+        else:
+            assert code == 2 and error.count("\n") == 1 and str(file) in error, f"{turn}: {name}: {error}"
+            assert output.read_text() == "from before", f"{turn}: {name}"
+    assert codes == {0, 2}

@@ -54,7 +54,7 @@ def _add_word(tree: Tree, fields: list[str], where: str, relations: Sequence[str
         raise InputError(f"{where}: word {word['ID']} has an empty form")
     if word["UPOS"] not in upos:
         raise InputError(f"{where}: expected a part of speech of {', '.join(upos)}, found {word['UPOS']!r}")
-    if not (word["HEAD"].isascii() and word["HEAD"].isdecimal()):
+    if not (word["HEAD"].isascii() and word["HEAD"].isdecimal() and len(word["HEAD"]) < 10):
         raise InputError(f"{where}: expected a head of 0 or more, found {word['HEAD']!r}")
     if relation not in relations:
         raise InputError(f"{where}: expected a relation of {', '.join(relations)}, found {word['DEPREL']!r}")

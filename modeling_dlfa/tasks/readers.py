@@ -85,6 +85,9 @@ def table(path: Path, names: Sequence[str], columns: Mapping[str, str | int]) ->
             if not columns and path.suffix == ".tsv":
                 malformed(record, names)
             raise record.fault(f"{max(width, max(places.values()) + 1)} fields", f"{len(fields)}")
+        if any("\n" in field for field in fields) and len(text.split(",")) >= width:
+            found = "a quotation mark that is closed on a later line; a line that is whole without it has lost its own"
+            raise record.fault("the fields of a row on one line", found)
         values = {name: _field(name, fields[place], columns) for name, place in places.items()}
         yield Record(record.where, text, values, fields)
 
@@ -188,6 +191,8 @@ def sentences(
                 raise record.fault("<tab>".join(CONLLU_COLUMNS), f"{len(fields)} fields")
             if not is_word(fields[0]):
                 continue
+            if fields[0] != str(len(words) + 1):
+                raise record.fault(f"the word number {len(words) + 1}", repr(fields[0]))
         elif columns:
             width = width or len(fields)
             if len(fields) != width or max(places.values()) >= width:
