@@ -485,7 +485,10 @@ class CapturingHook:
 
 def install_capturing_hooks(encoder: nn.Module) -> None:
     """Install the hooks that keep an encoder's states, in place of those that were pickled with it."""
+    registry: Any = getattr(output_capturing, "_CAN_RECORD_REGISTRY", {})
     for module in encoder.modules():
+        if isinstance(module, PreTrainedModel):  # a process that has built no such encoder does not know it yet
+            registry[module] = getattr(module, "_can_record_outputs", None)
         for number in [n for n, hook in module._forward_hooks.items() if isinstance(hook, CapturingHook)]:
             del module._forward_hooks[number]
             vars(encoder).pop("_output_capturing_hooks_installed", None)

@@ -70,7 +70,9 @@ def test_memory_is_counted_exactly(report: Path):
     for plain, none, dlfa, naive in zip(*[iter(found["measurements"])] * 4):
         weights = 4 * found["parameters"]["plain"]
         layer = 4 * 32 * plain["batch_size"] * plain["length"]
-        assert none["peak_bytes"] == plain["peak_bytes"] and none["resident_bytes"] == plain["resident_bytes"]
+        positions = 2 * 8 * plain["batch_size"] * plain["length"]  # counted from the first real token
+        assert 0 <= none["peak_bytes"] - plain["peak_bytes"] <= positions
+        assert none["resident_bytes"] == plain["resident_bytes"]
         if plain["task"] == "inference":
             assert weights <= plain["resident_bytes"] < weights + 2000  # buffers: position ids
             assert dlfa["resident_bytes"] - plain["resident_bytes"] == 4 * extra

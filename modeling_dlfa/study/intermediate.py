@@ -145,7 +145,7 @@ def _read(path: Path, settings: Mapping[str, Any], used: Mapping[str, Any]) -> d
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         return values if are_noted(values, settings, used) else None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} does not hold a code length: {error!r}") from error
 
 

@@ -250,9 +250,16 @@ def _parser_with(defaults: tuple[tuple[str, Any], ...]) -> _Parser:
     parser.add_argument("--help-all", action="help", help="show all arguments")
     for action in parser._actions:
         if action.dest in paths():
-            action.type = expanded
+            action.type = _path
     parser.set_defaults(**dict(defaults))
     return parser
+
+
+def _path(value: str) -> str:
+    try:
+        return expanded(value)
+    except InputError as error:  # argparse would not repeat another class's message
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _given(argv: Sequence[str]) -> dict[str, Any]:

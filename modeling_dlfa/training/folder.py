@@ -25,6 +25,8 @@ SETTINGS_FILE = "settings.json"
 def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
     """The checkpoint to go on from, or None for a run from the start.
 
+    A run that was begun here and has saved nothing whole begins again, whether or not it is to be resumed.
+
     Args:
         output: the run's output folder.
         asked: `--resume_from_checkpoint`: None, "last", or the folder of a checkpoint.
@@ -50,17 +52,19 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
             "last, give another --output_dir or delete it"
         )
     last = last_checkpoint(output)
+    begun = (output / SETTINGS_FILE).is_file()
     if asked is not None:
-        if last is None:
+        if last is None and not begun:
             raise InputError(f"--resume_from_checkpoint {asked}: {output} has no checkpoint to go on from")
-        return str(last)
+        return None if last is None else str(last)
     if last is not None:
         raise InputError(
             f"{output} holds an unfinished run ({last.name}): add --resume_from_checkpoint last, give another "
             "--output_dir or delete it"
         )
     check_writable(output)
-    if output.is_dir() and any(SETTINGS_FILE not in path.name for path in output.iterdir()):
+    # A name like that of the settings is what they were written under when the run was killed.
+    if output.is_dir() and not begun and any(SETTINGS_FILE not in path.name for path in output.iterdir()):
         raise InputError(f"{output} is not empty: give another --output_dir")
     return None
 

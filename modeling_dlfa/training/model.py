@@ -30,6 +30,7 @@ def model_arguments(arguments: RunArguments, task: Task, start: PreTrainedConfig
         "pooling": pooling(arguments, start),
         "id2label": dict(enumerate(task.labels)),
         "label2id": {label: index for index, label in enumerate(task.labels)},
+        "problem_type": task.kind.problem_type,
     } | arguments.overrides()
 
 

@@ -106,6 +106,8 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         data = data or prepare(arguments)
         trainer = _new_trainer(open_finished(output, data.task), arguments, training_arguments, data)
         return Fitted(arguments, data, trainer, summary)
+    if checkpoint is None and PartialState().is_main_process:
+        remove_checkpoints(output)  # there are only those that were not written to their end
     scouting = None
     if arguments.fusion_layer == AUTO_LAYER:
         scouting = scout(arguments, training_arguments)

@@ -126,6 +126,13 @@ class DLFATrainer(Trainer):
         self.head_learning_rate = head_learning_rate
         self.fusion_learning_rate = head_learning_rate if fusion_learning_rate is None else fusion_learning_rate
 
+    def _run_epoch(self, *args, **kwargs):
+        # A run that goes on from its last step would be given one step more.
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+            return None
+        return super()._run_epoch(*args, **kwargs)
+
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
         fresh = self.optimizer is None
         optimizer = super().create_optimizer(model)

@@ -88,14 +88,21 @@ def digest(value: Any) -> str:
 
 def encoded_rows(shop: Workshop) -> dict[str, Any]:
     """Every kind's rows for the encoder, by tokenizer: fingerprints, and one row to look at."""
+    from transformers import AutoConfig
+
     from modeling_dlfa.training.command_line import CommandLine
     from modeling_dlfa.training.data import prepare
+    from tests.conftest import FAMILIES as CHANGES
+    from tests.conftest import TINY
     from tests.tiny_tokenizers import TOKENIZERS
 
     found = {}
     for name, make in TOKENIZERS.items():
         folder = shop.root / f"tokenizer-{name}"
-        make().save_pretrained(folder)
+        tokenizer = make()
+        tokenizer.save_pretrained(folder)
+        changes = {**TINY, **CHANGES["bert"], "vocab_size": len(tokenizer), "type_vocab_size": 2}
+        AutoConfig.for_model("bert", **changes).save_pretrained(folder)  # rows are made for an encoder
         for task in TASKS:
             for piece in ("character", "first"):
                 argv = [*shop.argv(task, "bert", shop.root / "unused"), "--model_name_or_path", str(folder)]

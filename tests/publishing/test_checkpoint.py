@@ -239,7 +239,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a linked file of weights": (linked("model.safetensors", Path.symlink_to), r"model\.safetensors is a link to"),
     "a token of the Hub": (
-        set_to("all_results.json", "data", value=f"https://jane:{SECRET}@example.org/data"),
+        set_to("all_results.json", "training", "optim", value=f"see https://jane:{SECRET}@example.org/data"),
         r"all_results\.json:\d+: holds a secret, .*\*\*\*",
     ),
     "a password": (

@@ -19,6 +19,7 @@ def write(tmp_path: Path, tiny_encoder: str):
             "models": {"dlfa": {"fusion_layer": [0, 2]}},
             "encoders": [tiny_encoder],
             "seeds": [1, 2],
+            "arguments": {"max_length": 16},
             **entries,
         }
         path = tmp_path / "small.yaml"

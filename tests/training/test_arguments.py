@@ -164,7 +164,7 @@ def test_file_and_command_line_override_in_this_order(tmp_path: Path):
         ('--config_overrides {"fusion":"sum"}', "'fusion' is not one of"),
         ("--fusion none --compare_baseline", "compared with itself"),
         ("--push_to_hub true", "dlfa publish"),
-        ("--hub_token mine", "--hub_token: is secret, and arguments are written down"),
+        ("--hub_token mine", "--hub_token: a run is not uploaded; when it is done, `dlfa publish FOLDER USER/NAME`"),
         ("--run_name hf_aB3aB3aB3aB3aB3aB3", "--run_name: is secret"),
         ("--data postgresql://me:mine@host/db", "--data: is secret"),
         ("--compare_baseline --resume_from_checkpoint out/checkpoint-5", "'last' only"),

@@ -64,6 +64,7 @@ class Kind(ABC):
         metric_names: metric in the scores -> how tables of a model card call it.
         suffix: ending of prediction files, and of a data folder's files.
         auto_class: the Auto class that opens a checkpoint with its head.
+        problem_type: as `PreTrainedConfig` has it; said beforehand, a model is saved alike however it was trained.
         pipeline_tag: the task of a model on the Hub.
         sample_epochs: passes over the embedded sample that are enough to see transfer (our choice).
         probe: how a code length of its labels is measured (our choice); None where it cannot be.
@@ -81,6 +82,7 @@ class Kind(ABC):
     }
     suffix: ClassVar[str] = ".tsv"
     auto_class: ClassVar[str]
+    problem_type: ClassVar[str | None] = None
     pipeline_tag: ClassVar[str]
     sample_epochs: ClassVar[int] = 4
     probe: ClassVar[Probe | None] = None

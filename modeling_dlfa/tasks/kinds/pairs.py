@@ -31,6 +31,7 @@ class Pairs(Kind):
     file_columns = ("sentence1", "sentence2", "label")
     label_column = "label"
     metrics = ("accuracy",)
+    problem_type = "single_label_classification"
     auto_class = "AutoModelForSequenceClassification"
     pipeline_tag = "text-classification"
     probe: ClassVar[Probe | None] = Probe((1, 2, 4, 8, 16, 32), 1e-3)
