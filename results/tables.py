@@ -163,7 +163,7 @@ def filled(text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Every page made from results files, with what it should hold."""
-    texts = (ROOT / "README.md", HERE / "README.md", HERE / "intermediate" / "README.md")
+    texts = (ROOT / "README.md", HERE / "README.md", *sorted(HERE.glob("intermediate*/README.md")))
     made = {page: filled(page.read_text("utf-8")) for page in texts if page.exists()}
     for task, results in CARDS.items():
         made[ROOT / "model_cards" / f"{task}.md"] = str(model_card(RunResults.load(HERE / results)))

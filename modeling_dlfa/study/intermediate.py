@@ -125,7 +125,7 @@ def _last_stages(spec: StudySpec) -> dict[tuple[str, str], RunArguments]:
     for cell in spec.cells:
         key = (cell.encoder, cell.model.condition or "")
         if key[1] and key not in found and (stages := cell.stages()):
-            found[key] = stages[-1].arguments(None, "unused")[0]
+            found[key] = stages[-1].run_arguments()
     return found
 
 

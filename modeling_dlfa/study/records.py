@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Record:
     def of_run(cls, cell: Cell, folder: Path) -> "Record":
         """The record of a finished run from its folder."""
         results = RunResults(**without_paths(asdict(RunResults.load(folder))))  # a record is made to be shared
+        results = replace(results, used={**cell.used, **results.used})  # what its stages used too
         file = counts_file(folder / "predictions", results.of_task, results.eval_split)
         return cls(cell, results, read_counts(file))
 

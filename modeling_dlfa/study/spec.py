@@ -17,7 +17,7 @@ from ..tasks.registry import TASKS, get_task
 from ..training.arguments import AUTO_LAYER, RunArguments, not_of_a_cell
 from ..training.checks import check_training
 from ..training.command_line import CommandLine, as_argv
-from ..training.fingerprints import used_here
+from ..training.fingerprints import ENCODER, used_here
 from ..training.model import check_model, encoder_layers
 from ..training.results import short_name
 from ..training.stages import Stage, check_stages, plan_stages
@@ -96,9 +96,12 @@ class Cell:
 
         Empty where data or encoder are not here, as where another machine's records are reported.
         """
-        found = used_here(self.run_arguments("unused")[0])
-        for stage in self.stages():
-            of_stage = used_here(stage.arguments(None, "unused")[0])
+        found = used_here(self._command.run_arguments(self._task, self.model.fusion))
+        stages = self.stages()
+        if stages:  # the run starts from what they make of the encoder, which is named with them
+            found = {name: value for name, value in found.items() if name not in ENCODER}
+        for stage in stages:
+            of_stage = used_here(stage.run_arguments())
             found |= {f"{name} of {stage.task}": value for name, value in of_stage.items()}
         return found
 
@@ -259,7 +262,7 @@ class StudySpec:
             if (other := folders.setdefault(cell.name.casefold(), cell)) is not cell:
                 raise InputError(f"{self.name}: two runs are called alike: {other.name}, {cell.name}")
             try:
-                _put(runs, cell.key, cell)
+                _put(runs, json.dumps(cell.settings, sort_keys=True), cell)
             except InputError as error:
                 raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error
 

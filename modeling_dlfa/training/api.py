@@ -53,6 +53,6 @@ def run(task: str | Task = "udpos", *, output_dir: str | Path | None = None, **a
         if planned.finished is not None:  # with resume_from_checkpoint
             return planned.finished
         for stage in planned.stages:
-            load_rows(stage.arguments(None, "unused")[0])
+            load_rows(stage.run_arguments())
         stages = stages_folder(planned.arguments, folder)
         return planned.carry_out(stages)

@@ -151,6 +151,16 @@ class CommandLine:
             raise InputError(one_line(error)) from error
         return run, training
 
+    def run_arguments(self, task: str | Task, fusion: str, **changes: Any) -> RunArguments:
+        """What one run is, without how it is trained: `TrainingArguments` ask for the machine that they are made on.
+
+        Raises:
+            InputError: as `arguments`.
+        """
+        parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion})
+        values: dict[str, Any] = vars(parser.parse_args(argv)) | {"task": task}
+        return RunArguments(**{entry.name: values[entry.name] for entry in dataclasses.fields(RunArguments)})
+
     def settings(
         self, task: str | Task, fusion: str, *, of_stage: bool = False, whole: bool = False, **changes: Any
     ) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
     for runs in planned.values():
         if first := next((one for one in runs if one.finished is None), None):  # the others read the same
             for stage in first.stages:
-                stage_arguments, _ = stage.arguments(None, "unused")
+                stage_arguments = stage.run_arguments()
                 open_tokenizer(stage_arguments)
                 load_rows(stage_arguments)
             if len(planned) > 1:  # a single task's data are read next anyway

@@ -90,8 +90,16 @@ class Stage:
         changes = self.changes if start is None else self.changes | {"model_name_or_path": start}
         run_arguments, training_arguments = self.command.arguments(self.task, self.fusion, output_dir, **changes)
         training_arguments.resume_from_checkpoint = None  # an unfinished stage is trained again
+        return self._alone(run_arguments, start), training_arguments
+
+    def run_arguments(self) -> RunArguments:
+        """What the stage is, were it the first, without how it is trained."""
+        return self._alone(self.command.run_arguments(self.task, self.fusion, **self.changes), None)
+
+    @staticmethod
+    def _alone(arguments: RunArguments, start: str | Path | None) -> RunArguments:
         first = {} if start is not None else {"carry_fusion": False}
-        return replace(run_arguments, intermediate_tasks=None, **first), training_arguments
+        return replace(arguments, intermediate_tasks=None, **first)
 
 
 def plan_stages(command: CommandLine, task: str | Task, fusion: str) -> list[Stage]:
@@ -103,7 +111,7 @@ def plan_stages(command: CommandLine, task: str | Task, fusion: str) -> list[Sta
     Raises:
         InputError: `--intermediate_arguments` is not a JSON object of arguments that a stage can have.
     """
-    target, _ = command.arguments(task, fusion, "unused")
+    target = command.run_arguments(task, fusion)
     given = json_object("intermediate_arguments", target.intermediate_arguments)
     tasks = {*TASKS, *target.stage_tasks}
     common = {name: value for name, value in given.items() if name not in tasks}
