@@ -1,6 +1,7 @@
 """Use a finished run: `dlfa predict RUN FILE ...`, or `predict("runs/udpos", ["A sentence."])`."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,10 @@ def predict(
         if not all(isinstance(word, str) for word in words):
             raise InputError(f"predict(): text {number}: expected a string, or a list of strings, found {text!r}")
     opened = Predictor(run, revision, batch_tokens)
-    return opened.answers(*opened.task.kind.from_texts(opened.task, texts, opened.tokenizer))
+    answers = opened.answers(*opened.task.kind.from_texts(opened.task, texts, opened.tokenizer))
+    if note := opened.note_of_length():
+        warnings.warn(note, stacklevel=2)
+    return answers
 
 
 class Predictor:
@@ -67,6 +71,7 @@ class Predictor:
         results: what the run has left.
         task: what it answers.
         model, tokenizer: its checkpoint.
+        full: how many of the texts so far were as long as they may be, so that something may have been left out.
     """
 
     def __init__(self, run: str | Path, revision: str | None = None, batch_tokens: int = 4096):
@@ -83,6 +88,14 @@ class Predictor:
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         self.tokenizer = read_tokenizer(str(folder))
         self.batch_tokens = batch_tokens
+        self.full = 0
+
+    def note_of_length(self) -> str:
+        """What is to be said of texts that were too long, if any may have been."""
+        if not self.full:
+            return ""
+        texts = "1 text fills" if self.full == 1 else f"{self.full} texts fill"
+        return f"{texts} the {self.results.training['max_length']} sub-words of the run; what lies behind is not read"
 
     def read(self, path: Path) -> tuple[dict[str, list], list[dict[str, Any]]]:
         """The rows of a file without labels, and what is known of each beside its columns.
@@ -113,6 +126,8 @@ class Predictor:
         rows = Dataset.from_dict(columns, features=kind.features(task))
         recipe = self.results.training
         features = EvalSet.encode(task, rows, self.tokenizer, recipe["max_length"], recipe["label_piece"]).features
+        if kind.cuts:
+            self.full += sum(length >= recipe["max_length"] for length in features["length"][:])
         answers = kind.answers(task, rows, features, *self._forward(features))
         described = kind.described(task, rows, answers)
         return [{**beside, **answer} for beside, answer in zip(known, described, strict=True)]
@@ -205,6 +220,8 @@ def _main(argv: list[str], debug: bool) -> None:
         else:
             rows = opened.read(Path(expanded(name)))
         answers += opened.answers(*rows)
+    if note := opened.note_of_length():
+        print(f"note: {note}", file=sys.stderr)
     text = kind.format_answers(opened.task, answers, form)
     if output is None:
         print(text, end="")

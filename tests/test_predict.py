@@ -7,6 +7,7 @@ import io
 import json
 import math
 import random
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -272,3 +273,24 @@ def test_mangled_files_leave_whole_answers_or_none(run_of, task, form, suffix, t
             assert code == 2 and error.count("\n") == 1 and str(file) in error, f"{turn}: {name}: {error}"
             assert output.read_text() == "from before", f"{turn}: {name}"
     assert codes == {0, 2}
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "cut"),
+    [
+        ("xnli", "the dog runs\tthe cat", False),
+        ("xnli", "the dog runs\t" + "the cat " * 20, True),
+        ("uddep", "the dog " * 20, True),
+        ("panx", "the dog " * 20, False),  # goes on in another row
+    ],
+)
+def test_texts_that_are_too_long_are_told(run_of, task: str, text: str, cut: bool, tmp_path: Path, capsys):
+    (tmp_path / "x.txt").write_text(text + "\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main([str(run_of(task)), str(tmp_path / "x.txt")]) == 0
+    note = "note: 1 text fills the 16 sub-words of the run; what lies behind is not read\n"
+    assert capsys.readouterr().err == note * cut
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        predict(run_of(task), [text])
+    assert any("what lies behind" in str(warning.message) for warning in caught) is cut

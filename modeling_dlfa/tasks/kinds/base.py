@@ -63,6 +63,7 @@ class Kind(ABC):
         fewest_labels: with fewer there is nothing to learn.
         metric_names: metric in the scores -> how tables of a model card call it.
         suffix: ending of prediction files, and of a data folder's files.
+        cuts: whether what of a row does not fit into `max_length` is left out; else it goes on in another row.
         auto_class: the Auto class that opens a checkpoint with its head.
         problem_type: as `PreTrainedConfig` has it; said beforehand, a model is saved alike however it was trained.
         pipeline_tag: the task of a model on the Hub.
@@ -81,6 +82,7 @@ class Kind(ABC):
         **{"uas": "UAS", "las": "LAS"},
     }
     suffix: ClassVar[str] = ".tsv"
+    cuts: ClassVar[bool] = False
     auto_class: ClassVar[str]
     problem_type: ClassVar[str | None] = None
     pipeline_tag: ClassVar[str]

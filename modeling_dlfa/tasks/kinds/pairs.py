@@ -32,6 +32,7 @@ class Pairs(Kind):
     label_column = "label"
     metrics = ("accuracy",)
     problem_type = "single_label_classification"
+    cuts = True
     auto_class = "AutoModelForSequenceClassification"
     pipeline_tag = "text-classification"
     probe: ClassVar[Probe | None] = Probe((1, 2, 4, 8, 16, 32), 1e-3)

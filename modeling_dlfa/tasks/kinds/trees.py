@@ -37,6 +37,7 @@ class Trees(Kind):
     beside = {"las": ("uas",)}
     fewest_labels = 1  # heads are learnt too
     suffix = ".conllu"
+    cuts = True
     auto_class = "AutoModel"
     # There is no pipeline for parsing; the tag is what the Hub's search offers for annotations of words.
     pipeline_tag = "token-classification"
