@@ -160,7 +160,7 @@ def test_a_task_file(trained, name: str):
     assert all(f"{code} " in printed for code in results.scores) and "zero-shot average" in printed
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert task.note in card and f"under `{task.license}`" in card and str(EXAMPLES) not in card
-    assert ("labels found in" in printed) == (name == "reviews")
+    assert ("labels found in" in printed) == (name == "reviews") == ("bad (16), good (16)" in printed)
     assert {path.name for path in folder.iterdir()} >= {"config.json", "model.safetensors", "modeling_dlfa.py"}
 
 

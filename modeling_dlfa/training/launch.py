@@ -1,6 +1,7 @@
 """What `dlfa train` does: one run, or several side by side, and the table of what came out."""
 
 import os
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -102,7 +103,7 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
                 console.print(f"into {one.training_arguments.output_dir}", style="dim", **PLAIN)
                 if data is None:
                     data = prepare(one.arguments, training=one.training_arguments.do_train)
-                    show_labels(data.task, console)
+                    show_labels(data, console)
                     warn_of_missing(one.arguments, data, console)
                 folder = stages_folder(one.arguments, root)
                 for place, stage in enumerate(one.stages, start=1):
@@ -197,10 +198,14 @@ def _check_places(arguments: RunArguments, output: Path, stages: Path | None) ->
             raise InputError(f"--stages_dir {stages} lies in the output folder {output}: give another --stages_dir")
 
 
-def show_labels(task: Task, console: Console) -> None:
-    """Say which labels were found, where the task does not list them: a misspelt one is a label too."""
+def show_labels(data: RunData, console: Console) -> None:
+    """Say which labels were found, and how often, where the task does not list them: a misspelt one is a label too."""
+    task, train = data.task, data.train
     if task.labels_from:
-        console.print(f"labels found in {task.labels_from}: {', '.join(task.labels)}", **PLAIN)
+        rows = train["labels"][:] if "labels" in train.column_names else []
+        counts = Counter(label for row in rows for label in (row if isinstance(row, list) else [row]))
+        found = [f"{label} ({counts[place]:,})" if rows else label for place, label in enumerate(task.labels)]
+        console.print(f"labels found in {task.labels_from}: {', '.join(found)}", **PLAIN)
 
 
 def warn_of_missing(arguments: RunArguments, data: RunData, console: Console) -> None:
