@@ -205,6 +205,8 @@ def _main(argv: list[str], debug: bool) -> None:
         if output.is_dir():
             raise InputError(f"--output {output}: expected a file, this is a folder")
         check_writable(output.parent, "--output")
+        if output.exists() and output.resolve().parent == Path(expanded(arguments.run)).resolve():
+            raise InputError(f"--output {output}: this is a file of the run, give another one")
     if not debug:
         quiet_libraries()
     opened = Predictor(arguments.run, arguments.revision, arguments.batch_tokens)

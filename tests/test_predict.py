@@ -294,3 +294,28 @@ def test_texts_that_are_too_long_are_told(run_of, task: str, text: str, cut: boo
         warnings.simplefilter("always")
         predict(run_of(task), [text])
     assert any("what lies behind" in str(warning.message) for warning in caught) is cut
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("EU NNP B-ORG\nrejects VBZ O\n", "x.conll:1: expected a word a line, found spaces in every line"),
+        ("de:Maria\nde:singt\n", None),
+    ],
+)
+def test_words_that_are_none(run_of, content: str, message: str | None, tmp_path: Path, capsys):
+    (tmp_path / "x.conll").write_text(content, encoding="utf-8")
+    code = main([str(run_of("panx")), str(tmp_path / "x.conll"), "--format", "conll"])
+    out, error = capsys.readouterr()
+    if message is not None:
+        assert code == 2 and message in error
+    else:
+        assert code == 0 and [line.split("\t")[0] for line in out.split()] != [] and "de:" not in out
+
+
+def test_answers_do_not_go_over_the_run(run_of, tmp_path: Path, capsys):
+    (tmp_path / "x.tsv").write_text("a\tb\n", encoding="utf-8")
+    before = (run_of("xnli") / "config.json").read_bytes()
+    assert main([str(run_of("xnli")), str(tmp_path / "x.tsv"), "--output", str(run_of("xnli") / "config.json")]) == 2
+    assert "this is a file of the run" in capsys.readouterr().err
+    assert (run_of("xnli") / "config.json").read_bytes() == before

@@ -6,6 +6,8 @@ Whatever is wrong is said as `FILE:LINE: expected ..., found ...`.
 
 import csv
 import json
+import math
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +95,18 @@ def table(path: Path, names: Sequence[str], columns: Mapping[str, str | int]) ->
 
 
 def _field(name: str, field: str, columns: Mapping[str, str | int]) -> str:
-    """A field without white space around it; the text of XTREME's files, which name no columns, stays as it is."""
-    return field.strip() if columns or name in ("label", "tag") else field
+    """A field without white space around it; the text of XTREME's files, which name no columns, stays as it is.
+
+    A label is the same however its characters are composed, and its words are parted.
+    """
+    if name in ("label", "tag"):
+        return as_label(field)
+    return field.strip() if columns else field
+
+
+def as_label(text: str) -> str:
+    """A label in one spelling: Unicode's composed form, single spaces."""
+    return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def _asked(path: Path, names: Sequence[str], columns: Mapping[str, str | int]) -> dict[str, str | int]:
@@ -144,13 +156,21 @@ def _objects(path: Path, keys: Mapping[str, str]) -> Iterator[Record]:
         found = {}
         for name, key in keys.items():
             value = values.get(key)
-            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not _is_text(value):
                 raise InputError(
                     f"{where}: expected text under {key!r}, found {shortened(json.dumps(value))}; there is "
                     f"{', '.join(values) or 'nothing'}"
                 )
-            found[name] = str(value).strip()
+            found[name] = as_label(str(value)) if name == "label" else str(value).strip()
         yield Record(where, line, found)
+
+
+def _is_text(value: str | float) -> bool:
+    """Whether a value can be written: no lone half of a character, and a number that is one."""
+    try:
+        return bool(str(value).encode()) or value == "" if isinstance(value, str) else math.isfinite(value)
+    except UnicodeEncodeError:
+        return False
 
 
 def sentences(

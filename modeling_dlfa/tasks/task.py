@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..files import name_problem, text_hash
 from .kinds import Kind, get_kind
 from .languages import language_name
+from .readers import as_label
 
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
@@ -150,7 +151,7 @@ class Task:
         if problem := name_problem(self.name):
             raise InputError(f"name of a task: {problem}")
         settle("kind", get_kind(self.kind))
-        settle("labels", tuple(self.labels))
+        settle("labels", tuple(map(as_label, self.labels)))
         settle("folder", self.folder or self.name)
         settle("metric", self.metric or self.kind.default_metric(self.labels))
         settle("metrics", tuple(self.metrics) or (self.metric,))

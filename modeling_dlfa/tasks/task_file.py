@@ -20,6 +20,8 @@ entries of `HubDataset`. `name` is the file's own name unless it is given.
 import dataclasses
 import os
 import re
+import sys
+from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,8 +103,11 @@ def _read(path: Path) -> Task:
     try:
         if values["labels"] == FROM_TRAINING:
             file = _training_file(arguments, path)
-            return Task(**arguments, labels=_labels_in(file, arguments), labels_from=str(file))
-        return Task(**arguments, labels=part("labels", _texts))
+            task = Task(**arguments, labels=_labels_in(file, arguments), labels_from=str(file))
+        else:
+            task = Task(**arguments, labels=part("labels", _texts))
+        _check_entities(task)
+        return task
     except InputError as error:
         if str(error).startswith((str(path), str(path.parent))):
             raise
@@ -122,7 +127,19 @@ def _labels_in(file: Path, arguments: dict[str, Any]) -> tuple[str, ...]:
     key = (*stamp(file), repr(arguments["files"]), arguments["kind"].name)
     if key not in _FOUND:
         blank = Task(name=arguments["name"], kind=arguments["kind"], labels=("?", "??"), files=arguments["files"])
-        _FOUND[key] = frozenset(blank.kind.label_names_in(blank, file))
+        names = blank.kind.label_names_in(blank, file)
+        counts = Counter(names)
+        if not names:
+            raise InputError(f"{file}: no data")
+        named = any(isinstance(column, str) for column in blank.own_columns.values()) or file.suffix != ".tsv"
+        others = [count for name, count in counts.items() if name != names[0]]
+        first_is_alone = counts[names[0]] == 1 and min(others, default=1) > 1
+        if first_is_alone and not named and blank.kind.label_column == "label":
+            raise InputError(
+                f"{file}:1: expected a row, found the label {names[0]!r}, which stands nowhere else: if this is a "
+                "header, name its columns; else list the labels"
+            )
+        _FOUND[key] = frozenset(names)
     aliases = arguments.get("label_aliases", {})
     found = {aliases.get(label, label) for label in _FOUND[key]}
     if found & {"", "_"} or not found:
@@ -131,6 +148,18 @@ def _labels_in(file: Path, arguments: dict[str, Any]) -> tuple[str, ...]:
 
 
 _FOUND: dict[tuple, frozenset[str]] = {}
+
+
+def _check_entities(task: Task) -> None:
+    """Entities are counted by their labels' prefixes; others would be joined, or parted, without a word."""
+    if "f1" not in task.metrics:
+        return
+    for label in task.labels:
+        if not re.match(r"(O$|[BIES]-.)", label):
+            raise InputError(
+                f"metric: f1 counts entities labelled O, B-X, I-X (or E-X, S-X), found {label!r}: expected such "
+                "labels, or the metric accuracy"
+            )
 
 
 def _natural(label: str) -> tuple:
@@ -213,9 +242,12 @@ def _recipe(values: Any) -> Recipe:
         raise InputError(f"expected some of {', '.join(names)}, found {values!r}")
     for name, value in values.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or value < 0 or (names[name] is int and value != int(value)):
+        least = 0 if name in ("seed", "learning_rate") else 1 if names[name] is int else 1e-9
+        most = 2**31 - 1 if names[name] is int else sys.float_info.max
+        if not number or not least <= value <= most or (names[name] is int and value != int(value)):
             whole = "a whole number" if names[name] is int else "a number"
-            raise InputError(f"{name}: expected {whole} of 0 or more, found {value!r}")
+            above = f"{least} or more" if least in (0, 1) else "more than 0"
+            raise InputError(f"{name}: expected {whole} of {above}, found {value!r}")
     return Recipe(**values)
 
 

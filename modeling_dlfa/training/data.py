@@ -255,6 +255,12 @@ def evaluated_languages(arguments: RunArguments, source: Source) -> list[str]:
         InputError: there is none, or an unknown language is asked for.
     """
     asked, available = asked_languages(arguments), source.languages(get_task(arguments.task), arguments.eval_split)
+    twins = [code for code in available if code.casefold() == arguments.train_language.casefold()]
+    if twins and arguments.train_language not in twins:
+        raise InputError(
+            f"{arguments.task} has {arguments.eval_split} data in {twins[0]!r} and is trained in "
+            f"{arguments.train_language!r}: expected one spelling of the language"
+        )
     if asked is None:
         if not available:
             raise InputError(f"{arguments.data}: no {arguments.eval_split} data for {arguments.task}")

@@ -2,9 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
 
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
@@ -86,6 +90,25 @@ def check_apart(output: Path, others: Mapping[str, Path]) -> None:
             raise InputError(f"--output_dir {output} lies in {what}, {folder}: give another --output_dir")
 
 
+@contextmanager
+def alone_in(output: Path) -> Iterator[None]:
+    """Keep other runs out of a folder.
+
+    Raises:
+        InputError: one is writing there.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(output / f".{SETTINGS_FILE}.lock")
+    try:
+        with lock.acquire(timeout=0):
+            try:
+                yield
+            finally:
+                Path(lock.lock_file).unlink(missing_ok=True)
+    except Timeout:
+        raise InputError(f"another run is writing to {output}: give another --output_dir") from None
+
+
 def write_settings(output: Path, settings: Mapping[str, Any]) -> None:
     """Write down what decides a run, for `check_same_settings` to find when it is to go on."""
     output.mkdir(parents=True, exist_ok=True)
@@ -146,13 +169,16 @@ def last_checkpoint(output: Path) -> Path | None:
 
 
 def is_complete(checkpoint: Path) -> bool:
-    """Whether a checkpoint was written to its end: the Trainer writes its state last.
+    """Whether a checkpoint was written to its end, and its weights are whole: the Trainer writes its state last.
 
     Without it the Trainer would take the weights and start from step 0.
     """
     try:
+        for weights in checkpoint.glob("*.safetensors"):
+            with safe_open(weights, "pt"):
+                pass
         return "global_step" in json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, SafetensorError):
         return False
 
 

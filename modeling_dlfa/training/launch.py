@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -24,6 +25,7 @@ from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare, 
 from .fingerprints import global_batch, used
 from .folder import (
     TRAINED_FILE,
+    alone_in,
     check_apart,
     check_optimizer,
     check_same_settings,
@@ -78,9 +80,11 @@ class PlannedRun:
             stages: folder of the stages.
             data: as for `run`.
         """
-        if self.training_arguments.do_train and on_main():
-            write_settings(Path(self.training_arguments.output_dir or ""), self.settings)
-        return run_chain(self.stages, stages, self.arguments, self.training_arguments, data)
+        output = Path(self.training_arguments.output_dir or "")
+        with alone_in(output) if on_main() else nullcontext():
+            if self.training_arguments.do_train and on_main():
+                write_settings(output, self.settings)
+            return run_chain(self.stages, stages, self.arguments, self.training_arguments, data)
 
 
 def launch(command: CommandLine) -> dict[str, list[RunResults]]:
@@ -203,8 +207,9 @@ def show_labels(data: RunData, console: Console) -> None:
     task, train = data.task, data.train
     if task.labels_from:
         rows = train["labels"][:] if "labels" in train.column_names else []
-        counts = Counter(label for row in rows for label in (row if isinstance(row, list) else [row]))
-        found = [f"{label} ({counts[place]:,})" if rows else label for place, label in enumerate(task.labels)]
+        each = (label for row in rows for label in (row if isinstance(row, list) else [row]))
+        counts = Counter(label for label in each if isinstance(label, int))  # of an arc it is the head and the label
+        found = [f"{label} ({counts[place]:,})" if counts else label for place, label in enumerate(task.labels)]
         console.print(f"labels found in {task.labels_from}: {', '.join(found)}", **PLAIN)
 
 
@@ -245,4 +250,5 @@ def output_root(command: CommandLine) -> Path:
         return Path(command.output_dir)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("several processes need one folder: give --output_dir")
-    return Path("runs") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    folder = Path("runs") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    return folder.with_name(f"{folder.name}-{os.getpid()}") if folder.exists() else folder

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedConfig
 
 from ..configuration_dlfa import DLFAConfig
@@ -80,7 +81,7 @@ def open_config(name: str, revision: str | None = None) -> PreTrainedConfig:
         where: dict[str, Any] = {"revision": revision}
         refuse_own_code(resolve_encoder(name), where)
         return AutoConfig.from_pretrained(resolve_encoder(name), trust_remote_code=False, **where)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SafetensorError) as error:
         raise InputError(f"cannot open the encoder {name}: {one_line(error)}") from error
 
 
@@ -146,7 +147,7 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
                 setattr(fused, part, getattr(model, part))
             config.dtype = model.dtype
             model = fused.to(model.dtype).eval()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SafetensorError) as error:
         raise InputError(f"cannot build the model: {one_line(error)}") from error
     if arguments.carry_fusion:
         _check_same_fusion(name, start, model.config)
@@ -175,7 +176,7 @@ def open_finished(folder: Path, task: Task) -> DLFAPreTrainedModel:
         )
     try:
         model, info = cast(Any, task.kind.model_class.from_pretrained(folder, output_loading_info=True))
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, SafetensorError) as error:
         raise InputError(f"cannot open the model in {folder}: {one_line(error)}") from error
     if missing := sorted(info["missing_keys"]):
         raise InputError(f"{folder} lacks {len(missing)} weights of a {task.kind.name} model, such as {missing[0]}")
@@ -199,7 +200,7 @@ def _open_trained(name: str, revision: str | None) -> DLFAModel:
                 name, revision=revision, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
             )
             model, info = cast(Any, loaded)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SafetensorError) as error:
         raise InputError(f"cannot build the model: {one_line(error)}") from error
     if missing := sorted(info["missing_keys"]):
         raise InputError(f"{name} lacks {len(missing)} weights of its encoder and fusion, such as {missing[0]}")

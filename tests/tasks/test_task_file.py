@@ -206,6 +206,17 @@ def test_languages_by_folder(task_file):
         ({"separator": ";"}, "files: separator: ';': expected tab or space"),
         ({"metric": "f1"}, "hotel: metric 'f1': expected one of accuracy for pairs"),
         ({"recipe": {"epochs": 3}}, "recipe: expected some of num_train_epochs, learning_rate"),
+        ({"recipe": {"num_train_epochs": 0}}, "recipe: num_train_epochs: expected a number of more than 0, found 0"),
+        (
+            {"recipe": {"learning_rate": float("nan")}},
+            "recipe: learning_rate: expected a number of 0 or more, found nan",
+        ),
+        (
+            {"recipe": {"per_device_train_batch_size": 0}},
+            "per_device_train_batch_size: expected a whole number of 1 or",
+        ),
+        ({"recipe": {"seed": 10**14}}, "recipe: seed: expected a whole number of 0 or more, found 100000000000000"),
+        ({"kind": "tags", "labels": ["O", "U-LOC"], "metric": "f1"}, "metric: f1 counts entities labelled O, B-X"),
         ({"recipe": {"seed": "one"}}, "recipe: seed: expected a whole number of 0 or more, found 'one'"),
         ({"name": "../out"}, "name: '../out': expected letters, digits, and . _ - between them"),
         ({"name": "xnli"}, "name: 'xnli' is a built-in task, give another name"),
@@ -258,6 +269,32 @@ def test_mistakes_in_words_are_named_by_line(task_file, content: str, message: s
     entries = {"kind": "tags", "labels": ["O", "B-PER"], "files": files}
     task = get_task(str(task_file(entries, {"x.conll": content, "train.conll": WORDS})))
     with pytest.raises(InputError, match=message):
+        open_source("files").load(task, "test", "de")
+
+
+def test_a_header_is_no_row(task_file):
+    content = "text\tlabel\n" + "a\tyes\nb\tno\n" * 2
+    files = {"train": "x.tsv", "validation": "x.tsv", "test": {"de": "x.tsv"}}
+    entries = {"labels": "from the training file", "files": files, "columns": {"sentence1": 0, "label": 1}}
+    with pytest.raises(
+        InputError, match=r"x\.tsv:1: expected a row, found the label 'label', which stands nowhere else"
+    ):
+        get_task(str(task_file(entries, {"x.tsv": content})))
+
+
+@pytest.mark.parametrize("spelling", ["cafe\u0301", "caf\u00e9", " caf\u00e9 "])
+def test_a_label_is_the_same_in_every_composition(task_file, spelling: str):
+    content = PAIRS.replace(",yes", f",{spelling}")
+    task = get_task(str(task_file({"labels": ["caf\u00e9", "no"]}, {"test-de.csv": content})))
+    assert open_source("files").load(task, "test", "de")["label"][:] == [0, 1]
+
+
+@pytest.mark.parametrize(("value", "found"), [("NaN", "NaN"), ("1e999", "Infinity"), ('"\\ud800"', "ud800")])
+def test_values_of_json_that_are_none(task_file, value: str, found: str):
+    content = f'{{"sentence1": "a", "sentence2": "b", "label": {value}}}\n'
+    files = {"train": "train.csv", "validation": "train.csv", "test": {"de": "x.jsonl"}}
+    task = get_task(str(task_file({"files": files}, {"x.jsonl": content})))
+    with pytest.raises(InputError, match=rf"x\.jsonl:1: expected text under 'label', found .*{found}"):
         open_source("files").load(task, "test", "de")
 
 

@@ -1,6 +1,7 @@
 """Going on with a run: with the settings that it was begun with, or not at all."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,13 @@ from modeling_dlfa.errors import InputError
 from modeling_dlfa.training import run as run_module
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.command_line import CommandLine
-from modeling_dlfa.training.folder import SETTINGS_FILE, check_same_settings, write_settings
+from modeling_dlfa.training.folder import (
+    SETTINGS_FILE,
+    alone_in,
+    check_same_settings,
+    last_checkpoint,
+    write_settings,
+)
 from modeling_dlfa.training.launch import plan
 from modeling_dlfa.training.noted import first_difference
 
@@ -143,3 +150,19 @@ def test_a_run_that_saved_nothing_begins_anew(argv, tmp_path: Path, monkeypatch:
 )
 def test_the_first_difference(before: dict, now: dict, may_differ: tuple, expected: tuple | None):
     assert first_difference(before, now, may_differ) == expected
+
+
+def test_one_run_at_a_time_in_a_folder(argv, tmp_path: Path, capsys):
+    with alone_in(tmp_path / "out"):
+        assert main(argv("pawsx", tmp_path / "out", FEW)) == 2
+        assert f"another run is writing to {tmp_path / 'out'}" in capsys.readouterr().err
+    assert main(argv("pawsx", tmp_path / "out", FEW)) == 0
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_a_checkpoint_whose_weights_are_cut_is_passed_over(argv, unfinished: Path, tmp_path: Path):
+    shutil.copytree(unfinished, tmp_path / "out")
+    weights = tmp_path / "out" / "checkpoint-3" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    last = last_checkpoint(tmp_path / "out")
+    assert last is not None and last.name == "checkpoint-2"

@@ -12,6 +12,7 @@ from transformers import DataCollatorForTokenClassification, PreTrainedTokenizer
 
 from ...errors import InputError
 from ..encoding import IGNORED, INPUT_FEATURES, LabelPiece, WordPieces, encoded_dataset
+from ..languages import LANGUAGES
 from ..readers import Record, known_labels, label_id, sentences
 from ..rungs import RUNGS
 from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent, span_counts, span_scores
@@ -73,6 +74,13 @@ class Tags(Kind):
             columns["tokens"].append([word.values["token"] for word in words])
             columns["tags"].append([label_id(task, known, word, "tag", names) if labelled else 0 for word in words])
             found.append(words)
+        language = language or _common_prefix(columns["tokens"])
+        words = [token for tokens in columns["tokens"] for token in tokens]
+        if not labelled and words and all(len(word.split()) > 1 for word in words):
+            raise InputError(
+                f"{found[0][0].where}: expected a word a line, found spaces in every line: fields are separated by "
+                "tabs, and running text belongs into a .txt file"
+            )
         if language:
             columns["tokens"] = without_prefix(columns["tokens"], language, lambda s, w: found[s][w].where)
         return columns
@@ -267,6 +275,12 @@ def word_counts(names: Sequence[tuple[Sequence, Sequence]]) -> np.ndarray:
     """(N, 3): of each sentence's (predicted, gold) words how many are right, predicted, and there."""
     right = [sum(a == b for a, b in zip(p, g, strict=True)) for p, g in names]
     return np.array([(n, len(p), len(g)) for n, (p, g) in zip(right, names, strict=True)], dtype=np.int64)
+
+
+def _common_prefix(sentences: list[list[str]]) -> str:
+    """The code of a language that stands before every token, as in raw WikiANN files; empty where there is none."""
+    codes = {token.partition(":")[0] if ":" in token else "" for tokens in sentences for token in tokens}
+    return code if len(codes) == 1 and (code := codes.pop()) in LANGUAGES else ""
 
 
 def without_prefix(sentences: list[list[str]], language: str, where: Callable[[int, int], str]) -> list[list[str]]:
