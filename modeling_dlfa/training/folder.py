@@ -92,7 +92,7 @@ def check_apart(output: Path, others: Mapping[str, Path]) -> None:
 
 @contextmanager
 def alone_in(output: Path) -> Iterator[None]:
-    """Keep other runs out of a folder.
+    """Keep other runs out of a folder, and clear away what one that was killed had half written.
 
     Raises:
         InputError: one is writing there.
@@ -101,6 +101,8 @@ def alone_in(output: Path) -> Iterator[None]:
     lock = FileLock(output / f".{SETTINGS_FILE}.lock")
     try:
         with lock.acquire(timeout=0):
+            for half_written in output.rglob(".*.tmp"):
+                half_written.unlink()
             try:
                 yield
             finally:

@@ -364,11 +364,12 @@ def test_an_interruption_is_no_death(make_spec, monkeypatch, number, code, state
     process = worker(spec)
     engine = Engine(spec, heartbeat=1)
     wait_for(lambda: started(engine))
+    time.sleep(2)  # until there is a heartbeat that can stop
     os.kill(process.pid, number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == code, output
     assert "Traceback" not in output
-    wait_for(lambda: not started(engine) or engine.status()[0].state is not State.RUNNING, 20)
+    wait_for(lambda: not started(engine) or engine.status()[0].state is not State.RUNNING, 60)
     assert states(engine) == {"baseline-seed1": state}
 
 
@@ -381,9 +382,9 @@ def test_a_command_that_is_terminated_stops_its_workers(make_spec):
     process.terminate()
     output, _ = process.communicate(timeout=60)  # ends when the workers have let go of the pipe too
     assert process.returncode == 130 and "Traceback" not in output, output
-    # Workers that look at the same moment both enqueue the cell; one of them finds that the other has it.
-    (trial,) = [trial for trial in engine.study.get_trials() if "worker" in trial.user_attrs]
-    assert trial.state == TrialState.FAIL and trial.user_attrs["interrupted"]
+    # The second worker may have begun with the cell when the first had let go of it.
+    begun = [trial for trial in engine.study.get_trials() if "worker" in trial.user_attrs]
+    assert begun and all(trial.state == TrialState.FAIL and trial.user_attrs["interrupted"] for trial in begun)
 
 
 @pytest.mark.slow
