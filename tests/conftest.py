@@ -166,30 +166,16 @@ def write_xtreme_folder(root: Path) -> Path:
 def write_tiny_encoder(folder: Path, dropout: float) -> str:
     """A random three-layer BERT that knows the words of `write_xtreme_folder`, the longer ones in two pieces."""
     torch = pytest.importorskip("torch")
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import BertConfig, BertModel
 
-    letters = "abcdefghlnopv"
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, "yes", "well", "no", *(f"##{i}" for i in range(6))]
-    tokenizer = Tokenizer(models.WordPiece({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        unk_token="[UNK]",
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        model_max_length=64,
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-    ).save_pretrained(folder)
+    from tests.tiny_tokenizers import wordpiece
+
+    tokenizer = wordpiece([*"abcdefghlnopv", "yes", "well", "no", *(f"##{i}" for i in range(6))])
+    tokenizer.model_max_length = 64
+    tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=len(words),
+        vocab_size=len(tokenizer),
         hidden_size=32,
         num_hidden_layers=3,
         num_attention_heads=2,

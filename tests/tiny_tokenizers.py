@@ -1,28 +1,21 @@
 """Tiny tokenizers of the three ways to write white space."""
 
+from collections.abc import Sequence
+
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 
-def wordpiece() -> PreTrainedTokenizerBase:
-    """BERT-like: "dogs" is dog ##s, CJK characters stand alone, control characters vanish."""
-    words = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "the",
-        "dog",
-        "##s",
-        "run",
-        "##ning",
-        "one",
-        "two",
-        "a",
-        "我",
-        "们",
-        "Ġ",
-    ]
+WORDS = ("the", "dog", "##s", "run", "##ning", "one", "two", "a", "我", "们", "Ġ")
+
+
+def wordpiece(known: Sequence[str] = WORDS) -> PreTrainedTokenizerBase:
+    """BERT-like: "dogs" is dog ##s, CJK characters stand alone, control characters vanish.
+
+    Args:
+        known: pieces of the vocabulary beside the special ones.
+    """
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *known]
     tokenizer = Tokenizer(models.WordPiece({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -30,14 +23,7 @@ def wordpiece() -> PreTrainedTokenizerBase:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        unk_token="[UNK]",
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-    )
+    return _fast(tokenizer, "[UNK]", "[PAD]", "[CLS]", "[SEP]", ["input_ids", "token_type_ids", "attention_mask"])
 
 
 def unigram() -> PreTrainedTokenizerBase:
@@ -51,14 +37,7 @@ def unigram() -> PreTrainedTokenizerBase:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        unk_token="<unk>",
-        pad_token="<pad>",
-        cls_token="<s>",
-        sep_token="</s>",
-        model_input_names=["input_ids", "attention_mask"],
-    )
+    return _fast(tokenizer, "<unk>", "<pad>", "<s>", "</s>")
 
 
 def byte_level() -> PreTrainedTokenizerBase:
@@ -72,13 +51,24 @@ def byte_level() -> PreTrainedTokenizerBase:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 0), ("[SEP]", 1)]
     )
+    return _fast(tokenizer, "[UNK]", "[PAD]", "[CLS]", "[SEP]")
+
+
+def _fast(
+    tokenizer: Tokenizer,
+    unk: str,
+    pad: str,
+    cls: str,
+    sep: str,
+    inputs: Sequence[str] = ("input_ids", "attention_mask"),
+) -> PreTrainedTokenizerBase:
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        unk_token="[UNK]",
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        model_input_names=["input_ids", "attention_mask"],
+        unk_token=unk,
+        pad_token=pad,
+        cls_token=cls,
+        sep_token=sep,
+        model_input_names=list(inputs),
     )
 
 

@@ -9,13 +9,17 @@ from ..tasks.task import HubDataset, Task, check_split
 from .rows import check_language, normalise, rows_hash
 
 
-_HASHED: dict[str, str] = {}
-
-
 class HubSource:
-    """The data sets that `Task.hub` names."""
+    """The data sets that `Task.hub` names.
+
+    Each is asked for once: what was hashed is what is read, and the Hub is not asked again for every run of a command.
+    """
 
     description = "hub"
+
+    def __init__(self) -> None:
+        self._loaded: dict[tuple[str | None, ...], Dataset] = {}
+        self._hashed: dict[tuple[str | None, ...], str] = {}
 
     def languages(self, task: Task, split: str) -> list[str]:
         """The languages of the task that the split is known for; of a task that lists none, the training language."""
@@ -23,25 +27,28 @@ class HubSource:
         return [language for language in task.languages or (task.train_language,) if language not in missing]
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
-        raw, where = self._raw(task, split, language)
-        return normalise(task, raw, language, where, _hub(task).columns)
+        place, where = self._place(task, split, language)
+        return normalise(task, self._loaded[place], language, where, _hub(task).columns)
 
     def fingerprint(self, task: Task, split: str, language: str) -> str:
-        raw, _ = self._raw(task, split, language)
-        if raw._fingerprint not in _HASHED:
-            _HASHED[raw._fingerprint] = rows_hash(raw)
-        return _HASHED[raw._fingerprint]
+        place, _ = self._place(task, split, language)
+        if place not in self._hashed:
+            self._hashed[place] = rows_hash(self._loaded[place])
+        return self._hashed[place]
 
-    def _raw(self, task: Task, split: str, language: str) -> tuple[Dataset, str]:
-        """The Hub's own rows, and how messages call them."""
+    def _place(self, task: Task, split: str, language: str) -> tuple[tuple[str | None, ...], str]:
+        """Where the Hub's own rows lie, loaded by now, and how messages call them."""
         hub = _hub(task)
         path = hub.repositories.get(split, hub.path)
         check_language(task, split, language, self.languages(task, split), path)
         config = hub.config_name(language)
         where = f"{path}, {config}, {split}"
+        name, folder = (None, config) if hub.in_folders else (config, None)
+        theirs = hub.splits.get(split, split)
+        place = (path, name, folder, theirs, hub.revision)
+        if place in self._loaded:
+            return place, where
         try:
-            name, folder = (None, config) if hub.in_folders else (config, None)
-            theirs = hub.splits.get(split, split)
             raw = datasets.load_dataset(path, name, data_dir=folder, split=theirs, revision=hub.revision)
         except Exception as error:  # the HTTP client's own too, which is another one from release to release
             cause = (error.__cause__ or error) if isinstance(error, DatasetGenerationError) else error
@@ -50,7 +57,8 @@ class HubSource:
                 f"cannot load {where} from the Hub ({reason}): check the network, or give a folder or 'sample' as data"
             ) from error
         assert isinstance(raw, Dataset)
-        return raw, where
+        self._loaded[place] = raw
+        return place, where
 
 
 def _hub(task: Task) -> HubDataset:

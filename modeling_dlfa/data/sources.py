@@ -5,6 +5,7 @@ the origin calls or numbers them: they are matched by name. Rows keep the order 
 trees have the same rows.
 """
 
+from functools import cache
 from typing import Protocol
 
 from datasets import Dataset
@@ -41,5 +42,10 @@ class Source(Protocol):
 
 def open_source(data: str) -> Source:
     """The source that `--data` names: "hub", "sample", "files" (the task's own), or a folder in XTREME's layout."""
-    named = {"hub": HubSource, "sample": SampleSource, OWN_FILES: OwnFilesSource}
+    named = {"hub": _hub_source, "sample": SampleSource, OWN_FILES: OwnFilesSource}
     return named[data]() if data in named else FolderSource(data)
+
+
+@cache
+def _hub_source() -> HubSource:
+    return HubSource()

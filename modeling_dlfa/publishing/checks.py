@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ..configuration_dlfa import DLFAConfig, auto_map
+from ..encoders import FOREIGN
 from ..errors import InputError, one_line
 from ..files import read_json
 from ..privacy import has_secret, names_machine, secret_place, without_secrets
@@ -20,10 +21,6 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 CONFIG, CARD = "config.json", "README.md"
 CODE = ("configuration_dlfa.py", "modeling_dlfa.py")
 VOCABULARY, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
-
-# Entries of JSON files by which whoever opens them runs code, or takes it from elsewhere. A chat template is a program
-# too, and no model of ours reads one.
-FOREIGN = ("auto_map", "custom_pipelines", "trust_remote_code", "_commit_hash", "chat_template")
 
 
 def check_finished(folder: Path) -> None:

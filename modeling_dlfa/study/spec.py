@@ -1,6 +1,5 @@
 """What a study compares: a YAML file, and the grid of runs ("cells") that it asks for."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -19,6 +18,7 @@ from ..training.checks import check_training
 from ..training.command_line import CommandLine, as_argv
 from ..training.fingerprints import ENCODER, used_here
 from ..training.model import check_model, encoder_layers
+from ..training.noted import digest
 from ..training.results import short_name
 from ..training.stages import Stage, check_stages, plan_stages
 
@@ -113,7 +113,7 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """Fingerprint of all that decides the result: equal keys are the same run, by whatever name."""
-        return hashlib.sha256(json.dumps(self.known_as, sort_keys=True).encode()).hexdigest()[:16]
+        return digest(self.known_as)
 
     @property
     def _task(self) -> str:

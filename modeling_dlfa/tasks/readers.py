@@ -167,10 +167,9 @@ def _objects(path: Path, keys: Mapping[str, str]) -> Iterator[Record]:
 
 def _is_text(value: str | float) -> bool:
     """Whether a value can be written: no lone half of a character, and a number that is one."""
-    try:
-        return bool(str(value).encode()) or value == "" if isinstance(value, str) else math.isfinite(value)
-    except UnicodeEncodeError:
-        return False
+    if not isinstance(value, str):
+        return math.isfinite(value)
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def sentences(

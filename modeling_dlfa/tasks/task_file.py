@@ -21,7 +21,6 @@ import dataclasses
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -106,7 +105,7 @@ def _read(path: Path) -> Task:
             task = Task(**arguments, labels=_labels_in(file, arguments), labels_from=str(file))
         else:
             task = Task(**arguments, labels=part("labels", _texts))
-        _check_entities(task)
+        task.kind.check_metrics(task)
         return task
     except InputError as error:
         if str(error).startswith((str(path), str(path.parent))):
@@ -128,17 +127,8 @@ def _labels_in(file: Path, arguments: dict[str, Any]) -> tuple[str, ...]:
     if key not in _FOUND:
         blank = Task(name=arguments["name"], kind=arguments["kind"], labels=("?", "??"), files=arguments["files"])
         names = blank.kind.label_names_in(blank, file)
-        counts = Counter(names)
         if not names:
             raise InputError(f"{file}: no data")
-        named = any(isinstance(column, str) for column in blank.own_columns.values()) or file.suffix != ".tsv"
-        others = [count for name, count in counts.items() if name != names[0]]
-        first_is_alone = counts[names[0]] == 1 and min(others, default=1) > 1
-        if first_is_alone and not named and blank.kind.label_column == "label":
-            raise InputError(
-                f"{file}:1: expected a row, found the label {names[0]!r}, which stands nowhere else: if this is a "
-                "header, name its columns; else list the labels"
-            )
         _FOUND[key] = frozenset(names)
     aliases = arguments.get("label_aliases", {})
     found = {aliases.get(label, label) for label in _FOUND[key]}
@@ -148,18 +138,6 @@ def _labels_in(file: Path, arguments: dict[str, Any]) -> tuple[str, ...]:
 
 
 _FOUND: dict[tuple, frozenset[str]] = {}
-
-
-def _check_entities(task: Task) -> None:
-    """Entities are counted by their labels' prefixes; others would be joined, or parted, without a word."""
-    if "f1" not in task.metrics:
-        return
-    for label in task.labels:
-        if not re.match(r"(O$|[BIES]-.)", label):
-            raise InputError(
-                f"metric: f1 counts entities labelled O, B-X, I-X (or E-X, S-X), found {label!r}: expected such "
-                "labels, or the metric accuracy"
-            )
 
 
 def _natural(label: str) -> tuple:

@@ -15,7 +15,7 @@ from transformers import TrainingArguments
 
 from ..cli import PLAIN, make_console, on_main
 from ..errors import InputError
-from ..files import check_writable, text_hash
+from ..files import check_writable
 from ..tasks.registry import get_task
 from ..tasks.task import Task
 from .arguments import RunArguments, deciding
@@ -66,7 +66,7 @@ class PlannedRun:
         arguments = self.arguments
         found = self.command.settings(arguments.task, arguments.fusion, whole=True) | used(arguments)
         if self.stages:  # the last of them is what it starts from
-            found |= {"encoder": text_hash(self.stages[-1].text), "tokenizer": None}
+            found |= {"encoder": self.stages[-1].fingerprint, "tokenizer": None}
         return found | {
             "processes": self.training_arguments.world_size,
             "batch_size": global_batch(self.training_arguments),

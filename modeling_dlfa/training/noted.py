@@ -17,7 +17,12 @@ def as_noted(settings: Mapping[str, Any]) -> dict[str, Any]:
     short = without_paths(plain)
     if short == plain:
         return plain
-    return {**short, "fingerprint": hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]}
+    return {**short, "fingerprint": digest(plain)}
+
+
+def digest(settings: Mapping[str, Any]) -> str:
+    """16 digits that stand for settings."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def same_settings(noted: Any, settings: Mapping[str, Any]) -> bool:

@@ -4,7 +4,6 @@ A stage is an ordinary run in the training language. Its folder is named by ever
 that the same stage is trained once and found again.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from filelock import FileLock
 from transformers import TrainingArguments
 
 from ..errors import InputError
-from ..files import write_text
+from ..files import text_hash, write_text
 from ..tasks.registry import TASKS, get_task
 from ..tasks.task import Task
 from .arguments import RunArguments, json_object, not_of_a_stage
@@ -29,7 +28,7 @@ from .data import RunData
 from .fingerprints import used
 from .folder import STAGE_FILE, holds_run
 from .model import check_model
-from .noted import as_noted
+from .noted import as_noted, digest
 from .results import RunResults
 from .run import run
 
@@ -70,13 +69,17 @@ class Stage:
     @property
     def name(self) -> str:
         """Folder of the stage: its task and a fingerprint of all that decides its weights."""
-        fingerprint = hashlib.sha256(json.dumps(self.known_as, sort_keys=True).encode()).hexdigest()
-        return f"{get_task(self.task).name}-{fingerprint[:12]}"
+        return f"{get_task(self.task).name}-{digest(self.known_as)[:12]}"
 
     @property
     def text(self) -> str:
         """What its `STAGE_FILE` holds."""
         return json.dumps(as_noted(self.known_as), indent=2) + "\n"
+
+    @property
+    def fingerprint(self) -> str:
+        """What `fingerprints.of_encoder` says of its folder, once it is there."""
+        return text_hash(self.text)
 
     def arguments(self, start: str | Path | None, output_dir: str | Path) -> tuple[RunArguments, TrainingArguments]:
         """The arguments of the stage's run.

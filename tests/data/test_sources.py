@@ -559,6 +559,17 @@ def test_a_hub_that_does_not_answer_is_one_line(hub, failure):
     assert "\n" not in message
 
 
+def test_the_hub_is_asked_once_for_what_is_hashed_and_read(hub):
+    rows = {"premise": ["a"] * 3, "hypothesis": ["b"] * 3, "label": [0, 1, 2]}
+    names = ClassLabel(names=["entailment", "neutral", "contradiction"])
+    features = Features({"premise": Value("string"), "hypothesis": Value("string"), "label": names})
+    calls, source = hub(Dataset.from_dict(rows, features)), HubSource()
+    found = [source.fingerprint(TASKS["xnli"], "test", "de") for _ in range(2)]
+    assert len(source.load(TASKS["xnli"], "test", "de")) == 3 and len(calls) == 1 and found[0] == found[1]
+    source.load(TASKS["xnli"], "test", "fr")
+    assert len(calls) == 2
+
+
 def test_hub_languages_leave_out_those_without_the_split():
     task, source = TASKS["udpos"], HubSource()
     assert source.languages(task, "test") == list(task.languages)

@@ -31,23 +31,31 @@ def stop(*args, **kwargs):
 
 
 @pytest.fixture(scope="module")
-def unfinished(argv, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stopped(argv, tmp_path_factory: pytest.TempPathFactory):
+    """stopped(function, flags): the folder of a run that was stopped as it came to a function of `run`."""
+
+    def folder(function: str, flags: str) -> Path:
+        output = tmp_path_factory.mktemp("stopped") / "out"
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(run_module, function, stop)
+            assert main(argv("pawsx", output, flags)) == 130
+        return output
+
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unfinished(stopped) -> Path:
     """A run that was stopped after its training, before it was saved; not to be written to."""
-    folder = tmp_path_factory.mktemp("unfinished") / "out"
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(run_module, "_recipe", stop)
-        assert main(argv("pawsx", folder, SAVED)) == 130
+    folder = stopped("_recipe", SAVED)
     assert (folder / "checkpoint-3").is_dir()
     return folder
 
 
 @pytest.fixture(scope="module")
-def trained(argv, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(stopped) -> Path:
     """A run that was stopped while it was scored."""
-    folder = tmp_path_factory.mktemp("trained") / "out"
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(run_module, "score", stop)
-        assert main(argv("pawsx", folder, FEW)) == 130
+    folder = stopped("score", FEW)
     assert (folder / "trained.json").is_file()
     return folder
 

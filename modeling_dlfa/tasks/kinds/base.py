@@ -135,7 +135,18 @@ class Kind(ABC):
 
     @abstractmethod
     def label_names_in(self, task: "Task", path: Path) -> list[str]:
-        """The labels in a file as they stand there, in the order of a task that does not list its labels."""
+        """The labels in a file as they stand there, for a task that does not list its labels.
+
+        Raises:
+            InputError: as `read`, or the first line looks like a header.
+        """
+
+    def check_metrics(self, task: "Task") -> None:  # noqa: B027
+        """Refuse labels that the metrics of a user's own task do not count as they are called; by default none.
+
+        Raises:
+            InputError: naming the metric and the label.
+        """
 
     @abstractmethod
     def normalise(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -78,7 +79,16 @@ class Pairs(Kind):
 
     def label_names_in(self, task: "Task", path: Path) -> list[str]:
         names = (*self.texts(task), "label")
-        return [record.values["label"] for record in self._records(task, path, names)]
+        found = [record.values["label"] for record in self._records(task, path, names)]
+        named = any(isinstance(column, str) for column in task.own_columns.values())
+        if found and path.suffix == ".tsv" and not named:
+            counts = Counter(found)
+            if counts.pop(found[0]) == 1 and min(counts.values(), default=1) > 1:
+                raise InputError(
+                    f"{path}:1: expected a row, found the label {found[0]!r}, which stands nowhere else: if this is a "
+                    "header, name its columns; else list the labels"
+                )
+        return found
 
     def normalise(
         self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str

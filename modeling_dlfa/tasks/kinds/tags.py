@@ -1,5 +1,6 @@
 """A tag for every word: entities, parts of speech, and the rungs of the ladder that are labels of words."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,11 +13,11 @@ from transformers import DataCollatorForTokenClassification, PreTrainedTokenizer
 
 from ...errors import InputError
 from ..encoding import IGNORED, INPUT_FEATURES, LabelPiece, WordPieces, encoded_dataset
-from ..languages import LANGUAGES
 from ..readers import Record, known_labels, label_id, sentences
 from ..rungs import RUNGS
 from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent, span_counts, span_scores
 from ..trees import Tree
+from ..wikiann import common_prefix, without_prefix
 from ..words import words_of
 from .base import Answers, Kind, Probe, label_name, pipeline_example
 from .normalise import label_ids
@@ -74,7 +75,7 @@ class Tags(Kind):
             columns["tokens"].append([word.values["token"] for word in words])
             columns["tags"].append([label_id(task, known, word, "tag", names) if labelled else 0 for word in words])
             found.append(words)
-        language = language or _common_prefix(columns["tokens"])
+        language = language or common_prefix(columns["tokens"])
         words = [token for tokens in columns["tokens"] for token in tokens]
         if not labelled and words and all(len(word.split()) > 1 for word in words):
             raise InputError(
@@ -87,6 +88,17 @@ class Tags(Kind):
 
     def label_names_in(self, task: "Task", path: Path) -> list[str]:
         return [word.values["tag"] for words in self._sentences(task, path, ("token", "tag")) for word in words]
+
+    def check_metrics(self, task: "Task") -> None:
+        """Entities are counted by their labels' prefixes; others would be joined, or parted, without a word."""
+        if "f1" not in task.metrics:
+            return
+        for label in task.labels:
+            if not re.match(r"(O$|[BIES]-.)", label):
+                raise InputError(
+                    f"metric: f1 counts entities labelled O, B-X, I-X (or E-X, S-X), found {label!r}: expected such "
+                    "labels, or the metric accuracy"
+                )
 
     def normalise(
         self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
@@ -275,39 +287,6 @@ def word_counts(names: Sequence[tuple[Sequence, Sequence]]) -> np.ndarray:
     """(N, 3): of each sentence's (predicted, gold) words how many are right, predicted, and there."""
     right = [sum(a == b for a, b in zip(p, g, strict=True)) for p, g in names]
     return np.array([(n, len(p), len(g)) for n, (p, g) in zip(right, names, strict=True)], dtype=np.int64)
-
-
-def _common_prefix(sentences: list[list[str]]) -> str:
-    """The code of a language that stands before every token, as in raw WikiANN files; empty where there is none."""
-    codes = {token.partition(":")[0] if ":" in token else "" for tokens in sentences for token in tokens}
-    return code if len(codes) == 1 and (code := codes.pop()) in LANGUAGES else ""
-
-
-def without_prefix(sentences: list[list[str]], language: str, where: Callable[[int, int], str]) -> list[list[str]]:
-    """Tokens without the "xx:" of raw WikiANN files, which stands before every token or before none.
-
-    Args:
-        where: (sentence, word) -> its place, for messages.
-
-    Raises:
-        InputError: most tokens have it and some do not: what those are is not known.
-    """
-    prefix = f"{language}:"
-    bare = [
-        (sentence, word)
-        for sentence, tokens in enumerate(sentences)
-        for word, token in enumerate(tokens)
-        if not token.startswith(prefix)
-    ]
-    if not bare:
-        return [[token.removeprefix(prefix) or token for token in tokens] for tokens in sentences]
-    if 2 * len(bare) < sum(map(len, sentences)):
-        sentence, word = bare[0]
-        raise InputError(
-            f"{where(sentence, word)}: expected {prefix!r} before every token, as most have it (raw WikiANN), or "
-            f"before none, found {sentences[sentence][word]!r}"
-        )
-    return sentences
 
 
 def encode_tags(
