@@ -16,7 +16,7 @@ import pytest
 
 # Imports once, then forks a process for each command that it reads: the kills are real, and quick.
 SERVER = """
-import json, os, sys
+import json, os, signal, sys
 import torch
 from modeling_dlfa.training.__main__ import main
 
@@ -29,7 +29,10 @@ for line in sys.stdin:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os._exit(main(command["argv"]))
-    print(child, flush=True)
+    print("begun", flush=True)
+    # Its number is its own even if it has ended: it was not waited for.
+    if sys.stdin.readline() == "kill\\n":
+        os.kill(child, signal.SIGKILL)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
@@ -45,15 +48,17 @@ class Server:
         )
         self.log = log
 
+    def ask(self, line: str) -> str:
+        """The answer to a line."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
+
     def run(self, argv: list[str], wait: Callable[[], bool] | None = None) -> int:
         """Exit code of a command; `wait` returns when it is to be killed, and says whether it is."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(json.dumps({"argv": argv, "log": str(self.log)}) + "\n")
-        self.process.stdin.flush()
-        child = int(self.process.stdout.readline())
-        if wait is not None and wait():
-            os.kill(child, signal.SIGKILL)
-        return int(self.process.stdout.readline())
+        assert self.ask(json.dumps({"argv": argv, "log": str(self.log)})) == "begun\n"
+        return int(self.ask("kill" if wait is not None and wait() else "go on"))
 
 
 @pytest.fixture(scope="module")
