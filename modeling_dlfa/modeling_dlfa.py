@@ -668,6 +668,12 @@ def check_inputs(
         raise ValueError(f"attention_mask of shape {found}: expected {expected}, 1 at real tokens")
 
 
+def states_read(config: DLFAConfig) -> list[int]:
+    """Indices into `hidden_states` that a model reads: its fusion's layer, where there is one, and the last."""
+    last = config.num_hidden_layers
+    return [last] if config.fusion_layer is None else [config.fusion_layer, last]
+
+
 def select_states(states: tuple, wanted: bool | list[int]) -> tuple:
     """The encoder's states with `None` for those not asked for, layer k perhaps among them."""
     if isinstance(wanted, bool):

@@ -75,6 +75,13 @@ class RunArguments:
     config_overrides: str | None = argument(
         None, 'More arguments of DLFAConfig as JSON, such as \'{"aif_output": "scale"}\'.', ("model",)
     )
+    train: str = argument(
+        "all",
+        "What is trained: 'all' weights; 'top:N', fusion, head and the upper N layers; 'fusion', fusion and head alone, "
+        "on states of the encoder that are computed once and kept.",
+        ("training",),
+        recorded="always",
+    )
     carry_fusion: bool = argument(
         False,
         "Also take the fusion over from the stage before, or the run in --model_name_or_path.",
@@ -176,6 +183,18 @@ class RunArguments:
         ("model",),
         stage=False,
         chain=True,
+    )
+    states_dir: str | None = argument(
+        None,
+        "Where the encoder's states are kept with --train fusion. Default: modeling_dlfa/states under HF_HOME.",
+        path=True,
+    )
+    states_limit: float = argument(
+        20.0, "Gigabytes that the states in that folder may take together.", numbers=NOT_NEGATIVE
+    )
+    states_layers: str | None = argument(
+        None,
+        "Layers whose states are kept beside those that the run reads, for later ones: numbers such as '4,8', or 'all'.",
     )
     stages_dir: str | None = argument(
         None,

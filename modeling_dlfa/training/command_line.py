@@ -37,13 +37,15 @@ from .arguments import (
 )
 from .declared import told
 from .help import USAGE, run_help
+from .regimes import get_regime
 from .selection import NO_SELECTION, PREFIX, check_selection, following
 
 
-def recipe_defaults(task: Task, data: str) -> dict[str, Any]:
+def recipe_defaults(task: Task, data: str, train: str = "all") -> dict[str, Any]:
     """Defaults of a task: XTREME's recipe, selection on the development data of the training language.
 
     The sample has its own (our choice): enough to see transfer within minutes on two CPU cores, from the last step.
+    Regimes have theirs.
     """
     recipe = task.recipe
     defaults = {
@@ -72,7 +74,7 @@ def recipe_defaults(task: Task, data: str) -> dict[str, Any]:
             "head_learning_rate": 1e-3,
             "freeze_embeddings": True,
         }
-    return defaults
+    return {**defaults, **get_regime(train).recipe}
 
 
 class CommandLine:
@@ -190,8 +192,8 @@ class CommandLine:
         """A parser with the defaults of a task, and a command line for it."""
         argv = [*self._argv, *as_argv(changes)]
         of_task = get_task(task)
-        defaults = recipe_defaults(of_task, self._data or of_task.default_data)
         given = _given(argv)
+        defaults = recipe_defaults(of_task, self._data or of_task.default_data, given.get("train", "all"))
         check_given(given)
         return _parser(defaults | following(given, defaults)), argv
 

@@ -1,5 +1,6 @@
 """What a run reads: the rows of training, development and scoring, encoded, and predictions brought back to rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from ..data.sources import Source, open_source
 from ..encoders import read_tokenizer
 from ..errors import InputError
+from ..states import RowsOfStates, StatesCollator
 from ..tasks.encoding import LabelPiece
 from ..tasks.halves import half
 from ..tasks.languages import LANGUAGES
@@ -92,7 +94,8 @@ class RunRows:
 class RunData:
     """Everything a run reads, encoded. Runs of the same task, data and tokenizer can share it.
 
-    `fingerprints` are those of the rows, as `data_fingerprints`.
+    `fingerprints` are those of the rows, as `data_fingerprints`. With `states`, those of a frozen encoder, every row
+    has its number there in a column `states`.
     """
 
     task: Task
@@ -103,6 +106,13 @@ class RunData:
     development: EvalSet
     evaluation: dict[str, EvalSet]
     fingerprints: dict[str, str]
+    states: RowsOfStates | None = None
+
+    @property
+    def collator(self) -> Callable[[list[dict[str, Any]]], Any]:
+        """Pads rows to a batch, with their states where there are some."""
+        collate = self.task.kind.collator(self.tokenizer)
+        return collate if self.states is None else StatesCollator(collate, self.states)
 
 
 def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:

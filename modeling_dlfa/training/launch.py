@@ -34,6 +34,7 @@ from .folder import (
     write_settings,
 )
 from .model import check_model
+from .regimes import get_regime
 from .results import RESULTS_FILE, RunResults, results_table
 from .run import finished_run
 from .stages import Stage, check_stages, plan_stages, run_chain, stages_folder
@@ -177,7 +178,7 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
     check_training(get_task(task), training_arguments)
     if not training_arguments.do_train:
         finished_run(Path(arguments.model_name_or_path))
-    check_model(arguments)
+    get_regime(arguments.train).check(arguments, check_model(arguments))
     check_stages(stages)
     return planned
 

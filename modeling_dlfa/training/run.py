@@ -28,6 +28,7 @@ from .data import EvalSet, RunData, prepare, scored_data
 from .fingerprints import global_batch, used
 from .folder import TRAINED_FILE, check_optimizer, check_same_model, checkpoint_to_resume, remove_checkpoints
 from .model import build_model, open_finished
+from .regimes import get_regime
 from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
 from .scout import scout
 from .selection import LOSS, described
@@ -98,14 +99,15 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         InputError: as `run`; training has diverged.
     """
     output = Path(training_arguments.output_dir or "")
+    regime = get_regime(arguments.train)
     checkpoint = checkpoint_to_resume(output, training_arguments.resume_from_checkpoint)
     note = output / TRAINED_FILE
     if checkpoint == str(output):
         summary = read_json(note)
         arguments = replace(arguments, fusion_layer=summary["fusion_layer"])
         data = data or prepare(arguments)
-        trainer = _new_trainer(open_finished(output, data.task), arguments, training_arguments, data)
-        return Fitted(arguments, data, trainer, summary)
+        model, data = regime.scored(open_finished(output, data.task), data, arguments, training_arguments)
+        return Fitted(arguments, data, _new_trainer(model, arguments, training_arguments, data), summary)
     if checkpoint is None and PartialState().is_main_process:
         remove_checkpoints(output)  # there are only those that were not written to their end
     scouting = None
@@ -119,9 +121,10 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         check_same_model(checkpoint, model.config)
         check_optimizer(Path(checkpoint))
     _fit_intervals(training_arguments, len(data.train), arguments.train_language)
-    trainer = _new_trainer(model, arguments, training_arguments, data)
+    trained, data = regime.begin(model, data, arguments, training_arguments)
+    trainer = _new_trainer(trained, arguments, training_arguments, data)
     training = trainer.train(resume_from_checkpoint=checkpoint)
-    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+    if not all(parameter.isfinite().all() for parameter in trained.parameters()):
         raise InputError(
             "training has diverged, weights are not finite: lower the learning rates (--learning_rate "
             f"{training_arguments.learning_rate:g}, --head_learning_rate {arguments.head_learning_rate})"
@@ -145,7 +148,9 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         "task_definition": data.task.definition(),
         "used": used(arguments, data.fingerprints, training_arguments),
     }
-    trainer.save_model()  # every process takes part in gathering sharded weights
+    regime.end(model, trained, output)
+    with trainer.holding(model):
+        trainer.save_model()  # every process takes part in gathering sharded weights
     if trainer.is_world_process_zero():
         (output / "training_args.bin").unlink(missing_ok=True)  # a pickle: nothing to share
         write_text(note, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")

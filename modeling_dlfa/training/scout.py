@@ -23,8 +23,8 @@ from transformers import PrinterCallback, TrainingArguments, set_seed
 
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
-from ..known_states import KnownStates
 from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel
+from ..states import KnownStates
 from ..tasks.encoding import IGNORED
 from ..tasks.registry import get_task
 from .arguments import RunArguments

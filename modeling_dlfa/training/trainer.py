@@ -126,6 +126,22 @@ class DLFATrainer(Trainer):
         self.head_learning_rate = head_learning_rate
         self.fusion_learning_rate = head_learning_rate if fusion_learning_rate is None else fusion_learning_rate
 
+    def _set_signature_columns_if_needed(self):
+        fresh = self._signature_columns is None
+        super()._set_signature_columns_if_needed()
+        if fresh:
+            self._signature_columns = [*(self._signature_columns or []), "states"]  # heads hand it on
+
+    @contextmanager
+    def holding(self, model: torch.nn.Module) -> Iterator[None]:
+        """Hold another model for a while, as to save the whole of it."""
+        held = self.model, self.model_wrapped
+        self.model = self.model_wrapped = model  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            yield
+        finally:
+            self.model, self.model_wrapped = held
+
     def _run_epoch(self, *args, **kwargs):
         # A run that goes on from its last step would be given one step more.
         if self.state.global_step >= self.state.max_steps:
@@ -244,7 +260,7 @@ def make_trainer(
         args=training_arguments,
         train_dataset=data.train,
         processing_class=data.tokenizer,
-        data_collator=data.task.kind.collator(data.tokenizer),
+        data_collator=data.collator,
         preprocess_logits_for_metrics=keep,
         head_learning_rate=arguments.head_learning_rate,
         fusion_learning_rate=arguments.fusion_learning_rate,

@@ -1,0 +1,407 @@
+"""Hidden states that an encoder has computed before: models that read them, and where they are kept on disk.
+
+Where the encoder is left as it is, its states are the same for every fusion, layer, head and seed. They are computed
+once for the rows of a set and kept for each layer in one file of 16-bit numbers, which is mapped into memory.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+import xxhash
+from datasets import Dataset
+from filelock import FileLock, Timeout
+from huggingface_hub import constants
+from torch import nn
+from tqdm.auto import tqdm
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.modeling_outputs import BaseModelOutput
+
+from .configuration_dlfa import DLFAConfig
+from .errors import InputError, one_line
+from .files import write_text
+from .modeling_dlfa import DLFAModel
+
+
+# Rows are run through the encoder by length, as many together as this has tokens, padding included (our choice).
+BATCH_TOKENS = 8192
+SET_FILE = "set.json"
+GB = 10**9
+
+
+class KnownStates(nn.Module):
+    """Stands where a model has its encoder, and hands on states that were computed elsewhere."""
+
+    def __init__(self, config: PreTrainedConfig):
+        super().__init__()
+        self.config = config
+
+    def get_input_embeddings(self) -> None:
+        """There are none; gradient checkpointing asks."""
+
+    def forward(self, states: Sequence[torch.Tensor | None], **_: Any) -> BaseModelOutput:
+        """states: L + 1 times (B, T, E), as `hidden_states`; None where the model does not read them."""
+        return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states))  # pyright: ignore
+
+
+@dataclass(frozen=True)
+class SetOfStates:
+    """What is kept of the rows of one set, as `set.json` says it.
+
+    Attributes:
+        key: fingerprint of encoder, precision and what the encoder reads of the rows; the name of the folder.
+        name: of the set, such as "panx test de", and of the encoder, for people.
+        lengths: tokens of each row, in the order of the set; its sum is the number of states.
+        width: E.
+        layers: L.
+    """
+
+    key: str
+    name: str
+    lengths: tuple[int, ...]
+    width: int
+    layers: int
+
+    @property
+    def tokens(self) -> int:
+        return sum(self.lengths)
+
+    @property
+    def layer_bytes(self) -> int:
+        """What one layer takes on disk."""
+        return self.tokens * self.width * 2
+
+
+class StatesCache:
+    """Hidden states on disk: a folder for each set of rows, in it a file for each layer.
+
+    A file appears when it is complete. Processes that need the same set wait for the one that computes it, and compute
+    others meanwhile; one that is killed leaves a file that the next one deletes.
+
+    Args:
+        folder: default: `modeling_dlfa/states` under `HF_HOME`.
+        limit: bytes that all sets together may take.
+    """
+
+    def __init__(self, folder: str | Path | None = None, limit: float = 20 * GB):
+        self.folder = Path(folder) if folder is not None else Path(constants.HF_HOME) / "modeling_dlfa" / "states"
+        self.limit = limit
+
+    def sets(self) -> list[tuple[SetOfStates, list[int]]]:
+        """What is there: every set, and the layers kept of it."""
+        found = []
+        for file in sorted(self.folder.glob(f"*/{SET_FILE}")):
+            values = json.loads(file.read_text(encoding="utf-8"))
+            found.append((SetOfStates(**{**values, "lengths": tuple(values["lengths"])}), self._kept(file.parent)))
+        return found
+
+    def size(self) -> int:
+        """Bytes that all files take, half-written ones among them."""
+        return sum(path.stat().st_size for path in self.folder.glob("*/*") if path.is_file())
+
+    def clear(self, keys: Collection[str] | None = None) -> int:
+        """Delete sets; a process that reads one of them keeps what it has open.
+
+        Args:
+            keys: of the sets; default: all.
+
+        Returns:
+            how many bytes that were.
+        """
+        before = self.size()
+        for folder in [path for path in self.folder.glob("*") if path.is_dir()]:
+            if keys is None or folder.name in keys:
+                with FileLock(self._lock(folder.name)):
+                    shutil.rmtree(folder)
+                self._lock(folder.name).unlink(missing_ok=True)
+        return before - self.size()
+
+    def states(
+        self,
+        encoder: PreTrainedModel,
+        sets: Mapping[str, Dataset],
+        tokenizer: PreTrainedTokenizerBase,
+        layers: Collection[int],
+        device: torch.device | None = None,
+        autocast: torch.dtype | None = None,
+        report: Callable[[str], None] | None = None,
+    ) -> "RowsOfStates":
+        """The states of rows, read from disk or computed and put there.
+
+        Args:
+            encoder: in evaluation mode, in 32 bits; it comes back where it was.
+            sets: name -> encoded rows, with columns `input_ids` and what else the tokenizer makes.
+            tokenizer: pads them.
+            layers: indices into `hidden_states`; L is the last layer as the encoder returns it.
+            device: to compute on; default: the encoder's.
+            autocast: precision to compute in; default: the encoder's.
+            report: gets a line before anything is computed, and then there are bars; default: neither.
+
+        Raises:
+            InputError: the states would take more than the limit, or do not fit 16 bits; the disk is full.
+        """
+        computed_by = f"{weights_hash(encoder)} {autocast or encoder.dtype}"
+        asked = {name: self._describe(encoder.config, computed_by, name, rows) for name, rows in sets.items()}
+        missing = {name: self._missing(one, layers) for name, one in asked.items()}
+        needed = sum(asked[name].layer_bytes * len(lacking) for name, lacking in missing.items())
+        if needed:
+            self._check_room(needed, sum(one.tokens for one in asked.values()), layers)
+            count = sum(asked[name].tokens for name, lacking in missing.items() if lacking)
+            if report is not None:
+                report(f"hidden states of {count:,} tokens, {needed / GB:.2f} GB into {self.folder}")
+            work = [name for name, lacking in missing.items() if lacking]
+            at_home = next(encoder.parameters()).device
+            model = _last_layer_model(encoder.to(device or at_home))  # pyright: ignore[reportArgumentType]
+            try:
+                for waits in (False, True):  # first what nobody else is computing
+                    for name in list(work):
+                        if self._compute(
+                            model, asked[name], sets[name], tokenizer, layers, autocast, waits, report is not None
+                        ):
+                            work.remove(name)
+            finally:
+                encoder.to(at_home)
+        return RowsOfStates(self.folder, list(asked.values()), sorted(layers))
+
+    @staticmethod
+    def _describe(config: Any, computed_by: str, name: str, rows: Dataset) -> SetOfStates:
+        """What would be kept of a set. `computed_by`: all that decides the states, but for the rows."""
+        key = xxhash.xxh3_64(computed_by.encode())
+        lengths: tuple[int, ...] = ()
+        table = rows.select_columns(_inputs(rows)).with_format("numpy")[:] if len(rows) else {}
+        for column, values in table.items():
+            key.update(column.encode())
+            lengths = tuple(map(len, values))
+            key.update(np.asarray(lengths, dtype=np.int64).tobytes())
+            key.update(np.concatenate([np.asarray(value, dtype=np.int64) for value in values]).tobytes())
+        of_encoder = getattr(config, "_name_or_path", "") or config.model_type
+        whole = f"{name} ({Path(of_encoder).name})"
+        return SetOfStates(key.hexdigest(), whole, lengths, config.hidden_size, config.num_hidden_layers)
+
+    def _kept(self, folder: Path) -> list[int]:
+        return sorted(int(path.stem.rpartition("-")[2]) for path in folder.glob("layer-*.f16"))
+
+    def _missing(self, one: SetOfStates, layers: Collection[int]) -> list[int]:
+        kept = self._kept(self.folder / one.key)
+        return [layer for layer in sorted(layers) if layer not in kept] if one.tokens else []
+
+    def _lock(self, key: str) -> Path:
+        return self.folder / f"{key}.lock"
+
+    def _check_room(self, needed: int, tokens: int, layers: Collection[int]) -> None:
+        there = self.size()
+        advice = "score fewer rows or languages, or fuse fewer layers"
+        what = f"hidden states of {len(layers)} layers for {tokens:,} tokens take {needed / GB:.2f} GB more"
+        if there + needed > self.limit:
+            raise InputError(
+                f"{what}, and {self.folder} holds {there / GB:.2f} of at most {self.limit / GB:g} GB: give a higher "
+                f"--states_limit, delete old ones with `dlfa cache --clear`, or {advice}"
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise InputError(
+                f"{what}, and the disk of {self.folder} has {free / GB:.2f} GB left: give another --states_dir, or "
+                f"{advice}"
+            )
+
+    def _compute(
+        self,
+        model: DLFAModel,
+        one: SetOfStates,
+        rows: Dataset,
+        tokenizer: PreTrainedTokenizerBase,
+        layers: Collection[int],
+        autocast: torch.dtype | None,
+        waits: bool,
+        bar: bool,
+    ) -> bool:
+        """Compute what a set lacks; returns whether it is there now. `waits`: for whoever else computes it."""
+        folder = self.folder / one.key
+        try:
+            with FileLock(self._lock(one.key)).acquire(timeout=-1 if waits else 0):
+                missing = self._missing(one, layers)  # another process may have been quicker
+                if missing:
+                    folder.mkdir(exist_ok=True)
+                    for half_written in folder.glob(".*.tmp"):
+                        half_written.unlink()
+                    write_text(folder / SET_FILE, json.dumps(asdict(one)))
+                    _write(model, one, rows, tokenizer, folder, missing, autocast, bar)
+        except Timeout:
+            return False
+        except OSError as error:
+            raise InputError(f"cannot keep hidden states in {folder}: {one_line(error)}") from error
+        return True
+
+
+@torch.no_grad()
+def _write(
+    model: DLFAModel,
+    one: SetOfStates,
+    rows: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    layers: Sequence[int],
+    autocast: torch.dtype | None,
+    bar: bool,
+) -> None:
+    """Compute the states of a set and write a file for each layer, all of them or none."""
+    temporary = {layer: folder / f".layer-{layer:02}.f16.tmp" for layer in layers}
+    try:
+        files = {layer: _mapped(path, one, "w+") for layer, path in temporary.items()}
+        starts = np.concatenate([[0], np.cumsum(one.lengths)])
+        inputs = rows.select_columns(_inputs(rows))
+        for batch in tqdm(
+            list(_batches(one.lengths)), desc=f"hidden states, {one.name}", leave=False, disable=not bar
+        ):
+            padded = tokenizer.pad(inputs[batch], return_tensors="pt").to(model.device)
+            with torch.autocast(model.device.type, dtype=autocast, enabled=autocast is not None):
+                output: Any = model(
+                    **padded, output_hidden_states=[layer for layer in layers if layer < one.layers], return_dict=True
+                )
+            for layer in layers:
+                states = output.last_hidden_state if layer == one.layers else output.hidden_states[layer]
+                _check_range(states, layer)
+                half = states.to(torch.float16).cpu().numpy()
+                for place, row in enumerate(batch):
+                    files[layer][starts[row] : starts[row + 1]] = half[place, : one.lengths[row]]
+        for layer, path in temporary.items():
+            files[layer].flush()
+            path.replace(folder / f"layer-{layer:02}.f16")
+    finally:
+        for path in temporary.values():
+            path.unlink(missing_ok=True)
+
+
+def _check_range(states: torch.Tensor, layer: int) -> None:
+    largest = states.abs().max().item()
+    if not largest <= torch.finfo(torch.float16).max:
+        raise InputError(
+            f"hidden states of layer {layer} reach {largest:g}, which 16 bits do not hold: fuse another layer, or "
+            "give another --train"
+        )
+
+
+def _mapped(path: Path, one: SetOfStates, mode: Any) -> np.memmap:
+    return np.memmap(path, dtype=np.float16, mode=mode, shape=(one.tokens, one.width))
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places of rows, longest first, as many at once as `BATCH_TOKENS` admits."""
+    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
+    while order:
+        size = max(1, BATCH_TOKENS // lengths[order[0]])
+        yield order[:size]
+        order = order[size:]
+
+
+def _inputs(rows: Dataset) -> list[str]:
+    """The columns that an encoder reads, beside its mask."""
+    return [name for name in ("input_ids", "token_type_ids") if name in rows.column_names]
+
+
+def _last_layer_model(encoder: PreTrainedModel) -> DLFAModel:
+    """What `DLFAModel` makes of inputs, around an encoder: it counts positions, and leaves out what is not read."""
+    config = DLFAConfig(encoder_config=encoder.config, fusion="none")
+    return cast(DLFAModel, DLFAModel(config, encoder=encoder).eval())
+
+
+def weights_hash(module: nn.Module) -> str:
+    """Hash of a module's weights and, where it has one, of its configuration, 16 digits."""
+    digest = xxhash.xxh3_64()
+    config = getattr(module, "config", None)
+    if config is not None:
+        values = {name: value for name, value in config.to_dict().items() if not name.startswith("_")}
+        values = {name: value for name, value in values.items() if name not in ("transformers_version", "dtype")}
+        digest.update(json.dumps(values, sort_keys=True, default=str).encode())
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(memoryview(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().reshape(-1)))
+    return digest.hexdigest()
+
+
+class RowsOfStates:
+    """States of the rows of several sets, numbered through in the order of the sets.
+
+    Args:
+        folder: of the cache.
+        sets: what is there.
+        layers: that were kept, sorted.
+    """
+
+    def __init__(self, folder: Path, sets: Sequence[SetOfStates], layers: Sequence[int]):
+        self.folder, self.sets, self.layers = folder, list(sets), list(layers)
+        counts = [len(one.lengths) for one in sets]
+        self.starts = np.concatenate([[0], np.cumsum(counts)]).tolist()  # number of each set's first row
+
+    def numbers(self, place: int) -> range:
+        """The numbers of the rows of a set."""
+        return range(self.starts[place], self.starts[place + 1])
+
+    @cached_property
+    def _files(self) -> list[dict[int, np.memmap]]:
+        return [
+            {layer: _mapped(self.folder / one.key / f"layer-{layer:02}.f16", one, "r") for layer in self.layers}
+            if one.tokens
+            else {}
+            for one in self.sets
+        ]
+
+    @cached_property
+    def _offsets(self) -> list[np.ndarray]:
+        return [np.concatenate([[0], np.cumsum(one.lengths)]) for one in self.sets]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Files are mapped anew in another process, as in those of a DataLoader."""
+        return {name: value for name, value in vars(self).items() if name not in ("_files", "_offsets")}
+
+    def batch(self, rows: Sequence[int], length: int) -> list[torch.Tensor | None]:
+        """The states of rows, padded with zeros: L + 1 times (B, length, E), None for layers that are not kept."""
+        one = self.sets[0]
+        padded = {layer: np.zeros((len(rows), length, one.width), dtype=np.float32) for layer in self.layers}
+        for place, row in enumerate(rows):
+            which = int(np.searchsorted(self.starts, row, side="right")) - 1
+            row -= self.starts[which]
+            start, end = self._offsets[which][row : row + 2]
+            for layer in self.layers:
+                padded[layer][place, : end - start] = self._files[which][layer][start:end]
+        states: list[torch.Tensor | None] = [None] * (one.layers + 1)
+        for layer, values in padded.items():
+            states[layer] = torch.from_numpy(values)
+        return states
+
+    def moments(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and standard deviation of every channel over the tokens of a set: twice (layers, E), in 64 bits."""
+        pairs = []
+        for layer in self.layers:
+            values = self._files[place][layer]
+            blocks = [values[start : start + 65536].astype(np.float64) for start in range(0, len(values), 65536)]
+            mean = sum(block.sum(axis=0) for block in blocks) / len(values)
+            variance = sum(np.square(block - mean).sum(axis=0) for block in blocks) / len(values)
+            pairs.append((mean, np.sqrt(variance)))
+        means, deviations = (np.stack(column) for column in zip(*pairs, strict=True))
+        return torch.from_numpy(means), torch.from_numpy(deviations)
+
+
+class StatesCollator:
+    """Pads rows as another collator does, and adds their `states`.
+
+    Args:
+        collate: of rows without states; it pads on the right.
+        states: of all rows; a row's column `states` has its number.
+    """
+
+    def __init__(self, collate: Callable[[list[dict[str, Any]]], Any], states: RowsOfStates):
+        self.collate, self.states = collate, states
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        numbers = [row["states"] for row in rows]
+        batch = dict(self.collate([{name: row[name] for name in row if name != "states"} for row in rows]))
+        batch["states"] = self.states.batch(numbers, batch["input_ids"].shape[1])
+        return batch
