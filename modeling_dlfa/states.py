@@ -157,7 +157,8 @@ class StatesCache:
                 report(f"hidden states of {count:,} tokens, {needed / GB:.2f} GB into {self.folder}")
             work = [name for name, lacking in missing.items() if lacking]
             at_home = next(encoder.parameters()).device
-            model = _last_layer_model(encoder.to(device or at_home))  # pyright: ignore[reportArgumentType]
+            model = _last_layer_model(encoder)
+            model.to(device or at_home)  # pyright: ignore[reportArgumentType]
             try:
                 for waits in (False, True):  # first what nobody else is computing
                     for name in list(work):

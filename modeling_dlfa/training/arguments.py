@@ -77,8 +77,8 @@ class RunArguments:
     )
     train: str = argument(
         "all",
-        "What is trained: 'all' weights; 'top:N', fusion, head and the upper N layers; 'fusion', fusion and head alone, "
-        "on states of the encoder that are computed once and kept.",
+        "What is trained: 'all' weights; 'top:N', fusion, head and the upper N layers; 'fusion', fusion and head "
+        "alone, on states of the encoder that are computed once and kept.",
         ("training",),
         recorded="always",
     )
@@ -194,7 +194,7 @@ class RunArguments:
     )
     states_layers: str | None = argument(
         None,
-        "Layers whose states are kept beside those that the run reads, for later ones: numbers such as '4,8', or 'all'.",
+        "Layers whose states are kept beside those that the run reads, for later ones: such as '4,8', or 'all'.",
     )
     stages_dir: str | None = argument(
         None,
