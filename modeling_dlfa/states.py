@@ -158,7 +158,7 @@ class StatesCache:
             work = [name for name, lacking in missing.items() if lacking]
             at_home = next(encoder.parameters()).device
             model = _last_layer_model(encoder)
-            model.to(device or at_home)  # pyright: ignore[reportArgumentType]
+            model.to(device or at_home)  # pyright: ignore
             try:
                 for waits in (False, True):  # first what nobody else is computing
                     for name in list(work):
