@@ -128,6 +128,7 @@ class StatesCache:
         sets: Mapping[str, Dataset],
         tokenizer: PreTrainedTokenizerBase,
         layers: Collection[int],
+        also: Collection[int] = (),
         device: torch.device | None = None,
         autocast: torch.dtype | None = None,
         report: Callable[[str], None] | None = None,
@@ -139,6 +140,7 @@ class StatesCache:
             sets: name -> encoded rows, with columns `input_ids` and what else the tokenizer makes.
             tokenizer: pads them.
             layers: indices into `hidden_states`; L is the last layer as the encoder returns it.
+            also: those that are kept beside them for later, if anything has to be computed.
             device: to compute on; default: the encoder's.
             autocast: precision to compute in; default: the encoder's.
             report: gets a line before anything is computed, and then there are bars; default: neither.
@@ -149,16 +151,19 @@ class StatesCache:
         computed_by = f"{weights_hash(encoder)} {autocast or encoder.dtype}"
         asked = {name: self._describe(encoder.config, computed_by, name, rows) for name, rows in sets.items()}
         missing = {name: self._missing(one, layers) for name, one in asked.items()}
-        needed = sum(asked[name].layer_bytes * len(lacking) for name, lacking in missing.items())
+        if any(missing.values()):
+            missing = {name: self._missing(one, {*layers, *also}) for name, one in asked.items()}
+        lacking = {asked[name].key: (asked[name], layers) for name, layers in missing.items() if layers}
+        needed = sum(one.layer_bytes * len(layers) for one, layers in lacking.values())
         if needed:
-            self._check_room(needed, sum(one.tokens for one in asked.values()), layers)
-            count = sum(asked[name].tokens for name, lacking in missing.items() if lacking)
+            count = sum(one.tokens for one, _ in lacking.values())
+            self._check_room(needed, count, max(map(len, missing.values())))
             if report is not None:
                 report(f"hidden states of {count:,} tokens, {needed / GB:.2f} GB into {self.folder}")
-            work = [name for name, lacking in missing.items() if lacking]
+            work = [name for name, layers in missing.items() if layers]
             at_home = next(encoder.parameters()).device
             model = _last_layer_model(encoder)
-            model.to(device or at_home)  # pyright: ignore
+            cast(Any, model).to(device or at_home)
             try:
                 for waits in (False, True):  # first what nobody else is computing
                     for name in list(work):
@@ -195,10 +200,10 @@ class StatesCache:
     def _lock(self, key: str) -> Path:
         return self.folder / f"{key}.lock"
 
-    def _check_room(self, needed: int, tokens: int, layers: Collection[int]) -> None:
+    def _check_room(self, needed: int, tokens: int, layers: int) -> None:
         there = self.size()
         advice = "score fewer rows or languages, or fuse fewer layers"
-        what = f"hidden states of {len(layers)} layers for {tokens:,} tokens take {needed / GB:.2f} GB more"
+        what = f"hidden states of {layers} layers for {tokens:,} tokens take {needed / GB:.2f} GB more"
         if there + needed > self.limit:
             raise InputError(
                 f"{what}, and {self.folder} holds {there / GB:.2f} of at most {self.limit / GB:g} GB: give a higher "

@@ -76,7 +76,7 @@ def measure(file: Path, cell: Cell, method: str) -> None:
     if method == BASELINE:
         data = training_language_data(arguments)
         model = build_model(replace(arguments, fusion="none"), data.task)
-        trainer = quiet_trainer(model, arguments, training_arguments, data)
+        trainer = quiet_trainer(model, arguments, training_arguments, data, data.task.kind.keep)
         start = time.process_time()
         trainer.train()
     else:

@@ -16,7 +16,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 ROOMS = (
     ("errors", "files", "cli", "privacy", "markup", "_lazy"),
     ("configuration_dlfa", "modeling_dlfa"),
-    ("states", "encoders", "_e5_wheel"),
+    ("states", "cache", "encoders", "_e5_wheel"),
     ("tasks",),
     ("data",),
     ("training",),

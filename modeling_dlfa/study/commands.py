@@ -27,6 +27,7 @@ from .records import Record, load_records
 from .report import write_report
 from .scouting import scout_study, scout_table
 from .spec import StudySpec
+from .tuning import tuned_study
 
 
 def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
@@ -38,7 +39,10 @@ def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     with stopped_by_signals():
         if arguments.workers > 1:
             _run_workers(arguments)
-        else:
+        if spec.tune:
+            spec = tuned_study(spec, _line)
+            engine = _engine(spec, arguments)
+        if arguments.workers == 1:
             engine.work(_line)
     if os.environ.get(WORKER) is None:
         try:

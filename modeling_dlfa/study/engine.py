@@ -240,6 +240,7 @@ class Engine:
         folder = self.spec.runs / cell.name
         attempt = self.spec.output_dir / "unfinished" / f"{cell.name}-{number}"
         arguments, training_arguments = cell.run_arguments(attempt)
+        arguments = self.spec.keeping_states(arguments)
         training_arguments.disable_tqdm = True
         stages = cell.stages()
         data = self._prepared(arguments)

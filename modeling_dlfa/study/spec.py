@@ -1,143 +1,28 @@
 """What a study compares: a YAML file, and the grid of runs ("cells") that it asks for."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainingArguments
-
 from ..errors import InputError
-from ..files import check_writable, expanded, name_problem, read_yaml
+from ..files import check_writable, expanded, name_problem, read_json, read_yaml
+from ..modeling_dlfa import states_read
 from ..privacy import secret_place
 from ..tasks.registry import TASKS, get_task
 from ..training.arguments import AUTO_LAYER, RunArguments, not_of_a_cell
 from ..training.checks import check_training
-from ..training.command_line import CommandLine, as_argv
-from ..training.fingerprints import ENCODER, used_here
 from ..training.model import check_model, encoder_layers
-from ..training.noted import digest
 from ..training.results import short_name
-from ..training.stages import Stage, check_stages, plan_stages
+from ..training.stages import check_stages
+from .cells import Cell, Model, merged
 
 
+TUNED_FILE = "tuned.json"
 BASELINE = "baseline"
 ALL_LAYERS = "all"
-
-
-@dataclass(frozen=True)
-class Model:
-    """One of the compared models.
-
-    Attributes:
-        name: "baseline", a name of the study's `models`, or for a list of layers that name with the layer: "dlfa-k8".
-        group: the name in `models`; a group with several layers is a curve over them.
-        arguments: of `run_xtreme.py`, on top of those of the study and the task.
-        condition: the name in the study's `conditions`; None for the model without any.
-        base: name of the same model without condition, its own where it has none.
-    """
-
-    name: str
-    group: str
-    arguments: Mapping[str, Any]
-    condition: str | None = None
-    base: str = ""
-
-    def __post_init__(self):
-        object.__setattr__(self, "base", self.base or self.name)
-
-    def under(self, condition: str, arguments: Mapping[str, Any]) -> "Model":
-        """The model under a condition: "dlfa-k8+uddep"."""
-        name = f"{self.name}+{condition}"
-        return Model(name, name, merged(self.arguments, arguments), condition, self.name)
-
-    @property
-    def fusion(self) -> str:
-        return self.arguments.get("fusion", "aif")
-
-    @property
-    def fusion_layer(self) -> int | None:
-        return self.arguments.get("fusion_layer")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of the grid.
-
-    Attributes:
-        task: name of the task; how the study names it is in the arguments.
-        seed: as in `run_xtreme.py`.
-        encoder: short name of the encoder.
-        model: what is compared.
-        arguments: all arguments of the run but the output folder.
-    """
-
-    task: str
-    encoder: str
-    model: Model
-    seed: int
-    arguments: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """Path of the cell inside a study's folders: "udpos/embedded/dlfa-k8-seed1"."""
-        return f"{self.task}/{self.encoder}/{self.model.name}-seed{self.seed}"
-
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """What is asked for, as far as it decides the result, parsed: as a stage's, see `CommandLine.settings`."""
-        return self._command.settings(self._task, self.model.fusion)
-
-    @cached_property
-    def used(self) -> dict[str, Any]:
-        """Fingerprints of what the run and its stages read and start from, as `training.fingerprints.used`.
-
-        Empty where data or encoder are not here, as where another machine's records are reported.
-        """
-        found = used_here(self._command.run_arguments(self._task, self.model.fusion))
-        stages = self.stages()
-        if stages:  # the run starts from what they make of the encoder, which is named with them
-            found = {name: value for name, value in found.items() if name not in ENCODER}
-        for stage in stages:
-            of_stage = used_here(stage.run_arguments())
-            found |= {f"{name} of {stage.task}": value for name, value in of_stage.items()}
-        return found
-
-    @property
-    def known_as(self) -> dict[str, Any]:
-        """What decides the result, all told: settings, and what is used. Equal ones are the same run."""
-        return {**self.settings, "used": self.used}
-
-    @cached_property
-    def key(self) -> str:
-        """Fingerprint of all that decides the result: equal keys are the same run, by whatever name."""
-        return digest(self.known_as)
-
-    @property
-    def _task(self) -> str:
-        return self.arguments.get("task", self.task)
-
-    def run_arguments(self, output_dir: str | Path) -> tuple[RunArguments, TrainingArguments]:
-        """The arguments of the run, as the command line would give them.
-
-        Raises:
-            InputError: an unknown argument or a value that does not fit.
-        """
-        return self._command.arguments(self._task, self.model.fusion, output_dir)
-
-    def stages(self) -> list[Stage]:
-        """The stages of intermediate tasks before the run; most runs have none.
-
-        Raises:
-            InputError: arguments that a stage cannot have.
-        """
-        return plan_stages(self._command, self._task, self.model.fusion)
-
-    @cached_property
-    def _command(self) -> CommandLine:
-        return CommandLine(as_argv(self.arguments))
 
 
 @dataclass(frozen=True)
@@ -154,6 +39,8 @@ class StudySpec:
         encoders: Hub ids, folders, or "embedded".
         seeds: every cell is run once with each.
         arguments: of `run_xtreme.py`, for every run.
+        tune: argument -> values. Every task and model, the baseline too, takes the combination that is best on
+            development data of the training language, with the first seed.
         output_dir: where records, runs and the report go.
         keep_weights: keep the weights of every run; else only predictions, results and card.
         title, notes: shown in the report.
@@ -167,6 +54,7 @@ class StudySpec:
     encoders: list[str] = field(default_factory=lambda: ["embedded"])
     seeds: list[int] = field(default_factory=lambda: [1, 2, 3])
     arguments: dict[str, Any] = field(default_factory=dict)
+    tune: dict[str, list[Any]] = field(default_factory=dict)
     keep_weights: bool = False
     title: str = ""
     notes: str = ""
@@ -220,7 +108,35 @@ class StudySpec:
 
     def _arguments(self, task: str, encoder: str, model: Model) -> dict[str, Any]:
         own = {"task": task, "model_name_or_path": encoder}
-        return {**merged(self.arguments, self.tasks[task], model.arguments), **own}
+        tuned = self.tuned.get(self.tuned_name(get_task(task).name, short_label(encoder), model.tuned_as), {})
+        return {**merged(self.arguments, self.tasks[task], model.arguments, tuned), **own}
+
+    @cached_property
+    def tuned(self) -> dict[str, dict[str, Any]]:
+        """What tuning has found for each of `tuned_name`; empty where it was not done, or for another grid."""
+        path = self.output_dir / TUNED_FILE
+        if not self.tune or not path.is_file():
+            return {}
+        values = read_json(path)
+        return {name: one["arguments"] for name, one in values["best"].items()} if values["tune"] == self.tune else {}
+
+    @staticmethod
+    def tuned_name(task: str, encoder: str, group: str) -> str:
+        """What the tuning of a group of models is called, and its folder."""
+        return f"{task}/{encoder}/{group}"
+
+    def keeping_states(self, arguments: RunArguments) -> RunArguments:
+        """Arguments of a cell by which the states that any cell reads are kept when they are computed."""
+        if arguments.train != "fusion":
+            return arguments
+        return replace(arguments, states_layers=self._states_layers)
+
+    @cached_property
+    def _states_layers(self) -> str:
+        """Layers that a model of the study reads, with any encoder."""
+        first = [cell for cell in self.cells if cell.seed == self.seeds[0]]
+        read = {layer for cell in first for layer in states_read(check_model(cell.run_arguments("unused")[0]))}
+        return ",".join(map(str, sorted(read)))
 
     def check(self) -> None:
         """Look at every cell's arguments and encoder before anything is run.
@@ -275,14 +191,6 @@ def _put(runs: dict[str, Cell], key: str, cell: Cell) -> None:
 
 
 OF_CONFIG = ("fusion", "fusion_layer", "pooling", "config_overrides")  # arguments that the model's configuration holds
-
-
-def merged(*arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments over one another, the last counts. Those of intermediate tasks are mappings, and merged as well."""
-    name = "intermediate_arguments"
-    both = {key: value for some in arguments for key, value in (some.get(name) or {}).items()}
-    together = {key: value for some in arguments for key, value in some.items()}
-    return together | ({name: both} if both else {})
 
 
 def short_label(encoder: str) -> str:
@@ -343,7 +251,11 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
     if not all(_is_whole(seed) for seed in values.get("seeds", [])):
         yield f"seeds: expected whole numbers, found {values['seeds']!r}"
     yield from _unlike("encoders", [short_label(str(encoder)) for encoder in values.get("encoders", [])])
-    sections = {"arguments": values.get("arguments", {})}
+    tune = values.get("tune", {})
+    if not isinstance(tune, dict) or not all(isinstance(choices, list) and choices for choices in tune.values()):
+        yield f"tune: expected arguments with lists of values, found {tune!r}"
+        return
+    sections = {"arguments": values.get("arguments", {}), "tune": tune}
     for entry in ("models", "conditions"):
         named = values.get(entry, {})
         if not isinstance(named, dict):
@@ -359,10 +271,12 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
         for name in arguments or {}:
             if name in not_of_a_cell():
                 yield f"{section}: {name} is not an argument to give here: the study sets it"
-            if name == "intermediate_arguments" and not isinstance(arguments[name], dict):
+            if name == "intermediate_arguments" and section != "tune" and not isinstance(arguments[name], dict):
                 yield f"{section}.{name}: expected arguments with their values, found {arguments[name]!r}"
         layers = (arguments or {}).get("fusion_layer")
-        if isinstance(layers, list) and not section.startswith("models."):
+        if section == "tune" and {"fusion", "fusion_layer"} & tune.keys():
+            yield "tune: which layer is fused, and how, belongs under models"
+        elif isinstance(layers, list) and not section.startswith("models."):
             yield f"{section}.fusion_layer: a list of layers belongs under models"
         elif isinstance(layers, list) and not (layers and all(map(_is_whole, layers))):
             yield f"{section}.fusion_layer: expected numbers of layers, found {layers!r}"

@@ -202,14 +202,14 @@ def with_states(
     sets = {"train": data.train, "development": data.development.features}
     split = arguments.eval_split
     sets |= {f"{split} {language}": one.features for language, one in data.evaluation.items()}
-    layers = {*states_read(model.config), *layers_to_keep(arguments, model.config)}
     show = not training_arguments.disable_tqdm and PartialState().is_main_process
     console = make_console()
     states = StatesCache(arguments.states_dir, arguments.states_limit * GB).states(
         encoder_of(model),
         {f"{data.task.name} {name}": rows for name, rows in sets.items()},
         data.tokenizer,
-        sorted(layers),
+        states_read(model.config),
+        also=layers_to_keep(arguments, model.config),
         device=training_arguments.device,
         autocast=autocast_type(training_arguments),
         report=(lambda line: console.print(line, style="dim", **PLAIN)) if show else None,

@@ -11,7 +11,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -103,7 +103,7 @@ def scout(
     )
     if frozen:
         arguments = replace(arguments, head_learning_rate=arguments.head_learning_rate or FROZEN_LEARNING_RATE)
-    trainer = quiet_trainer(model, arguments, training_arguments, data)
+    trainer = quiet_trainer(model, arguments, training_arguments, data, predictions_and_losses)
     trainer.train()
     scores, losses = development_scores(trainer, list(model.layers), data.development)
     if not all(map(math.isfinite, losses.values())):
@@ -234,12 +234,20 @@ def predictions_and_losses(logits: torch.Tensor, labels: torch.Tensor) -> tuple[
 
 
 def quiet_trainer(
-    model: DLFAPreTrainedModel, arguments: RunArguments, training_arguments: TrainingArguments, data: RunData
+    model: DLFAPreTrainedModel,
+    arguments: RunArguments,
+    training_arguments: TrainingArguments,
+    data: RunData,
+    keep: Callable[[Any, torch.Tensor], Any],
 ) -> DLFATrainer:
-    """As that of the run, but nothing is evaluated, saved or reported on the way."""
+    """As that of the run, but nothing is evaluated, saved or reported on the way.
+
+    Args:
+        keep: as for `make_trainer`.
+    """
     training_arguments = copy.copy(training_arguments)
     for name, value in {**NO_SELECTION, "report_to": []}.items():
         setattr(training_arguments, name, value)
-    trainer = make_trainer(model, arguments, training_arguments, data, keep=predictions_and_losses)
+    trainer = make_trainer(model, arguments, training_arguments, data, keep)
     trainer.remove_callback(PrinterCallback)
     return trainer
