@@ -172,7 +172,7 @@ class StatesCache:
                         ):
                             work.remove(name)
             finally:
-                encoder.to(at_home)
+                cast(Any, encoder).to(at_home)
         return RowsOfStates(self.folder, list(asked.values()), sorted(layers))
 
     @staticmethod
