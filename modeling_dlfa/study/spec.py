@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..files import check_writable, expanded, name_problem, read_yaml
 from ..privacy import secret_place
 from ..tasks.registry import TASKS, get_task
-from ..training.arguments import AUTO_LAYER, RunArguments, not_of_a_cell
+from ..training.arguments import AUTO_LAYER, RunArguments, fused_layers, layer_name, not_of_a_cell
 from ..training.checks import check_training
 from ..training.command_line import CommandLine, as_argv
 from ..training.fingerprints import ENCODER, used_here
@@ -32,7 +32,8 @@ class Model:
     """One of the compared models.
 
     Attributes:
-        name: "baseline", a name of the study's `models`, or for a list of layers that name with the layer: "dlfa-k8".
+        name: "baseline", a name of the study's `models`, or for a list of layers that name with the layer: "dlfa-k8",
+            "dlfa-k4+8" where several are fused.
         group: the name in `models`; a group with several layers is a curve over them.
         arguments: of `run_xtreme.py`, on top of those of the study and the task.
         condition: the name in the study's `conditions`; None for the model without any.
@@ -58,8 +59,14 @@ class Model:
         return self.arguments.get("fusion", "aif")
 
     @property
-    def fusion_layer(self) -> int | None:
-        return self.arguments.get("fusion_layer")
+    def fusion_layer(self) -> int | list[int] | str | None:
+        """What was asked for, by `training.arguments.fused_layers`; None where nothing was."""
+        return fused_layers(self.arguments.get("fusion_layer"))
+
+    @property
+    def place(self) -> int | None:
+        """Where the model stands on an axis of layers; None where none, several, or one yet to be found is fused."""
+        return self.fusion_layer if isinstance(self.fusion_layer, int) else None
 
 
 @dataclass(frozen=True)
@@ -147,8 +154,9 @@ class StudySpec:
     Attributes:
         name: of the study, in its storage and in the report.
         tasks: task -> arguments of its runs.
-        models: name -> arguments of its runs. `fusion_layer` may be a list of layers, or "all". The baseline (fusion
-            "none") is always part of the study.
+        models: name -> arguments of its runs. `fusion_layer` may be a list of layers, or "all": one model for each.
+            Layers that are fused at once are a list in it, `[[4, 8], 6]`, or alone the text "4,8". The baseline
+            (fusion "none") is always part of the study.
         conditions: name -> arguments under which every model is run as well, such as `intermediate_tasks`; compared
             with the same model without.
         encoders: Hub ids, folders, or "embedded".
@@ -211,7 +219,10 @@ class StudySpec:
             if layers == ALL_LAYERS:
                 layers = list(range(encoder_layers(encoder)))
             if isinstance(layers, list):
-                models += [Model(f"{name}-k{k}", name, {**arguments, "fusion_layer": k}) for k in layers]
+                models += [
+                    Model(f"{name}-k{layer_name(k)}", name, {**arguments, "fusion_layer": k})
+                    for k in map(fused_layers, layers)
+                ]
             else:
                 models.append(Model(name, name, arguments))
         return models + [
@@ -364,9 +375,9 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
         layers = (arguments or {}).get("fusion_layer")
         if isinstance(layers, list) and not section.startswith("models."):
             yield f"{section}.fusion_layer: a list of layers belongs under models"
-        elif isinstance(layers, list) and not (layers and all(map(_is_whole, layers))):
-            yield f"{section}.fusion_layer: expected numbers of layers, found {layers!r}"
-        elif isinstance(layers, list) and len(set(layers)) < len(layers):
+        elif isinstance(layers, list) and not (layers and all(map(_is_layers, layers))):
+            yield f"{section}.fusion_layer: expected numbers of layers, or lists of such, found {layers!r}"
+        elif isinstance(layers, list) and len({layer_name(fused_layers(k)) for k in layers}) < len(layers):
             yield f"{section}.fusion_layer: {layers} names one twice"
     if BASELINE in (str(name).casefold() for name in values.get("models", {})):
         yield f"models: {BASELINE!r} is always part of a study; give another name"
@@ -374,6 +385,10 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_layers(value: Any) -> bool:
+    return _is_whole(value) or (isinstance(value, list) and value != [] and all(map(_is_whole, value)))
 
 
 def _unlike(entry: str, names: list[Any]) -> Iterator[str]:
