@@ -1,6 +1,6 @@
 """Configuration of DLFA: a pretrained encoder, and how one of its lower layers is fused with its last one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from typing import Any
 
@@ -29,11 +29,21 @@ def auto_map(architectures: list[str]) -> dict[str, str]:
     return {**AUTO_MAP, "AutoModel": f"modeling_dlfa.{PARSER}"} if PARSER in architectures else dict(AUTO_MAP)
 
 
+# What each fusion reads beside the last layer: "layer" (a lower one, or several), "all" states, or "none".
 # The built-in ones stand here since configurations are read without a model. `register_fusion` adds others.
-FUSION_NAMES = ["aif", "sum", "concat", "scalar_mix", "layer", "none"]
+FUSION_READS: dict[str, str] = {
+    **dict.fromkeys(("aif", "sum", "concat", "scalar_mix", "layer"), "layer"),
+    "mix_all": "all",
+    "dwatt": "all",
+    "aif_last": "none",
+    "aif_layer": "layer",
+    "none": "none",
+}
+BOTTLENECKED = ("aif", "aif_last", "aif_layer", "dwatt")  # those that `aif_reduction` concerns
 
-CHOICES: dict[str, Sequence[str]] = {
-    "fusion": FUSION_NAMES,
+CHOICES: dict[str, Collection[str]] = {
+    "fusion": FUSION_READS,
+    "input_norm": ("none", "standard", "layer"),
     "aif_output": ("gate", "scale"),
     "aif_norm": ("layer", "batch", "none"),
     "aif_activation": tuple(ACT2FN),
@@ -41,6 +51,13 @@ CHOICES: dict[str, Sequence[str]] = {
 }
 
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+
+
+def in_order(layers: Any) -> Any:
+    """Several layers from the lowest up, one alone as a number; anything else as it is, for `validate_fusion`."""
+    if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, int) for layer in layers):
+        return layers
+    return layers[0] if len(layers) == 1 else sorted(layers)
 
 
 def of_encoder(name: str) -> property:
@@ -54,7 +71,8 @@ def of_encoder(name: str) -> property:
 class DLFAConfig(PreTrainedConfig):
     """Configuration of `DLFAModel` and its heads.
 
-    x is the encoder's last layer and y = `hidden_states[fusion_layer]`; both have shape (B, T, E).
+    x is the encoder's last layer and y = `hidden_states[fusion_layer]`, or the mean of several; both have shape
+    (B, T, E).
     "Paper" is Chen et al. 2022, arXiv 2205.08497; "MS-CAM" is Dai et al. 2021, arXiv 2009.14082, the published module
     with the structure that the paper describes in words.
 
@@ -64,20 +82,32 @@ class DLFAConfig(PreTrainedConfig):
             `"aif"`: attentional information fusion (paper); `"sum"`: x + y; `"concat"`: a linear map of [x; y];
             `"scalar_mix"`: two softmax-normalised scalars and a scale (as ELMo); `"layer"`: y alone;
             `"none"`: x alone, exactly the plain encoder (the baseline); or a name given to
-            `modeling_dlfa.register_fusion`.
+            `modeling_dlfa.register_fusion`. Rivals, which read all L + 1 states: `"mix_all"`, softmax-normalised
+            scalars and a scale (ELMo: Peters et al. 2018, arXiv 1802.05365); `"dwatt"`, attention of every token over
+            its own states (our reading of DWAtt, ElNokrashy et al. 2022, arXiv 2209.15168). Controls, the module of
+            `"aif"` with one state in place of both: `"aif_last"` (x) and `"aif_layer"` (y), both in the form
+            `"scale"`, since with the gate one state comes out as it went in (our choice).
         fusion_layer: k, with 0 <= k < number of encoder layers L; 0 is the embedding output. The best k differs by
-            task (paper). Default: two thirds of the depth, 8 of 12 (our choice). Always `None` for `fusion="none"`.
-        aif_reduction: r, the bottleneck of the AIF branches is E / r channels wide (4 in MS-CAM).
+            task (paper). Several, such as `[4, 8]`: y is their mean, so that the fusion has the same parameters as
+            with one (our choice). Default: two thirds of the depth, 8 of 12 (our choice). Always `None` where no k
+            is read: `"none"`, `"aif_last"`, `"mix_all"`, `"dwatt"`.
+        input_norm: what is done to x and to every other state that is read, before they are fused. `"none"`;
+            `"standard"`: (h - mean) / std per channel, with statistics that `StandardInput.fit` is given (without, it
+            does nothing); `"layer"`: a layer norm with learned weights for each state. Our choice: states of
+            different layers have different scales. Of several fused layers, each is normalised before the mean.
+        aif_reduction: r, the bottleneck of the AIF branches is E / r channels wide (4 in MS-CAM); of the queries, keys
+            and values of `"dwatt"` too (our choice).
         aif_output: `"gate"`: z = w * x + (1 - w) * y (AFF, without its factor 2); `"scale"`: z = w * (x + y), the
             weights multiplied onto the input (the paper's wording). Default `"gate"` (our choice).
         aif_norm: norm inside the branches: `"layer"` (our choice), `"batch"` (MS-CAM; statistics over real tokens
             only) or `"none"`.
-        aif_activation: activation inside the branches (`"relu"` in MS-CAM).
+        aif_activation: activation inside the branches (`"relu"` in MS-CAM), and inside `"dwatt"`.
         identity_init: start a new fusion at z ~ x, so that a short fine-tuning does not first have to repair a
-            disturbed pretrained representation (our choice). Concerns `"aif"` with the gate output, `"concat"` and
-            `"scalar_mix"`. `False`: the encoder's ordinary random initialisation.
+            disturbed pretrained representation (our choice). Concerns `"aif"` with the gate output, `"concat"`,
+            `"scalar_mix"`, `"mix_all"`, `"dwatt"` and `"aif_last"`; `"aif_layer"` starts at z = y. `False`: the
+            encoder's ordinary random initialisation.
         gate_bias: with `identity_init`, the logit of the last layer's weight: 4.0 starts `"aif"` and `"scalar_mix"`
-            at z = 0.98 x + 0.02 y (our choice).
+            at z = 0.98 x + 0.02 y, and `"mix_all"` at 0.98 x and 0.02 of the other states' mean (our choice).
         pooling: how a sequence becomes one vector: its first token (`"cls"`, as XTREME) or the mean over its real
             tokens (`"mean"`).
         classifier_dropout: dropout in the heads. Default: the encoder's `classifier_dropout`, else its hidden dropout.
@@ -87,8 +117,8 @@ class DLFAConfig(PreTrainedConfig):
         kwargs: every other `PreTrainedConfig` argument (`num_labels`, `id2label`, `problem_type`, ...).
 
     Raises:
-        ValueError: an unknown choice, a fusion layer outside the encoder, a width that `aif_reduction` does not
-            divide, a parser without width, or a misspelt argument.
+        ValueError: an unknown choice, a fusion layer outside the encoder or named twice, a width that
+            `aif_reduction` does not divide, a parser without width, or a misspelt argument.
     """
 
     model_type = "dlfa"
@@ -98,7 +128,8 @@ class DLFAConfig(PreTrainedConfig):
 
     encoder_config: Any = None  # once constructed: a PreTrainedConfig
     fusion: str = "aif"
-    fusion_layer: int | None = None
+    fusion_layer: int | list[int] | None = None
+    input_norm: str = "none"
     aif_reduction: int = 4
     aif_output: str = "gate"
     aif_norm: str = "layer"
@@ -123,10 +154,11 @@ class DLFAConfig(PreTrainedConfig):
         sized = hasattr(self.encoder_config, "num_hidden_layers") and hasattr(self.encoder_config, "hidden_size")
         if not sized or kind == self.model_type:
             raise ValueError(f"encoder_config={kind!r}: expected a text encoder's configuration, or its dictionary")
-        if self.fusion == "none":
+        if self.fusion_reads != "layer":
             self.fusion_layer = None
         elif self.fusion_layer is None:
             self.fusion_layer = self.num_hidden_layers * 2 // 3
+        self.fusion_layer = in_order(self.fusion_layer)
         self.architectures = self.architectures or []  # AutoModel goes through them, where a model was saved or not
         super().__post_init__(**{**kwargs, "auto_map": auto_map(self.architectures)})
         if self.output_attentions:  # set so, it asks for the attention that has weights to give
@@ -135,6 +167,18 @@ class DLFAConfig(PreTrainedConfig):
             raise ValueError(f"problem_type={self.problem_type!r}: expected one of {', '.join(PROBLEM_TYPES)}")
         self.validate_fusion()
         self.validate_parser()
+
+    @property
+    def fusion_reads(self) -> str:
+        """What the fusion reads beside the last layer: "layer", "all" or "none"."""
+        return FUSION_READS.get(self.fusion, "layer")
+
+    @property
+    def fusion_layers(self) -> list[int]:
+        """The layers that y is made of: none, one or several."""
+        if self.fusion_reads != "layer" or self.fusion_layer is None:
+            return []
+        return [*self.fusion_layer] if isinstance(self.fusion_layer, (list, tuple)) else [self.fusion_layer]
 
     def save_pretrained(self, save_directory, *args, **kwargs):
         """As every `save_pretrained`. The configuration may have come from a checkpoint of another head.
@@ -158,20 +202,25 @@ class DLFAConfig(PreTrainedConfig):
         for field, choices in CHOICES.items():
             if getattr(self, field) not in choices:
                 raise ValueError(f"{field}={getattr(self, field)!r}: expected one of {', '.join(choices)}")
-        if self.fusion == "none":
+        if self.fusion_reads == "layer" and not self.fusion_layers:
+            raise ValueError(f"fusion_layer={self.fusion_layer!r}: expected a layer, or several")
+        for layer in self.fusion_layers:
+            if isinstance(layer, bool) or not isinstance(layer, int):
+                raise ValueError(f"fusion_layer={self.fusion_layer!r}: expected a whole number, or several")
+            if layer not in range(self.num_hidden_layers):
+                raise ValueError(
+                    f"fusion_layer={self.fusion_layer}: this {self.encoder_config.model_type} encoder has "
+                    f"{self.num_hidden_layers} layers, expected 0 (embeddings) to {self.num_hidden_layers - 1}"
+                )
+        if len({*self.fusion_layers}) < len(self.fusion_layers):
+            raise ValueError(f"fusion_layer={self.fusion_layer}: expected every layer once")
+        if self.fusion not in BOTTLENECKED:
             return
-        for field in ("fusion_layer", "aif_reduction"):
-            value = getattr(self, field)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise ValueError(f"{field}={value!r}: expected a whole number")
-        if self.fusion_layer not in range(self.num_hidden_layers):
-            raise ValueError(
-                f"fusion_layer={self.fusion_layer}: this {self.encoder_config.model_type} encoder has "
-                f"{self.num_hidden_layers} layers, expected 0 (embeddings) to {self.num_hidden_layers - 1}"
-            )
-        width = self.encoder_config.hidden_size
-        if self.fusion == "aif" and (self.aif_reduction < 1 or width % self.aif_reduction):
-            raise ValueError(f"aif_reduction={self.aif_reduction}: expected a divisor of the hidden size {width}")
+        width, reduction = self.encoder_config.hidden_size, self.aif_reduction
+        if isinstance(reduction, bool) or not isinstance(reduction, int):
+            raise ValueError(f"aif_reduction={reduction!r}: expected a whole number")
+        if reduction < 1 or width % reduction:
+            raise ValueError(f"aif_reduction={reduction}: expected a divisor of the hidden size {width}")
 
     def validate_parser(self):
         """Check the sizes of the parser, as `validate_fusion` checks the fusion."""

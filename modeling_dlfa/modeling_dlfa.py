@@ -1,10 +1,12 @@
 """DLFA: fuse one lower layer of a pretrained encoder with its last layer (Chen et al. 2022, arXiv 2205.08497).
 
-Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels. x = `hidden_states[L]`, y = `hidden_states[k]`.
+Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels. x = `hidden_states[L]`, y = `hidden_states[k]`,
+or the mean of several.
 """
 
 import copy
 import inspect
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -31,7 +33,7 @@ from transformers.models.auto.modeling_auto import (
 from transformers.utils import output_capturing
 from transformers.utils.generic import ModelOutput, TransformersKwargs
 
-from .configuration_dlfa import FUSION_NAMES, DLFAConfig
+from .configuration_dlfa import FUSION_READS, DLFAConfig
 
 
 # Before Transformers 5.23, `output_hidden_states=[k]` meant the output of layer k + 1 to some encoders.
@@ -49,10 +51,12 @@ WHOLE_MODEL_ARGUMENTS = ("num_labels", "id2label", "label2id", "problem_type", "
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Fusions: forward(x (B, T, E), y (B, T, E), mask (B, T) of ones at real tokens) -> z (B, T, E)
+# Fusions: forward(x (B, T, E), y, mask (B, T) of ones at real tokens) -> z (B, T, E). y is what a fusion reads
+# beside x: (B, T, E) for "layer", a tuple of such for "all", None for "none"
 # ---------------------------------------------------------------------------------------------------------------------
 
 FUSIONS: dict[str, type[nn.Module]] = {}
+READS = ("layer", "all", "none")
 FusionClass = TypeVar("FusionClass", bound=type[nn.Module])
 
 
@@ -75,8 +79,9 @@ def register_fusion(name: str) -> Callable[[FusionClass], FusionClass]:
     Any others need a method `start(self, config)` on the very module that owns them, made of functions of
     `torch.nn.init`: what `__init__` puts there is lost where a checkpoint is opened that lacks them.
 
-    A class may also say `reads_layer = False`: y is not computed and is given as `None`; or `has_gate = True`: its
-    `forward` takes `output_gate`, as that of `AIF`.
+    A class may also say `reads = "none"`: y is not computed and is given as `None`; or `reads = "all"`: y is the tuple
+    of all L + 1 states, the embeddings first, x last; or `has_gate = True`: its `forward` takes `output_gate`, as that
+    of `AIF`.
 
     A checkpoint carries this package's two files and no others: register a fusion before opening a checkpoint that has
     it, and open it with the package.
@@ -86,7 +91,7 @@ def register_fusion(name: str) -> Callable[[FusionClass], FusionClass]:
             a notebook that is run again): by its module and name, and the last one counts.
 
     Raises:
-        ValueError: another class has this name, or none is given.
+        ValueError: another class has this name, or none is given, or what the class reads is something else.
     """
     if not isinstance(name, str):  # as where it is written without brackets
         raise ValueError(f'register_fusion({name!r}): expected a name, as in @register_fusion("product")')
@@ -98,9 +103,11 @@ def register_fusion(name: str) -> Callable[[FusionClass], FusionClass]:
                 f"fusion {name!r} is {known.__module__}.{known.__qualname__}; "
                 f"{fusion_class.__module__}.{fusion_class.__qualname__} needs another name"
             )
+        reads = getattr(fusion_class, "reads", "layer")
+        if reads not in READS:
+            raise ValueError(f"fusion {name!r}: reads = {reads!r}, expected one of {', '.join(READS)}")
         FUSIONS[name] = fusion_class
-        if name not in FUSION_NAMES:
-            FUSION_NAMES.append(name)
+        FUSION_READS[name] = reads
         return fusion_class
 
     return register
@@ -117,14 +124,24 @@ def masked_mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
 
 
+def gate_start(config: DLFAConfig) -> float | None:
+    """The logit that all of a new gate starts at, for z ~ x (our choice); None where it starts at random."""
+    if not config.identity_init:
+        return None
+    if config.fusion in ("aif_last", "aif_layer"):
+        return 0.0  # w = 1/2, so that w (x + x) is x
+    return config.gate_bias if config.aif_output == "gate" else None
+
+
 class GateLinear(nn.Linear):
     """The last map of an AIF branch, E/r -> E."""
 
     def start(self, config: DLFAConfig):
-        """With `identity_init` and the gate output: the same logit everywhere, for z ~ x (our choice)."""
-        if config.identity_init and config.aif_output == "gate":
+        """The same logit everywhere, or the ordinary start: `gate_start`."""
+        logit = gate_start(config)
+        if logit is not None:
             nn.init.zeros_(self.weight)
-            nn.init.constant_(self.bias, config.gate_bias / 2)  # two branches add up to the gate's logit
+            nn.init.constant_(self.bias, logit / 2)  # two branches add up to the gate's logit
 
 
 class MaskedBatchNorm1d(nn.BatchNorm1d):
@@ -184,7 +201,7 @@ class AIF(nn.Module):
     """Attentional information fusion: a weight per token and channel, from a local and a global view of x + y."""
 
     has_gate = True
-    _no_split_modules = ["AIF"]  # a `device_map` keeps it on one device
+    _no_split_modules = ["AIF", "AIFLast", "AIFLayer"]  # a `device_map` keeps them on one device
 
     def __init__(self, config: DLFAConfig):
         super().__init__()
@@ -272,17 +289,211 @@ class LayerOnly(nn.Module):
         return y
 
 
+@register_fusion("mix_all")
+class MixAll(nn.Module):
+    """z = scale * sum of p_i h_i over all L + 1 states, p the softmax of learned scalars (Peters et al. 2018)."""
+
+    reads = "all"
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        # Two tensors, since each has one value to start at.
+        self.lower_logits = nn.Parameter(torch.empty(config.num_hidden_layers))
+        self.last_logit = nn.Parameter(torch.empty(1))
+        self.scale = nn.Parameter(torch.empty(1))
+
+    def start(self, config: DLFAConfig):
+        """With `identity_init` the last layer's share is sigmoid(`gate_bias`) (our choice); else all have the same."""
+        nn.init.zeros_(self.lower_logits)
+        others = math.log(config.num_hidden_layers)
+        nn.init.constant_(self.last_logit, config.gate_bias + others if config.identity_init else 0.0)
+        nn.init.ones_(self.scale)
+
+    def forward(self, x: torch.Tensor, y: tuple[torch.Tensor, ...], mask: torch.Tensor) -> torch.Tensor:
+        shares = torch.cat((self.lower_logits, self.last_logit)).softmax(dim=0)  # (L + 1)
+        return self.scale * sum([share * state for share, state in zip(shares, y)], start=torch.zeros_like(x))
+
+
+class ValueLinear(nn.Linear):
+    """The map E/r -> E to a state's value in `DepthwiseAttention`."""
+
+    def start(self, config: DLFAConfig):
+        """With `identity_init`: nothing is added, z = x (our choice)."""
+        if config.identity_init:
+            nn.init.zeros_(self.weight)
+
+
+class DepthwiseState(nn.Module):
+    """Key (..., E/r) and value (..., E) of one state (..., E) in `DepthwiseAttention`."""
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        width = config.encoder_config.hidden_size
+        bottleneck = width // config.aif_reduction
+        self.norm = nn.LayerNorm(width)
+        self.reduce = nn.Linear(width, bottleneck)
+        self.activation = ACT2FN[config.aif_activation]
+        self.key = nn.Linear(bottleneck, bottleneck)
+        self.value = ValueLinear(bottleneck, width)
+
+    def forward(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        hidden = self.activation(self.reduce(self.norm(state)))
+        return self.key(hidden), self.value(hidden)
+
+
+@register_fusion("dwatt")
+class DepthwiseAttention(nn.Module):
+    """z = x + sum of a_i v_i over all L + 1 states: every token attends to its own states, by one head.
+
+    Our reading of DWAtt (ElNokrashy et al. 2022, arXiv 2209.15168), not its published form: the query comes from the
+    last layer; key and value of a state come from a small network of that state's own, norm, E -> E/r, activation,
+    then a linear map each; a is the softmax over the states of the scaled products of query and keys.
+    """
+
+    reads = "all"
+    _no_split_modules = ["DepthwiseAttention"]
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        width = config.encoder_config.hidden_size
+        self.norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width // config.aif_reduction)
+        self.states = nn.ModuleList(DepthwiseState(config) for _ in range(config.num_hidden_layers + 1))
+
+    def forward(self, x: torch.Tensor, y: tuple[torch.Tensor, ...], mask: torch.Tensor) -> torch.Tensor:
+        query = self.query(self.norm(x))  # (B, T, E/r)
+        keys, values = zip(*(network(state) for network, state in zip(self.states, y)))
+        products = torch.stack([(query * key).sum(dim=-1) for key in keys])  # (L + 1, B, T)
+        shares = (products / math.sqrt(query.shape[-1])).softmax(dim=0)
+        return sum([share.unsqueeze(-1) * value for share, value in zip(shares, values)], start=x)
+
+
+class AIFControl(AIF):
+    """A control of capacity: AIF, its parameters exactly, with one state in the place of both.
+
+    Always in the form `"scale"`, z = w * (x + x): with the gate, w * x + (1 - w) * x is x whatever w is (our choice).
+    """
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__(config)
+        self.output = "scale"
+
+
+@register_fusion("aif_last")
+class AIFLast(AIFControl):
+    """AIF of the last layer with itself: z = 2 w * x, started at z = x (our choice)."""
+
+    reads = "none"
+
+    def forward(
+        self, x: torch.Tensor, y: torch.Tensor | None, mask: torch.Tensor, output_gate: bool = False
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        return super().forward(x, x, mask, output_gate)
+
+
+@register_fusion("aif_layer")
+class AIFLayer(AIFControl):
+    """AIF of the lower layer with itself: z = 2 w * y, started at z = y (our choice)."""
+
+    def forward(
+        self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, output_gate: bool = False
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        return super().forward(y, y, mask, output_gate)
+
+
 @register_fusion("none")
 class LastOnly(nn.Module):
     """z = x: the plain encoder."""
 
-    reads_layer = False
+    reads = "none"
 
     def __init__(self, config: DLFAConfig):
         super().__init__()
 
     def forward(self, x: torch.Tensor, y: torch.Tensor | None, mask: torch.Tensor) -> torch.Tensor:
         return x
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is fused
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def states_read(config: DLFAConfig) -> list[int]:
+    """Indices into an encoder's `hidden_states` of those that the model reads, ascending; L, the last, is one."""
+    last = config.num_hidden_layers
+    return [*(range(last) if config.fusion_reads == "all" else config.fusion_layers), last]
+
+
+def lower_part(states: list[torch.Tensor], reads: str) -> torch.Tensor | tuple[torch.Tensor, ...] | None:
+    """y as a fusion takes it, from the states of `states_read`, the last layer's included."""
+    if reads == "none":
+        return None
+    if reads == "all":
+        return tuple(states)
+    return states[0] if len(states) == 2 else torch.stack(states[:-1]).mean(dim=0)
+
+
+class StandardInput(nn.Module):
+    """Standardises every state that is read: (h - mean) / std per channel, the statistics as buffers.
+
+    Until `fit` is called, or a checkpoint opened that has them, means are 0 and deviations 1: nothing is changed.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    _no_split_modules = ["StandardInput"]
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        shape = (len(states_read(config)), config.encoder_config.hidden_size)
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("std", torch.ones(shape))
+
+    def start(self, config: DLFAConfig):
+        """Where a checkpoint lacks them; Transformers looks at buffers as at parameters."""
+        nn.init.zeros_(self.mean)
+        nn.init.ones_(self.std)
+
+    @torch.no_grad()
+    def fit(self, mean: torch.Tensor, std: torch.Tensor) -> None:
+        """Set the statistics.
+
+        Args:
+            mean, std: (states, E), a row for each of `states_read(config)`, in that order. A channel whose deviation
+                is 0, which is the same at every token, is only shifted.
+
+        Raises:
+            ValueError: another shape, or numbers that no statistics could be.
+        """
+        for name, given in (("mean", mean), ("std", std)):
+            if given.shape != self.mean.shape:
+                raise ValueError(f"{name} of shape {tuple(given.shape)}: expected {tuple(self.mean.shape)}")
+            if not given.isfinite().all() or (name == "std" and bool((given < 0).any())):
+                raise ValueError(f"{name}: expected finite numbers{', none below 0' if name == 'std' else ''}")
+        self.mean.copy_(mean)
+        self.std.copy_(std.where(std > 0, 1.0))
+
+    def forward(self, states: list[torch.Tensor]) -> list[torch.Tensor]:
+        """As many states (B, T, E) as there are rows."""
+        return [(state - mean) / std for state, mean, std in zip(states, self.mean, self.std)]
+
+
+class LayerInput(nn.Module):
+    """A layer norm for every state that is read, with weights of its own."""
+
+    _no_split_modules = ["LayerInput"]
+
+    def __init__(self, config: DLFAConfig):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(config.encoder_config.hidden_size) for _ in states_read(config))
+
+    def forward(self, states: list[torch.Tensor]) -> list[torch.Tensor]:
+        """As many states (B, T, E) as there are norms."""
+        return [norm(state) for norm, state in zip(self.norms, states)]
+
+
+INPUT_NORMS: dict[str, type[nn.Module]] = {"standard": StandardInput, "layer": LayerInput}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -360,8 +571,9 @@ class DLFAPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module):
         """The encoder's ordinary start, then what a module says of itself: `start(config)`.
 
-        It is asked of modules that own parameters; Transformers passes over those of custom code that own none. It has
-        to use the functions of torch.nn.init: Transformers makes them leave tensors alone that a checkpoint filled.
+        It is asked of modules that own parameters or buffers; Transformers passes over those of custom code that own
+        none. It has to use the functions of torch.nn.init: Transformers makes them leave tensors alone that a
+        checkpoint filled.
         """
         super()._init_weights(module)
         start = getattr(module, "start", None)
@@ -522,10 +734,11 @@ class DLFAOutput(BaseModelOutput):
     Args:
         last_hidden_state: z (B, T, E), the fused representation.
         hidden_states, attentions: the encoder's own, where asked for.
-        layer_state: with `output_fusion`, y (B, T, E) as it was fused, `hidden_states[k]`; None where the fusion does
-            not read it (`"none"`).
+        layer_state: with `output_fusion`, y (B, T, E) as it was fused: `hidden_states[k]`, or the mean of several,
+            after `input_norm`; None where the fusion reads no one y (`"none"`, `"aif_last"`, `"mix_all"`, `"dwatt"`).
         gate: with `output_fusion`, w (B, T, E) in (0, 1), the last layer's share in each channel of each token, or
-            with `aif_output="scale"` the factor of x + y; None where the fusion has no gate (all but `"aif"`).
+            with `aif_output="scale"` the factor of x + y, as in the controls `"aif_last"` (of x + x) and `"aif_layer"`
+            (of y + y); None where the fusion has no gate.
     """
 
     layer_state: torch.Tensor | None = None
@@ -533,7 +746,13 @@ class DLFAOutput(BaseModelOutput):
 
 
 class DLFAModel(DLFAPreTrainedModel):
-    """A pretrained encoder whose output is the fusion of one lower layer with the last one."""
+    """A pretrained encoder whose output is the fusion of one lower layer with the last one.
+
+    Attributes:
+        encoder: the encoder.
+        input_norm: what is done to states before they are fused, `StandardInput` or `LayerInput`; None without.
+        fusion: one of `FUSIONS`.
+    """
 
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
         """encoder: a loaded one to build around (as `from_encoder` does); default: a new one from the config."""
@@ -548,6 +767,7 @@ class DLFAModel(DLFAPreTrainedModel):
         self.encoder: Any = encoder
         # One configuration object in both places, so that a change of either (dtype, attention) reaches both.
         self.config.encoder_config = self.encoder.config
+        self.input_norm = INPUT_NORMS[config.input_norm](config) if config.input_norm != "none" else None
         self.fusion = FUSIONS[config.fusion](config)
         parameters = inspect.signature(self.encoder.forward).parameters
         self._encoder_inputs = set(parameters)
@@ -580,7 +800,7 @@ class DLFAModel(DLFAPreTrainedModel):
         output_fusion: bool | None = None,
         **kwargs: Any,
     ) -> DLFAOutput | tuple:
-        """Fuse `hidden_states[k]` with the last layer.
+        """Fuse what the fusion reads, usually `hidden_states[k]`, with the last layer.
 
         Args:
             input_ids: (B, T). Inputs that the encoder does not know (`token_type_ids` for DistilBERT, say) are left
@@ -608,11 +828,11 @@ class DLFAModel(DLFAPreTrainedModel):
             places = torch.arange(attention_mask.shape[1], device=attention_mask.device)
             places = (places - first_real(attention_mask).unsqueeze(1)).clamp(min=0)  # (B, T)
             position_ids = cast(Any, places + self._first_position)
-        k = self.config.fusion_layer if getattr(self.fusion, "reads_layer", True) else None
+        lower = states_read(self.config)[:-1]  # the last layer comes anyway
         wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         if not isinstance(wanted, bool) and wanted is not None:
             wanted = [wanted] if isinstance(wanted, int) else list(wanted)
-        captured = wanted if k is None or wanted is True else [*(wanted or []), k]
+        captured = wanted if not lower or wanted is True else [*(wanted or []), *lower]
         if isinstance(captured, list) and not CAN_SELECT_STATES:
             captured = True
         inputs = {
@@ -631,7 +851,10 @@ class DLFAModel(DLFAPreTrainedModel):
         )
         x = outputs.last_hidden_state  # (B, T, E)
         # With a `device_map` of several devices, layer k may be on another one than the last layer.
-        y = None if k is None else outputs.hidden_states[k].to(x.device)  # (B, T, E)
+        states = [*(outputs.hidden_states[k].to(x.device) for k in lower), x]
+        if self.input_norm is not None:
+            states = self.input_norm(states)
+        x, y = states[-1], lower_part(states, self.config.fusion_reads)
         fusion_inputs = (x, y, real_tokens(attention_mask, x))
         if output_fusion and getattr(self.fusion, "has_gate", False):
             z, gate = self.fusion(*fusion_inputs, output_gate=True)
@@ -641,7 +864,7 @@ class DLFAModel(DLFAPreTrainedModel):
             last_hidden_state=z,
             hidden_states=select_states(outputs.hidden_states, wanted) if wanted else None,
             attentions=outputs.attentions,
-            layer_state=y if output_fusion else None,
+            layer_state=y if output_fusion and isinstance(y, torch.Tensor) else None,
             gate=gate,
         )
         return_dict = self.config.return_dict if return_dict is None else return_dict
@@ -666,12 +889,6 @@ def check_inputs(
     if attention_mask is not None and attention_mask.shape != given.shape[:2]:
         found, expected = tuple(attention_mask.shape), tuple(given.shape[:2])
         raise ValueError(f"attention_mask of shape {found}: expected {expected}, 1 at real tokens")
-
-
-def states_read(config: DLFAConfig) -> list[int]:
-    """Indices into `hidden_states` that a model reads: its fusion's layer, where there is one, and the last."""
-    last = config.num_hidden_layers
-    return [last] if config.fusion_layer is None else [config.fusion_layer, last]
 
 
 def select_states(states: tuple, wanted: bool | list[int]) -> tuple:

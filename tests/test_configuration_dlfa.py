@@ -4,7 +4,7 @@ import pytest
 from transformers import AutoConfig, BertConfig, CLIPConfig
 
 from modeling_dlfa import DLFAConfig
-from modeling_dlfa.configuration_dlfa import AUTO_MAP, CHOICES, FUSION_NAMES, PARSER
+from modeling_dlfa.configuration_dlfa import AUTO_MAP, CHOICES, FUSION_READS, PARSER
 
 
 def test_default_construction():
@@ -18,8 +18,23 @@ def test_default_fusion_layer_is_two_thirds_of_the_depth(tiny_config, depth, k):
     assert DLFAConfig(encoder_config=tiny_config(num_hidden_layers=depth)).fusion_layer == k
 
 
-def test_fusion_none_has_no_fusion_layer(tiny_config):
-    assert DLFAConfig(encoder_config=tiny_config(), fusion="none", fusion_layer=99).fusion_layer is None
+@pytest.mark.parametrize("fusion", [name for name, reads in FUSION_READS.items() if reads != "layer"])
+def test_where_no_layer_is_read_there_is_none(fusion, tiny_config):
+    config = DLFAConfig(encoder_config=tiny_config(), fusion=fusion, fusion_layer=99)
+    assert config.fusion_layer is None and config.fusion_layers == []
+
+
+@pytest.mark.parametrize(
+    "given, kept, layers",
+    [(1, 1, [1]), ([1], 1, [1]), ([2, 0], [0, 2], [0, 2]), ((0, 2, 1), [0, 1, 2], [0, 1, 2]), (None, 2, [2])],
+)
+@pytest.mark.parametrize("fusion", [name for name, reads in FUSION_READS.items() if reads == "layer"])
+def test_one_layer_is_a_number_and_several_are_in_order(fusion, given, kept, layers, tiny_config, tmp_path):
+    config = DLFAConfig(encoder_config=tiny_config(), fusion=fusion, fusion_layer=given)
+    config.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text()).get("fusion_layer") == kept
+    for one in (config, DLFAConfig.from_pretrained(tmp_path)):
+        assert (one.fusion_layer, one.fusion_layers) == (kept, layers)
 
 
 def test_encoder_is_seen_through_the_wrapper(family, tiny_config):
@@ -33,7 +48,8 @@ def test_encoder_is_seen_through_the_wrapper(family, tiny_config):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"fusion": "sun"}, "fusion='sun': expected one of aif, sum, concat, scalar_mix, layer, none"),
+        ({"fusion": "sun"}, "fusion='sun': expected one of aif, sum, concat, scalar_mix, layer, mix_all, dwatt, "),
+        ({"input_norm": "batch"}, "input_norm='batch': expected one of none, standard, layer"),
         ({"aif_output": "gated"}, "aif_output='gated': expected one of gate, scale"),
         ({"aif_norm": "group"}, "aif_norm='group': expected one of layer, batch, none"),
         ({"aif_activation": "rleu"}, "aif_activation='rleu': expected one of "),
@@ -46,10 +62,20 @@ def test_encoder_is_seen_through_the_wrapper(family, tiny_config):
             {"fusion_layer": -1},
             "fusion_layer=-1: this bert encoder has 3 layers, expected 0 (embeddings) to 2",
         ),
+        (
+            {"fusion_layer": [0, 3]},
+            "fusion_layer=[0, 3]: this bert encoder has 3 layers, expected 0 (embeddings) to 2",
+        ),
+        ({"fusion_layer": [2, 2]}, "fusion_layer=[2, 2]: expected every layer once"),
+        ({"fusion_layer": []}, "fusion_layer=[]: expected a layer, or several"),
+        ({"fusion_layer": [0, "1"]}, "fusion_layer=[0, '1']: expected a whole number, or several"),
+        ({"fusion_layer": [0, True]}, "fusion_layer=[0, True]: expected a whole number, or several"),
         ({"fusion_layer": "1"}, "fusion_layer='1': expected a whole number"),
         ({"fusion_layer": True}, "fusion_layer=True: expected a whole number"),
         ({"aif_reduction": 4.0}, "aif_reduction=4.0: expected a whole number"),
         ({"aif_reduction": 5}, "aif_reduction=5: expected a divisor of the hidden size 32"),
+        ({"fusion": "dwatt", "aif_reduction": 5}, "aif_reduction=5: expected a divisor of the hidden size 32"),
+        ({"fusion": "aif_last", "aif_reduction": 5}, "aif_reduction=5: expected a divisor of the hidden size 32"),
         ({"aif_reduction": 0}, "aif_reduction=0: expected a divisor of the hidden size 32"),
         ({"parser_arc_size": 0}, "parser_arc_size=0: expected a whole number above 0"),
         ({"fusion": "none", "parser_arc_size": 1.5}, "parser_arc_size=1.5: expected a whole number above 0"),
@@ -68,17 +94,17 @@ def test_a_mistake_is_one_clear_line(tiny_config, arguments, message):
 
 def test_a_fusion_that_was_added_is_accepted(tiny_config):
     """As `register_fusion` does, and with the checks of every fusion but `"none"`."""
-    FUSION_NAMES.append("product")
+    FUSION_READS["product"] = "layer"
     try:
-        assert CHOICES["fusion"][-1] == "product"
+        assert [*CHOICES["fusion"]][-1] == "product"
         config = DLFAConfig(encoder_config=tiny_config(), fusion="product")
         assert (config.fusion, config.fusion_layer) == ("product", 2)
         with pytest.raises(ValueError, match="^fusion_layer=3: this bert encoder has 3 layers"):
             DLFAConfig(encoder_config=tiny_config(), fusion="product", fusion_layer=3)
-        with pytest.raises(ValueError, match=r"scalar_mix, layer, none(, \w+)*, product$"):
+        with pytest.raises(ValueError, match=r"aif_layer, none(, \w+)*, product$"):
             DLFAConfig(encoder_config=tiny_config(), fusion="sun")
     finally:
-        FUSION_NAMES.remove("product")
+        del FUSION_READS["product"]
     with pytest.raises(ValueError, match="^fusion='product': expected one of aif, sum, concat, "):
         DLFAConfig(encoder_config=tiny_config(), fusion="product")
 
@@ -91,7 +117,7 @@ def test_what_is_no_text_encoder_is_refused(encoder_config, shown):
         DLFAConfig(encoder_config=encoder_config)
 
 
-def test_width_concerns_aif_only(tiny_config):
+def test_width_concerns_those_with_a_bottleneck_only(tiny_config):
     encoder_config = tiny_config(hidden_size=30, num_attention_heads=3)
     with pytest.raises(ValueError, match="divisor of the hidden size 30"):
         DLFAConfig(encoder_config=encoder_config)
@@ -114,7 +140,8 @@ def test_encoder_dictionary_without_a_type_is_bert():
 def test_round_trip(family, tiny_config, tmp_path):
     config = DLFAConfig(
         encoder_config=tiny_config(family),
-        fusion_layer=1,
+        fusion_layer=[0, 2],
+        input_norm="standard",
         aif_reduction=2,
         aif_output="scale",
         aif_norm="batch",

@@ -10,11 +10,11 @@ from torch import nn
 from transformers import Trainer, TrainingArguments
 
 from modeling_dlfa import DLFAConfig, DLFAForDependencyParsing
-from modeling_dlfa.configuration_dlfa import FUSION_NAMES
+from modeling_dlfa.configuration_dlfa import FUSION_READS
 
 
 LENGTHS = (4, 6, 1)  # words of the three sentences
-FUSIONS = tuple(FUSION_NAMES)
+FUSIONS = tuple(FUSION_READS)
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
@@ -235,8 +235,9 @@ def test_what_was_fused_is_of_tokens(fusion, training, tiny_config):
     inputs = sentences()
     outputs = model(**inputs, labels=gold(), output_fusion=True)
     scores = ["arc_logits"] if training else ["arc_logits", "relation_logits"]
-    new = {"none": ["fused_state"], "aif": ["layer_state", "gate", "fused_state"]}
-    assert [*outputs] == ["loss", *scores, *new.get(fusion, ["layer_state", "fused_state"])]
+    new = ["layer_state"] if FUSION_READS[fusion] == "layer" else []
+    new += ["gate"] if fusion in ("aif", "aif_last", "aif_layer") else []
+    assert [*outputs] == ["loss", *scores, *new, "fused_state"]
     assert outputs.fused_state.shape == (3, 14, 32)
     positions = inputs["word_positions"]
     words = outputs.fused_state[torch.arange(3)[:, None], positions.clamp(min=0)]

@@ -22,7 +22,7 @@ from modeling_dlfa import (
     DLFAForTokenClassification,
     DLFAModel,
 )
-from modeling_dlfa.configuration_dlfa import FUSION_NAMES
+from modeling_dlfa.configuration_dlfa import FUSION_READS
 from tests.elsewhere import run_elsewhere
 
 
@@ -464,7 +464,7 @@ def place(module: nn.Module, device: str) -> None:
     add_hook_to_module(module, AlignDevicesHook(device))
 
 
-@pytest.mark.parametrize("fusion", list(FUSION_NAMES))
+@pytest.mark.parametrize("fusion", list(FUSION_READS))
 @pytest.mark.parametrize(
     "head, pooling",
     [(head, "cls") for head in HEADS] + [(DLFAForSequenceClassification, "mean")],

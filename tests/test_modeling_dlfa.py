@@ -1,6 +1,8 @@
 import copy
+import importlib.util
 import io
 import json
+import math
 import pickle
 import re
 from collections import Counter
@@ -31,18 +33,24 @@ from modeling_dlfa import (
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
     DLFAModel,
+    configuration_dlfa,
 )
-from modeling_dlfa.configuration_dlfa import CHOICES, FUSION_NAMES
+from modeling_dlfa.configuration_dlfa import CHOICES, FUSION_READS
 from modeling_dlfa.modeling_dlfa import (
     AIF,
     FUSIONS,
     ConcatFusion,
+    DepthwiseAttention,
     DLFAOutput,
+    LayerInput,
     MaskedBatchNorm1d,
+    MixAll,
     ScalarMix,
+    StandardInput,
     SumFusion,
     masked_mean,
     register_fusion,
+    states_read,
 )
 from tests.elsewhere import run_elsewhere
 
@@ -68,6 +76,14 @@ VARIANTS = {
     "scalar_mix": {"fusion": "scalar_mix"},
     "layer": {"fusion": "layer"},
     "none": {"fusion": "none"},
+    "mix_all": {"fusion": "mix_all"},
+    "dwatt": {"fusion": "dwatt"},
+    "aif_last": {"fusion": "aif_last"},
+    "aif_layer": {"fusion": "aif_layer"},
+    "aif-layers": {"fusion_layer": [0, 2]},
+    "aif-standard": {"input_norm": "standard"},
+    "dwatt-layer-norm": {"fusion": "dwatt", "input_norm": "layer"},
+    "none-standard": {"fusion": "none", "input_norm": "standard"},
 }
 by_class = pytest.mark.parametrize("model_class", CLASSES, ids=lambda c: c.__name__)
 by_head = pytest.mark.parametrize("head", HEADS, ids=lambda c: c.__name__)
@@ -85,18 +101,34 @@ def randomize(module: nn.Module) -> Any:
     with torch.no_grad():
         for name, tensor in module.state_dict().items():
             if tensor.is_floating_point():
-                tensor.uniform_(0.5, 1.5) if "running_var" in name else tensor.normal_(std=0.3)
+                tensor.uniform_(0.5, 1.5) if name.endswith(("running_var", "std")) else tensor.normal_(std=0.3)
     return module
 
 
 def build(model_class, encoder_config, **kwargs) -> Any:
-    """A model in evaluation mode, whose fusion and head (not the encoder) have random weights."""
+    """A model in evaluation mode, whose fusion, norms before it and head (not the encoder) have random weights."""
     arguments = {"num_labels": 3, "parser_arc_size": 12, "parser_relation_size": 6, **kwargs}
     model = model_class(DLFAConfig(encoder_config=encoder_config, **arguments)).eval()
     for name, module in model.named_modules():
-        if name.split(".")[-1] in ("fusion", "classifier", "parser"):
+        if name.split(".")[-1] in ("fusion", "input_norm", "classifier", "parser"):
             randomize(module)
     return model
+
+
+def to_fuse(model, states) -> tuple[torch.Tensor, Any]:
+    """x and y as the model has to fuse them, from the encoder's states."""
+    config, norm, states = model.config, model.input_norm, [*states]
+    for row, k in enumerate(states_read(config)):
+        if config.input_norm == "standard":
+            states[k] = (states[k] - norm.mean[row]) / norm.std[row]
+        elif config.input_norm == "layer":
+            states[k] = F.layer_norm(states[k], (32,), norm.norms[row].weight, norm.norms[row].bias)
+    if config.fusion in ("none", "aif_last"):
+        return states[3], None
+    if config.fusion in ("mix_all", "dwatt"):
+        return states[3], tuple(states)
+    layers = config.fusion_layer if isinstance(config.fusion_layer, list) else [config.fusion_layer]
+    return states[3], sum(states[k] for k in layers) / len(layers)
 
 
 def load_with_info(model_class, folder) -> Any:
@@ -160,6 +192,13 @@ def test_none_is_the_plain_encoder(family, encoder_folder):
     assert torch.equal(model(**inputs).last_hidden_state, expected)
 
 
+def test_statistics_that_are_not_known_yet_change_nothing(family, encoder_folder):
+    inputs = batch()
+    expected = AutoModel.from_pretrained(encoder_folder(family))(**inputs).last_hidden_state
+    model = DLFAModel.from_encoder(encoder_folder(family), fusion="none", input_norm="standard")
+    assert torch.equal(model(**inputs).last_hidden_state, expected)
+
+
 @pytest.mark.parametrize("k", [0, 1, 2])
 def test_layer_is_one_hidden_state(family, k, encoder_folder):
     inputs = batch()
@@ -176,7 +215,7 @@ def test_the_model_fuses_layer_k_with_the_last(family, variant, k, tiny_config):
     model = build(DLFAModel, tiny_config(family), **{"fusion_layer": k, **VARIANTS[variant]})
     inputs = batch()
     states = model.encoder(**inputs, output_hidden_states=True).hidden_states
-    expected = model.fusion(states[3], states[k], inputs["attention_mask"])
+    expected = model.fusion(*to_fuse(model, states), inputs["attention_mask"])
     close(model(**inputs).last_hidden_state, expected)
 
 
@@ -245,6 +284,111 @@ def test_formulas_of_the_other_fusions(tiny_config):
     close(mix(x, y, mask), 1.3 * (share[0] * x + share[1] * y))
 
 
+@torch.no_grad()
+def test_mix_of_all_states(tiny_config):
+    states = torch.randn(4, 3, 9, 32)
+    x, y, mask = states[3], tuple(states), batch()["attention_mask"]
+    mix = MixAll(DLFAConfig(encoder_config=tiny_config(), fusion="mix_all"))
+    logits = torch.tensor([0.3, -1.2, 0.8, 0.1])
+    mix.lower_logits.copy_(logits[:3])
+    mix.last_logit.copy_(logits[3])
+    mix.scale.fill_(1.3)
+    close(mix(x, y, mask), 1.3 * torch.einsum("l,lbte->bte", logits.softmax(0), states))
+    mix.scale.fill_(1.0)
+    for k in range(4):
+        logits = 1000.0 * F.one_hot(torch.tensor(k), 4)
+        mix.lower_logits.copy_(logits[:3])
+        mix.last_logit.copy_(logits[3])
+        assert torch.equal(mix(x, y, mask), states[k])
+
+
+@torch.no_grad()
+def test_depthwise_attention_formula(tiny_config):
+    states = torch.randn(4, 3, 9, 32)
+    config = DLFAConfig(encoder_config=tiny_config(), fusion="dwatt", aif_reduction=2, aif_activation="gelu")
+    fusion: Any = randomize(DepthwiseAttention(config))
+    queries = fusion.query(fusion.norm(states[3]))
+    assert queries.shape == (3, 9, 16)
+    hidden = [F.gelu(one.reduce(one.norm(state))) for one, state in zip(fusion.states, states)]
+    keys = torch.stack([one.key(h) for one, h in zip(fusion.states, hidden)], dim=2)  # (B, T, L + 1, E/r)
+    values = torch.stack([one.value(h) for one, h in zip(fusion.states, hidden)], dim=2)
+    attended = F.scaled_dot_product_attention(queries.unsqueeze(2), keys, values).squeeze(2)
+    close(fusion(states[3], tuple(states), batch()["attention_mask"]), states[3] + attended)
+    assert attended.std() > 0.05
+
+
+@pytest.mark.parametrize("norm", ["layer", "batch", "none"])
+@pytest.mark.parametrize("fusion", ["aif_last", "aif_layer"])
+@torch.no_grad()
+def test_controls_are_aif_on_one_state(fusion, norm, tiny_config):
+    """The same parameters, and on equal inputs the same as AIF that scales; with the gate AIF would change nothing."""
+    config = DLFAConfig(encoder_config=tiny_config(), aif_output="scale", aif_norm=norm)
+    aif = randomize(AIF(config)).eval()
+    control = FUSIONS[fusion](DLFAConfig(encoder_config=tiny_config(), fusion=fusion, aif_norm=norm)).eval()
+    control.load_state_dict(aif.state_dict())
+    x, y = torch.randn(2, 3, 9, 32)
+    read, mask = x if fusion == "aif_last" else y, batch()["attention_mask"]
+    z, w = control(x, None if fusion == "aif_last" else y, mask, output_gate=True)
+    assert torch.equal(z, aif(read, read, mask)) and torch.equal(z, w * (read + read))
+    assert not torch.allclose(z, read, atol=0.1)
+    gated: Any = AIF(DLFAConfig(encoder_config=tiny_config(), aif_norm=norm)).eval()
+    gated.load_state_dict(aif.state_dict())
+    close(gated(read, read, mask), read)
+
+
+@pytest.mark.parametrize(
+    "arguments, indices",
+    [
+        ({}, [8, 12]),
+        ({"fusion_layer": 0}, [0, 12]),
+        ({"fusion_layer": [8, 4]}, [4, 8, 12]),
+        ({"fusion": "aif_layer", "fusion_layer": 3}, [3, 12]),
+        *(({"fusion": fusion}, [12]) for fusion in ("none", "aif_last")),
+        *(({"fusion": fusion}, [*range(13)]) for fusion in ("mix_all", "dwatt")),
+    ],
+)
+def test_states_read(arguments, indices):
+    assert states_read(DLFAConfig(**arguments)) == indices
+
+
+@pytest.mark.parametrize("norm", [StandardInput, LayerInput])
+@pytest.mark.parametrize("arguments, rows", [({"fusion_layer": [0, 2]}, 3), ({"fusion": "mix_all"}, 4)])
+def test_norms_have_a_row_for_every_state(norm, arguments, rows, tiny_config):
+    module = norm(DLFAConfig(encoder_config=tiny_config(), **arguments))
+    states = [*torch.randn(rows, 2, 5, 32)]
+    assert len(module(states)) == rows
+    assert {tensor.numel() for tensor in module.state_dict().values()} <= {rows * 32, 32}
+
+
+@torch.no_grad()
+def test_states_are_standardised(tiny_config):
+    norm = StandardInput(DLFAConfig(encoder_config=tiny_config(), fusion_layer=1))
+    states = [3 * torch.randn(4, 50, 32) + 2, torch.randn(4, 50, 32) - 1]
+    states[0][..., 5] = 7.0  # a channel that never changes
+    together = torch.stack(states).flatten(1, 2)  # (2, 200, E)
+    norm.fit(together.mean(1), together.std(1))
+    for state in norm(states):
+        flat = state.flatten(0, 1)
+        close(flat.mean(0), torch.zeros(32))
+        assert ((flat.std(0) - 1).abs() < 1e-4).sum() >= 31 and flat.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "mean, std, message",
+    [
+        (torch.zeros(1, 32), torch.ones(1, 32), "mean of shape (1, 32): expected (2, 32)"),
+        (torch.zeros(2, 32), torch.ones(32), "std of shape (32,): expected (2, 32)"),
+        (torch.full((2, 32), torch.nan), torch.ones(2, 32), "mean: expected finite numbers"),
+        (torch.zeros(2, 32), -torch.ones(2, 32), "std: expected finite numbers, none below 0"),
+    ],
+)
+def test_what_is_no_statistic_is_refused(mean, std, message, tiny_config):
+    norm = StandardInput(DLFAConfig(encoder_config=tiny_config(), fusion_layer=1))
+    with pytest.raises(ValueError) as error:
+        norm.fit(mean, std)
+    assert str(error.value) == message and not norm.mean.any()
+
+
 @pytest.mark.parametrize("dtype", [torch.long, torch.bool, torch.float])
 def test_masked_mean(dtype):
     states = torch.randn(2, 4, 3)
@@ -297,17 +441,23 @@ class Weighted(nn.Module):
 @pytest.fixture
 def registry():
     """Whatever the test registers is forgotten after it."""
-    names = [*FUSION_NAMES]
+    reads = {**FUSION_READS}
     yield
-    FUSION_NAMES[:] = names
-    for name in FUSIONS.keys() - {*names}:
+    FUSION_READS.clear()
+    FUSION_READS.update(reads)
+    for name in FUSIONS.keys() - {*reads}:
         del FUSIONS[name]
 
 
 def test_built_in_fusions_are_those_that_the_configuration_knows():
-    assert [*FUSIONS] == [*FUSION_NAMES] == [*CHOICES["fusion"]]
-    assert [name for name, fusion in FUSIONS.items() if getattr(fusion, "has_gate", False)] == ["aif"]
-    assert [name for name, fusion in FUSIONS.items() if not getattr(fusion, "reads_layer", True)] == ["none"]
+    assert [*FUSIONS] == [*FUSION_READS] == [*CHOICES["fusion"]]
+    gated = [name for name, fusion in FUSIONS.items() if getattr(fusion, "has_gate", False)]
+    assert gated == ["aif", "aif_last", "aif_layer"]
+    spec = importlib.util.spec_from_file_location("alone", configuration_dlfa.__file__)
+    assert spec is not None and spec.loader is not None
+    alone = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(alone)  # where no fusion has been registered
+    assert {name: getattr(fusion, "reads", "layer") for name, fusion in FUSIONS.items()} == alone.FUSION_READS
 
 
 @by_class
@@ -317,7 +467,7 @@ def test_a_fusion_from_elsewhere(family, model_class, registry, tiny_config, enc
     with pytest.raises(ValueError, match="^fusion='weighted': expected one of aif, sum, concat, scalar_mix, layer, "):
         DLFAConfig(encoder_config=tiny_config(family), fusion="weighted")
     assert register_fusion("weighted")(Weighted) is Weighted
-    assert FUSIONS["weighted"] is Weighted and "weighted" in FUSION_NAMES and "weighted" in CHOICES["fusion"]
+    assert FUSIONS["weighted"] is Weighted and "weighted" in FUSION_READS and "weighted" in CHOICES["fusion"]
     model = model_class.from_encoder(encoder_folder(family), fusion="weighted", fusion_layer=1, num_labels=3)
     fusion = model.base_model.fusion
     assert type(fusion) is Weighted and (fusion.factor == 4.0).all() and not fusion.map.bias.any()
@@ -341,7 +491,7 @@ def test_a_fusion_from_elsewhere(family, model_class, registry, tiny_config, enc
 def test_a_fusion_from_elsewhere_is_refused_where_it_is_not_registered(registry, tiny_config, tmp_path):
     register_fusion("weighted")(Weighted)
     DLFAModel(DLFAConfig(encoder_config=tiny_config(), fusion="weighted")).save_pretrained(tmp_path)
-    FUSION_NAMES.remove("weighted")
+    del FUSION_READS["weighted"]
     with pytest.raises(ValueError, match="^fusion='weighted': expected one of aif, "):
         DLFAModel.from_pretrained(tmp_path)
 
@@ -349,7 +499,7 @@ def test_a_fusion_from_elsewhere_is_refused_where_it_is_not_registered(registry,
 def test_a_fusion_from_elsewhere_may_do_without_the_layer(registry, tiny_config):
     @register_fusion("tanh")
     class Tanh(nn.Module):
-        reads_layer = False
+        reads = "none"
 
         def __init__(self, config):
             super().__init__()
@@ -366,6 +516,33 @@ def test_a_fusion_from_elsewhere_may_do_without_the_layer(registry, tiny_config)
     close(states, seen[0].last_hidden_state.tanh())
 
 
+def test_a_fusion_from_elsewhere_may_read_all_states(registry, tiny_config):
+    @register_fusion("largest")
+    class Largest(nn.Module):
+        reads = "all"
+
+        def __init__(self, config):
+            super().__init__()
+
+        def forward(self, x, y, mask):
+            assert len(y) == 4 and y[3] is x
+            return torch.stack(y).amax(dim=0)
+
+    model = build(DLFAModel, tiny_config(), fusion="largest", fusion_layer=1)
+    assert model.config.fusion_layer is None
+    inputs = batch()
+    states = model.encoder(**inputs, output_hidden_states=True).hidden_states
+    close(model(**inputs).last_hidden_state, torch.stack(states).amax(dim=0))
+
+
+def test_a_fusion_that_reads_something_else_is_refused(registry):
+    wrong = type("Wrong", (nn.Module,), {"reads": "two layers"})
+    with pytest.raises(ValueError) as error:
+        register_fusion("wrong")(wrong)
+    assert str(error.value) == "fusion 'wrong': reads = 'two layers', expected one of layer, all, none"
+    assert "wrong" not in FUSIONS and "wrong" not in FUSION_READS
+
+
 def test_a_name_is_of_one_class(registry):
     def made():
         return type("Again", (nn.Module,), {"__module__": "notebook"})
@@ -373,7 +550,7 @@ def test_a_name_is_of_one_class(registry):
     first, second = made(), made()
     register_fusion("again")(first)
     register_fusion("again")(second)  # the same cell or module, run once more
-    assert FUSIONS["again"] is second and FUSION_NAMES.count("again") == 1
+    assert FUSIONS["again"] is second and "again" in FUSION_READS
     other = type("Other", (nn.Module,), {"__module__": "notebook"})
     with pytest.raises(ValueError) as error:
         register_fusion("again")(other)
@@ -438,6 +615,13 @@ IDENTITY_STARTS = {  # variant -> the last layer's share in z
     "scalar_mix": 1 / (1 + torch.exp(torch.tensor(-4.0))),
     "concat": torch.tensor(1.0),
     "none": torch.tensor(1.0),
+    "mix_all": 1 / (1 + torch.exp(torch.tensor(-4.0))),  # and the others have the same
+    "dwatt": torch.tensor(1.0),
+    "aif_last": torch.tensor(1.0),
+    "aif_layer": torch.tensor(0.0),
+    "aif-layers": 1 / (1 + torch.exp(torch.tensor(-4.0))),
+    "aif-standard": 1 / (1 + torch.exp(torch.tensor(-4.0))),
+    "none-standard": torch.tensor(1.0),
 }
 
 
@@ -447,7 +631,9 @@ def starts_at_identity(model, variant) -> bool:
     inputs = batch()
     states = model.encoder(**inputs, output_hidden_states=True).hidden_states
     share = IDENTITY_STARTS[variant]
-    expected = share * states[3] + (1 - share) * states[1]
+    x, y = to_fuse(model, states)
+    y = torch.stack(y[:-1]).mean(0) if isinstance(y, tuple) else x if y is None else y
+    expected = share * x + (1 - share) * y
     return torch.allclose(model(**inputs).last_hidden_state, expected, atol=1e-5)
 
 
@@ -468,15 +654,18 @@ def test_new_fusions_start_at_identity(variant, model_class, tiny_config, encode
         assert starts_at_identity(model, variant), name
 
 
-@pytest.mark.parametrize("variant", ["aif", "aif-batch", "aif-no-norm", "scalar_mix", "concat"])
+@pytest.mark.parametrize("variant", [name for name in IDENTITY_STARTS if not name.startswith("none")])
 def test_identity_start_can_be_switched_off(variant, encoder_folder):
-    model = DLFAModel.from_encoder(encoder_folder(), fusion_layer=1, identity_init=False, **VARIANTS[variant])
+    arguments = {"fusion_layer": 1, "identity_init": False, **VARIANTS[variant]}
+    model = DLFAModel.from_encoder(encoder_folder(), **arguments)
     assert not starts_at_identity(model, variant)
     if variant == "scalar_mix":
         assert model.fusion.logit == 0 and model.fusion.scale == 1
+    elif variant == "mix_all":
+        assert not model.fusion.lower_logits.any() and model.fusion.last_logit == 0 and model.fusion.scale == 1
     else:
-        last_maps = [m for n, m in model.fusion.named_modules() if n.endswith(("expand", "projection"))]
-        assert len(last_maps) == (1 if variant == "concat" else 2)
+        last_maps = [m for n, m in model.fusion.named_modules() if n.endswith(("expand", "projection", "value"))]
+        assert len(last_maps) == {"concat": 1, "dwatt": 4}.get(variant, 2)
         for last_map in last_maps:
             assert 0.15 < last_map.weight.std() < 0.25  # the encoder's initializer_range is 0.2
             assert not last_map.bias.any()
@@ -503,7 +692,7 @@ def test_weights_that_are_missing_are_initialised(variant, lost, tiny_config, tm
     full = build(DLFAForSequenceClassification, tiny_config(), **arguments)
     full.save_pretrained(tmp_path)
     state = load_file(tmp_path / "model.safetensors")
-    endings = ("bias", "scale", "running_mean") if lost == "biases" else ("",)
+    endings = ("bias", "scale", "mean") if lost == "biases" else ("",)
     kept = {name: state[name] for name in state if name.startswith("dlfa.encoder.") or not name.endswith(endings)}
     assert kept.keys() < state.keys()
     save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
@@ -527,9 +716,15 @@ def test_weights_that_are_missing_are_initialised(variant, lost, tiny_config, tm
 
 
 OWN_STARTS = {  # variant, class -> how many modules of which name have a start of their own
-    **dict.fromkeys(("aif", "aif-scale", "aif-batch", "aif-no-norm"), {"GateLinear": 2}),
+    **dict.fromkeys(
+        ("aif", "aif-scale", "aif-batch", "aif-no-norm", "aif_last", "aif_layer", "aif-layers"), {"GateLinear": 2}
+    ),
     "concat": {"ConcatLinear": 1},
     "scalar_mix": {"ScalarMix": 1},
+    "mix_all": {"MixAll": 1},
+    **dict.fromkeys(("dwatt", "dwatt-layer-norm"), {"ValueLinear": 4}),
+    "aif-standard": {"GateLinear": 2, "StandardInput": 1},
+    "none-standard": {"StandardInput": 1},
     DLFAForDependencyParsing: {"ParserLinear": 6, "BiaffineParser": 1},
 }
 
@@ -541,8 +736,17 @@ def looks_started(module: Any, config: DLFAConfig) -> bool:
         return module.logit == (config.gate_bias if identity else 0.0) and module.scale == 1.0
     if kind == "BiaffineParser":
         return 0.08 < module.root.std() < 0.32  # of 32 numbers; the encoder's initializer_range is 0.2
+    if kind == "MixAll":
+        logit = config.gate_bias + math.log(3) if identity else 0.0
+        close(module.last_logit, torch.tensor([logit]))
+        return not module.lower_logits.any() and module.scale == 1.0
+    if kind == "StandardInput":
+        return not module.mean.any() and bool((module.std == 1).all())
     if kind == "GateLinear" and identity and config.aif_output == "gate":
-        return not module.weight.any() and bool((module.bias == config.gate_bias / 2).all())
+        logit = config.gate_bias if config.fusion == "aif" else 0.0
+        return not module.weight.any() and bool((module.bias == logit / 2).all())
+    if kind == "ValueLinear" and identity:
+        return not module.weight.any() and not module.bias.any()
     if module.bias.any():
         return False
     if kind == "ConcatLinear" and identity:
@@ -558,7 +762,8 @@ def assert_started(model: Any, variant: str):
     expected = {**OWN_STARTS.get(variant, {}), **OWN_STARTS.get(type(model), {})}
     assert Counter(type(module).__name__ for module in own.values()) == expected
     for name, module in own.items():
-        assert [*module.parameters(recurse=False)], name  # else Transformers passes over it in custom code
+        tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        assert tensors, name  # else Transformers passes over it in custom code
     ordinary = (module for module in model.base_model.fusion.modules() if isinstance(module, nn.Linear))
     for module in (*own.values(), *ordinary):
         assert looks_started(module, model.config), module
@@ -742,6 +947,18 @@ def test_only_layer_k_is_captured(family, wanted, kept, tiny_config):
     model.dlfa.encoder.register_forward_hook(lambda module, args, outputs: seen.append(outputs.hidden_states))
     model(**batch(), output_hidden_states=wanted)
     assert {i for i, state in enumerate(seen[0]) if state is not None} == kept
+
+
+@pytest.mark.parametrize("family", SELECTIVE)
+@pytest.mark.parametrize(
+    "variant, kept", [("aif-layers", {0, 2}), ("mix_all", {0, 1, 2}), ("aif_layer", {1}), ("aif_last", set())]
+)
+def test_only_the_states_that_are_read_are_captured(family, variant, kept, tiny_config):
+    model = build(DLFAForTokenClassification, tiny_config(family), **{"fusion_layer": 1, **VARIANTS[variant]})
+    seen = []
+    model.dlfa.encoder.register_forward_hook(lambda module, args, outputs: seen.append(outputs.hidden_states))
+    model(**batch())
+    assert {i for i, state in enumerate(seen[0] or ()) if state is not None} == kept
 
 
 @pytest.mark.parametrize("wanted", [None, [2]])
@@ -933,11 +1150,12 @@ def test_output_fusion(family, variant, model_class, k, tiny_config):
     assert [*plain] == fields
     body, mask = model.base_model, inputs["attention_mask"]
     states = body.encoder(inputs["input_ids"], mask, output_hidden_states=True).hidden_states
-    expected: dict[str, torch.Tensor] = {} if variant == "none" else {"layer_state": states[k]}
+    x, y = to_fuse(body, states)
+    expected: dict[str, torch.Tensor] = {"layer_state": y} if isinstance(y, torch.Tensor) else {}
     if variant.startswith("aif"):
-        expected["gate"] = body.fusion.weights(states[3], states[k], mask)
+        expected["gate"] = body.fusion.weights({"aif_layer": y}.get(variant, x), x if y is None else y, mask)
         assert expected["gate"].std() > 0.05
-    expected[z] = body.fusion(states[3], states[k], mask)
+    expected[z] = body.fusion(x, y, mask)
     assert [*asked] == [*fields, *(name for name in expected if name not in fields)]
     for name, value in {**plain, **expected}.items():
         assert torch.equal(asked[name], value), name
@@ -1222,6 +1440,40 @@ def test_every_fusion_is_saved_whole(variant, tiny_config, tmp_path):
     same_weights(loaded, model)
     inputs = batch()
     assert torch.equal(loaded(**inputs).logits, model(**inputs).logits)
+
+
+OPENED_ELSEWHERE = """
+import sys
+from pathlib import Path
+
+import torch
+from transformers import AutoModel
+
+root = Path(sys.argv[1])
+for folder in root.iterdir():
+    inputs, expected, layers = torch.load(folder / "expected.pt")
+    model, info = AutoModel.from_pretrained(folder, trust_remote_code=True, output_loading_info=True)
+    assert type(model).__module__.startswith("transformers_modules."), type(model)
+    assert not info["missing_keys"] and not info["unexpected_keys"], info
+    assert model.config.fusion_layer == layers, model.config.fusion_layer
+    with torch.no_grad():
+        assert torch.equal(model(**inputs).last_hidden_state, expected), folder
+"""
+
+
+@torch.no_grad()
+def test_several_layers_and_norms_open_elsewhere(tiny_config, tmp_path):
+    variants = {
+        **{name: VARIANTS[name] for name in ("aif-layers", "aif-standard", "dwatt-layer-norm", "none-standard")},
+        "mix_all-standard": {"fusion": "mix_all", "input_norm": "standard"},
+    }
+    for name, arguments in variants.items():
+        model = build(DLFAModel, tiny_config(), **{"fusion_layer": 1, **arguments})
+        model.save_pretrained(tmp_path / "saved" / name)
+        inputs = batch()
+        outcome = (inputs, model(**inputs).last_hidden_state, model.config.fusion_layer)
+        torch.save(outcome, tmp_path / "saved" / name / "expected.pt")
+    run_elsewhere(OPENED_ELSEWHERE, tmp_path / "saved", cwd=tmp_path)
 
 
 def test_base_and_heads_open_each_other(tiny_config, tmp_path):
@@ -1526,8 +1778,10 @@ def test_trainer_sees_that_the_loss_is_scaled(head, tiny_config, tmp_path):
 # Training and tooling
 # ---------------------------------------------------------------------------------------------------------------------
 
+SKIP_THE_LAST = ("layer", "aif_layer")  # variants whose output does not depend on layer L
 
-@pytest.mark.parametrize("variant", [variant for variant in VARIANTS if variant != "layer"])  # which skips layer L
+
+@pytest.mark.parametrize("variant", [variant for variant in VARIANTS if variant not in SKIP_THE_LAST])
 @by_head
 def test_training_reaches_every_weight(family, head, variant, encoder_folder):
     """From the identity start, the last maps of AIF move first; after one step everything has a gradient."""
@@ -1574,19 +1828,24 @@ def test_activation_checkpointing_gives_the_same_gradients(family, reentrant, he
 
 
 @pytest.mark.parametrize(
-    "family, fusion, head, training",
+    "family, variant, head, training",
     [
         ("bert", "aif", DLFAForTokenClassification, False),
         ("xlm-roberta", "scalar_mix", DLFAForTokenClassification, False),
         ("modernbert", "none", DLFAForTokenClassification, False),
         ("bert", "aif", DLFAForDependencyParsing, True),  # which computes less in training
         ("xlm-roberta", "none", DLFAForDependencyParsing, False),
+        ("bert", "mix_all", DLFAForTokenClassification, False),
+        ("xlm-roberta", "dwatt-layer-norm", DLFAForTokenClassification, True),
+        ("bert", "aif_last", DLFAForTokenClassification, False),
+        ("modernbert", "aif-layers", DLFAForTokenClassification, False),
+        ("bert", "aif-standard", DLFAForTokenClassification, False),
     ],
 )
-def test_compiles_without_graph_breaks(family, fusion, head, training, tiny_config):
+def test_compiles_without_graph_breaks(family, variant, head, training, tiny_config):
     torch.compiler.reset()
     changes = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0}
-    model = build(head, tiny_config(family, **changes), fusion=fusion, fusion_layer=1).train(training)
+    model = build(head, tiny_config(family, **changes), **{"fusion_layer": 1, **VARIANTS[variant]}).train(training)
     inputs = batch_for(head, labelled=True)
     fresh = copy.deepcopy(model)  # nothing ran eagerly before
     loss = torch.compile(fresh, fullgraph=True, backend="eager")(**inputs).loss
@@ -1617,9 +1876,11 @@ def test_compiles_and_exports_with_output_fusion(head, variant, tiny_config):
             close(outputs[name], expected[name])
 
 
+@pytest.mark.parametrize("variant", ["aif", "mix_all", "dwatt-layer-norm", "aif-layers", "aif-standard", "aif_last"])
 @torch.no_grad()
-def test_exports(tiny_config):
-    model = build(DLFAForSequenceClassification, tiny_config(), fusion_layer=1, pooling="mean")
+def test_exports(variant, tiny_config):
+    arguments = {"fusion_layer": 1, "pooling": "mean", **VARIANTS[variant]}
+    model = build(DLFAForSequenceClassification, tiny_config(), **arguments)
     inputs = batch()
     sizes = {name: {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC} for name in inputs}
     program = torch.export.export(model, (), inputs, dynamic_shapes=sizes)

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import TrainingArguments
 
-from ..training.arguments import RunArguments
+from ..training.arguments import RunArguments, fused_layers
 from ..training.command_line import CommandLine, as_argv
 from ..training.fingerprints import ENCODER, used_here
 from ..training.noted import digest
@@ -20,7 +20,8 @@ class Model:
     """One of the compared models.
 
     Attributes:
-        name: "baseline", a name of the study's `models`, or for a list of layers that name with the layer: "dlfa-k8".
+        name: "baseline", a name of the study's `models`, or for a list of layers that name with the layer: "dlfa-k8",
+            "dlfa-k4+8" where several are fused.
         group: the name in `models`; a group with several layers is a curve over them.
         arguments: of `run_xtreme.py`, on top of those of the study and the task.
         condition: the name in the study's `conditions`; None for the model without any.
@@ -49,8 +50,14 @@ class Model:
         return self.arguments.get("fusion", "aif")
 
     @property
-    def fusion_layer(self) -> int | None:
-        return self.arguments.get("fusion_layer")
+    def fusion_layer(self) -> int | list[int] | str | None:
+        """What was asked for, by `training.arguments.fused_layers`; None where nothing was."""
+        return fused_layers(self.arguments.get("fusion_layer"))
+
+    @property
+    def place(self) -> int | None:
+        """Where the model stands on an axis of layers; None where none, several, or one yet to be found is fused."""
+        return self.fusion_layer if isinstance(self.fusion_layer, int) else None
 
 
 @dataclass(frozen=True)

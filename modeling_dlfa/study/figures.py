@@ -80,7 +80,7 @@ class Column:
 
     Attributes:
         name, group: as in `spec.Model`; columns of a group stand together.
-        layer: its fusion layer where the group has several.
+        layer: its fusion layer, or "4+8", where the group has several.
         average: difference of the zero-shot average; nan if there is none.
         differences: language -> difference to the baseline.
         doubtful: languages where the model or the baseline is at chance level.
@@ -88,7 +88,7 @@ class Column:
 
     name: str
     group: str
-    layer: int | None
+    layer: int | str | None
     average: float
     differences: Mapping[str, float]
     doubtful: frozenset[str] = field(default_factory=frozenset)

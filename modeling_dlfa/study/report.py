@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from ..files import write_bytes, write_text
 from ..markup import markdown_block, markdown_code, markdown_fence, markdown_text
 from ..privacy import without_paths
+from ..training.arguments import layer_name
 from ..training.results import data_name
 from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, png, scatter
 from .intermediate import (
@@ -275,14 +276,14 @@ def _curves(section: Section) -> Figure | None:
         curves = []
         for group, models in section.groups.items():
             scores = {
-                model.fusion_layer: [score(run) for run in section.runs[model.name]]
+                model.place: [score(run) for run in section.runs[model.name]]
                 for model in models
-                if model.fusion_layer is not None and model.name in section.runs
+                if model.place is not None and model.name in section.runs
             }
             curve = Curve(group, scores)
             if choice := section.selections.get(group):
-                best = section.model(choice.oracle.model).fusion_layer if oracle else None
-                curve = Curve(group, scores, section.model(choice.chosen.model).fusion_layer, best)
+                best = section.model(choice.oracle.model).place if oracle else None
+                curve = Curve(group, scores, section.model(choice.chosen.model).place, best)
             if scores:
                 curves.append(curve)
         return Panel(title, ylabel, curves, [score(run) for run in section.baseline])
@@ -314,7 +315,7 @@ def _columns(section: Section) -> list[Column]:
         doubtful = {
             code for code in compared if any(section.at_chance(name, code) for name in (model.name, section.reference))
         }
-        layer = model.fusion_layer if model.group in section.groups else None
+        layer = layer_name(model.fusion_layer) if model.group in section.groups else None
         differences = {code: comparison.difference for code, comparison in compared.items()}
         columns.append(Column(model.name, model.group, layer, average, differences, frozenset(doubtful)))
     return columns

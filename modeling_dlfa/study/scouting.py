@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..files import write_text
+from ..training.arguments import reads_layer
 from ..training.noted import are_noted, notes
 from ..training.scout import scout
 from .spec import Cell, StudySpec
@@ -18,7 +19,7 @@ def scouted_cells(spec: StudySpec) -> list[Cell]:
     """One cell of every task, encoder, group of models and seed: they differ in the layer only."""
     cells: dict[tuple[str, str, str, int], Cell] = {}
     for cell in spec.cells:
-        if cell.model.fusion != "none":
+        if reads_layer(cell.model.fusion):
             cells.setdefault((cell.task, cell.encoder, cell.model.group, cell.seed), cell)
     return list(cells.values())
 

@@ -158,8 +158,9 @@ def scored(run: Record) -> set[str]:
     }
 
 
-def _layer(model: Model) -> int:
-    return -1 if model.fusion_layer is None else model.fusion_layer
+def _layer(model: Model) -> list[int]:
+    layers = model.fusion_layer
+    return layers if isinstance(layers, list) else [layers] if isinstance(layers, int) else []
 
 
 def sections(spec: StudySpec, records: Sequence[Record]) -> list[Section]:

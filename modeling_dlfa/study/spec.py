@@ -12,7 +12,7 @@ from ..files import check_writable, expanded, name_problem, read_json, read_yaml
 from ..modeling_dlfa import states_read
 from ..privacy import secret_place
 from ..tasks.registry import TASKS, get_task
-from ..training.arguments import AUTO_LAYER, RunArguments, not_of_a_cell
+from ..training.arguments import AUTO_LAYER, RunArguments, fused_layers, layer_name, not_of_a_cell
 from ..training.checks import check_training
 from ..training.model import check_model, encoder_layers
 from ..training.results import short_name
@@ -32,8 +32,9 @@ class StudySpec:
     Attributes:
         name: of the study, in its storage and in the report.
         tasks: task -> arguments of its runs.
-        models: name -> arguments of its runs. `fusion_layer` may be a list of layers, or "all". The baseline (fusion
-            "none") is always part of the study.
+        models: name -> arguments of its runs. `fusion_layer` may be a list of layers, or "all": one model for each.
+            Layers that are fused at once are a list in it, `[[4, 8], 6]`, or alone the text "4,8". The baseline
+            (fusion "none") is always part of the study.
         conditions: name -> arguments under which every model is run as well, such as `intermediate_tasks`; compared
             with the same model without.
         encoders: Hub ids, folders, or "embedded".
@@ -99,7 +100,10 @@ class StudySpec:
             if layers == ALL_LAYERS:
                 layers = list(range(encoder_layers(encoder)))
             if isinstance(layers, list):
-                models += [Model(f"{name}-k{k}", name, {**arguments, "fusion_layer": k}) for k in layers]
+                models += [
+                    Model(f"{name}-k{layer_name(k)}", name, {**arguments, "fusion_layer": k})
+                    for k in map(fused_layers, layers)
+                ]
             else:
                 models.append(Model(name, name, arguments))
         return models + [
@@ -278,9 +282,9 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
             yield "tune: which layer is fused, and how, belongs under models"
         elif isinstance(layers, list) and not section.startswith("models."):
             yield f"{section}.fusion_layer: a list of layers belongs under models"
-        elif isinstance(layers, list) and not (layers and all(map(_is_whole, layers))):
-            yield f"{section}.fusion_layer: expected numbers of layers, found {layers!r}"
-        elif isinstance(layers, list) and len(set(layers)) < len(layers):
+        elif isinstance(layers, list) and not (layers and all(map(_is_layers, layers))):
+            yield f"{section}.fusion_layer: expected numbers of layers, or lists of such, found {layers!r}"
+        elif isinstance(layers, list) and len({layer_name(fused_layers(k)) for k in layers}) < len(layers):
             yield f"{section}.fusion_layer: {layers} names one twice"
     if BASELINE in (str(name).casefold() for name in values.get("models", {})):
         yield f"models: {BASELINE!r} is always part of a study; give another name"
@@ -288,6 +292,10 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_layers(value: Any) -> bool:
+    return _is_whole(value) or (isinstance(value, list) and value != [] and all(map(_is_whole, value)))
 
 
 def _unlike(entry: str, names: list[Any]) -> Iterator[str]:

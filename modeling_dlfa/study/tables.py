@@ -12,6 +12,7 @@ import numpy as np
 
 from ..markup import markdown_text
 from ..tasks.languages import by_family, language_label
+from ..training.arguments import layer_name
 from .records import Record
 from .sections import Section, sections
 from .spec import StudySpec
@@ -65,11 +66,11 @@ def summary_rows(section: Section) -> list[Row]:
             "runs_asked": sum(cell.model.group == group for cell in section.cells),
             "seeds": len(choice.chosen.seeds),
             "baseline": choice.chosen.baseline_mean,
-            "chosen_layer": section.model(choice.chosen.model).fusion_layer,
+            "chosen_layer": layer_name(section.model(choice.chosen.model).fusion_layer),
             "chosen": choice.chosen.mean,
             **compared(choice.chosen),
             "baseline_preferred": choice.baseline_preferred,
-            "oracle_layer": section.model(choice.oracle.model).fusion_layer,
+            "oracle_layer": layer_name(section.model(choice.oracle.model).fusion_layer),
             "oracle": choice.oracle.mean,
             "oracle_difference": choice.oracle.difference,
             "oracle_p_adjusted": choice.oracle.p_adjusted,
@@ -95,7 +96,7 @@ def model_rows(section: Section) -> list[Row]:
                 "model": model.name,
                 "group": model.group,
                 "fusion": model.fusion,
-                "layer": model.fusion_layer,
+                "layer": layer_name(model.fusion_layer),
                 "seeds": len(runs),
                 "seeds_asked": sum(cell.model == model for cell in section.cells),
                 "languages": len(section.languages) if runs else math.nan,
@@ -123,7 +124,7 @@ def language_rows(section: Section) -> list[Row]:
             "family": families[code],
             "model": name,
             "group": section.model(name).group,
-            "layer": section.model(name).fusion_layer,
+            "layer": layer_name(section.model(name).fusion_layer),
             "seeds": len(comparison.seeds),
             "baseline": comparison.baseline_mean,
             "score": comparison.mean,
@@ -143,7 +144,7 @@ def score_rows(section: Section) -> list[Row]:
             "encoder": section.encoder,
             "model": name,
             "fusion": run.results.fusion,
-            "layer": run.results.fusion_layer,
+            "layer": layer_name(run.results.fusion_layer),
             "seed": run.cell.seed,
             "language": code,
             "score": run.results.scores[code],

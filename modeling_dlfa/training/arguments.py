@@ -55,15 +55,17 @@ class RunArguments:
     )
     fusion: str = argument(
         "aif",
-        "'aif' is DLFA, 'none' the baseline; sum, concat, scalar_mix and layer (k alone) are ablations.",
+        "'aif' is DLFA, 'none' the baseline; sum, concat, scalar_mix and layer (k alone) are ablations, mix_all and "
+        "dwatt (all layers) rivals, aif_last and aif_layer (one layer, DLFA's parameters) controls.",
         ("model",),
         stage=False,
     )
-    # In this order: HfArgumentParser takes the second type, and `__post_init__` makes a number of it.
-    fusion_layer: int | str | None = argument(
+    # In this order: HfArgumentParser takes the second type, and `__post_init__` makes numbers of it.
+    fusion_layer: int | str | list[int] | None = argument(
         None,
-        "k, the lower layer, from 0 (embeddings), or 'auto': the best on the training language's development data, "
-        "found at the cost of about one more run. Default: two thirds of the depth.",
+        "k, the lower layer, from 0 (embeddings); several, whose mean is fused, as '4,8'; or 'auto': the best on the "
+        "training language's development data, found at the cost of about one more run. Default: two thirds of the "
+        "depth.",
         ("model",),
     )
     pooling: str | None = argument(
@@ -215,12 +217,9 @@ class RunArguments:
 
     def __post_init__(self):
         check_given(vars(self))
-        if self.fusion == "none":
-            self.fusion_layer = None
-        elif isinstance(self.fusion_layer, str) and self.fusion_layer != AUTO_LAYER:
-            self.fusion_layer = _layer(self.fusion_layer)
         if self.task != ALL_TASKS:
             self._take_from_task()  # first, since a task's module may register what is asked for below
+        self.fusion_layer = fused_layers(self.fusion_layer) if reads_layer(self.fusion) else None
         self.overrides()
         self.weighted_objectives()
         if self.stage_tasks and self.fusion_layer == AUTO_LAYER:
@@ -276,11 +275,36 @@ def stage_tasks(names: str | None) -> list[str]:
 JSON_ARGUMENTS = ("config_overrides", "objectives", "intermediate_arguments")
 
 
-def _layer(value: str) -> int:
+def reads_layer(fusion: str) -> bool:
+    """Whether a fusion has a layer k, or several, to be chosen; one that is not known may."""
+    from ..configuration_dlfa import FUSION_READS
+
+    return FUSION_READS.get(fusion, "layer") == "layer"
+
+
+def fused_layers(value: int | list[int] | str | None) -> int | list[int] | str | None:
+    """What `--fusion_layer` means: one layer as a number, several ("4,8") as a list from the lowest up.
+
+    Nothing and `AUTO_LAYER` stay as they are. Whether the encoder has these layers, the model's configuration says.
+
+    Raises:
+        InputError: it is no number, nor several with commas between.
+    """
+    from ..configuration_dlfa import in_order
+
+    if not isinstance(value, str) or value == AUTO_LAYER:
+        return in_order(value)
     try:
-        return int(value)
+        return in_order([int(layer) for layer in value.split(",")])
     except ValueError:
-        raise InputError(f"--fusion_layer {told(value)}: expected the number of a layer, or {AUTO_LAYER!r}") from None
+        raise InputError(
+            f"--fusion_layer {told(value)}: expected the number of a layer, several as '4,8', or {AUTO_LAYER!r}"
+        ) from None
+
+
+def layer_name(layer: int | list[int] | str | None) -> int | str | None:
+    """A layer as tables and names have it; several as "4+8"."""
+    return "+".join(map(str, layer)) if isinstance(layer, list) else layer
 
 
 def overridable() -> list[str]:

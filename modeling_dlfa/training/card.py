@@ -17,7 +17,11 @@ from .results import RunResults, data_name, short_name
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 REPOSITORY = "PATH_OR_REPOSITORY"  # the gap in a card that publishing fills
 
-ABLATIONS = ("sum", "concat", "scalar_mix", "layer")
+KINDS_OF_FUSION = {
+    **dict.fromkeys(("sum", "concat", "scalar_mix", "layer"), "an ablation of DLFA"),
+    **dict.fromkeys(("mix_all", "dwatt"), "a rival of DLFA that reads all layers"),
+    **dict.fromkeys(("aif_last", "aif_layer"), "a control that has DLFA's parameters on one layer"),
+}
 # Of encoders whose cards on the Hub name one.
 LICENSES = {
     "google-bert/bert-base-multilingual-cased": "apache-2.0",
@@ -79,13 +83,22 @@ def model_card(results: RunResults) -> ModelCard:
         prose=str if task.name in TASKS else markdown_text,  # our own notes are Markdown
         code=markdown_code,
         data_name=data_name,
-        ablations=ABLATIONS,
+        fused_layers=_fused_layers(results),
+        kind_of_fusion=KINDS_OF_FUSION.get(results.fusion),
         license=card_data.license,
         language_labels={code: language_label(code) for code in results.scores},
         example=kind.example(task, REPOSITORY),
         opens_with=kind.opens_with.format(auto_class=kind.auto_class),
         metric_name=kind.metric_names[results.metric],
     )
+
+
+def _fused_layers(results: RunResults) -> str:
+    """ "layer 8", "layers 4 and 8"; nothing where the fusion has none."""
+    if not isinstance(results.fusion_layer, list):
+        return "" if results.fusion_layer is None else f"layer {results.fusion_layer}"
+    *most, last = map(str, results.fusion_layer)
+    return f"layers {', '.join(most)} and {last}"
 
 
 def _data_names(results: RunResults) -> tuple[str, str]:

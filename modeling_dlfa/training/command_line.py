@@ -30,9 +30,11 @@ from .arguments import (
     RunArguments,
     bookkeeping,
     check_given,
+    fused_layers,
     json_object,
     of_the_chain,
     paths,
+    reads_layer,
     stage_tasks,
 )
 from .declared import told
@@ -104,8 +106,6 @@ class CommandLine:
         check_given(_given(argv))
         if given.compare_baseline and given.fusion == "none":
             raise InputError("--compare_baseline --fusion none: the baseline would be compared with itself")
-        if given.fusion_layer == AUTO_LAYER and given.fusion == "none":
-            raise InputError(f"--fusion_layer {AUTO_LAYER} --fusion none: the baseline fuses no layer")
         self._data: str | None = given.data
         self.tasks: list[str | Task] = [given.task] if task is None else [task]
         if self.tasks == [ALL_TASKS]:
@@ -115,6 +115,9 @@ class CommandLine:
             get_task(asked)
         if given.fusion not in CHOICES["fusion"]:
             raise InputError(f"--fusion {given.fusion}: expected one of {', '.join(CHOICES['fusion'])}")
+        if given.fusion_layer == AUTO_LAYER and not reads_layer(given.fusion):
+            reason = "the baseline fuses no layer" if given.fusion == "none" else "it has no layer to choose"
+            raise InputError(f"--fusion_layer {AUTO_LAYER} --fusion {given.fusion}: {reason}")
         self.fusions: list[str] = ["none", given.fusion] if given.compare_baseline else [given.fusion]
         self.output_dir: str | None = given.output_dir
         self.resumes: bool = given.resume_from_checkpoint is not None
@@ -223,9 +226,7 @@ def _parsed(name: str, value: Any) -> Any:
         return ",".join(get_task(stage).identity for stage in stage_tasks(value))
     if name == "metric_for_best_model" and value is not None:
         return value.removeprefix(PREFIX)
-    if name == "fusion_layer" and isinstance(value, str) and value.lstrip("-").isdecimal():
-        return int(value)
-    return value
+    return fused_layers(value) if name == "fusion_layer" else value
 
 
 class _Parser(RaisesInputError, HfArgumentParser):

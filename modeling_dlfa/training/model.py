@@ -106,7 +106,7 @@ def _encoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
 def _check_same_fusion(name: str, start: PreTrainedConfig, config: DLFAConfig) -> None:
     if not _is_dlfa(start):
         raise InputError(f"--carry_fusion: {name} is a plain encoder, it has no fusion to carry over")
-    names = ("fusion", "fusion_layer", "aif_reduction", "aif_output", "aif_norm", "aif_activation")
+    names = ("fusion", "fusion_layer", "input_norm", "aif_reduction", "aif_output", "aif_norm", "aif_activation")
     for field in names:
         there = getattr(start, field)
         if there != getattr(config, field):
@@ -151,7 +151,9 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
         raise InputError(f"cannot build the model: {one_line(error)}") from error
     if arguments.carry_fusion:
         _check_same_fusion(name, start, model.config)
-        model.dlfa.fusion.load_state_dict(trained.fusion.state_dict())  # pyright: ignore[reportOptionalMemberAccess]
+        for part, module in cast(DLFAModel, trained).named_children():
+            if part != "encoder":  # fusion, and the norms before it
+                model.dlfa.get_submodule(part).load_state_dict(module.state_dict())
     # It is saved with the model, and a path on this machine helps nobody.
     origin = start.encoder_config._name_or_path if _is_dlfa(start) else short_name(name)
     model.config.encoder_config._name_or_path = EMBEDDED_HUB_ID if name == EMBEDDED else origin

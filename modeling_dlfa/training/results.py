@@ -17,6 +17,7 @@ from ..files import expanded, write_text
 from ..tasks.languages import by_family, language_label
 from ..tasks.registry import saved_task
 from ..tasks.task import Task
+from .arguments import layer_name
 
 
 RESULTS_FILE = "all_results.json"
@@ -65,7 +66,7 @@ class RunResults:
     development_score: float
     encoder: str
     fusion: str
-    fusion_layer: int | None
+    fusion_layer: int | list[int] | None
     model_config: dict[str, Any]
     seed: int
     train_language: str
@@ -92,10 +93,10 @@ class RunResults:
 
     @property
     def model_name(self) -> str:
-        """Short name for tables: "baseline", "DLFA k=8", "concat k=8", "baseline after uddep"."""
-        name = "baseline"
-        if self.fusion != "none":
-            name = f"{'DLFA' if self.fusion == 'aif' else self.fusion} k={self.fusion_layer}"
+        """Short name for tables: "baseline", "DLFA k=8", "DLFA k=4+8", "mix_all", "baseline after uddep"."""
+        name = {"none": "baseline", "aif": "DLFA"}.get(self.fusion, self.fusion)
+        if self.fusion_layer is not None:
+            name += f" k={layer_name(self.fusion_layer)}"
         if self.intermediate:
             name += f" after {', '.join(stage['task'] for stage in self.intermediate)}"
         return name

@@ -93,7 +93,7 @@ def scout(
     task.kind.check_layer_logits(task)
     data = training_language_data(arguments)
     set_seed(training_arguments.seed)
-    base = build_model(replace(arguments, fusion="none"), data.task)
+    base = build_model(plain_baseline(arguments), data.task)
     frozen = method == "frozen"
     model = LayerModels(
         base.dlfa,  # pyright: ignore[reportArgumentType]
@@ -112,6 +112,12 @@ def scout(
             f"{training_arguments.learning_rate:g}, --head_learning_rate {arguments.head_learning_rate})"
         )
     return Scouting(best_layer(scores, losses), method, scores, losses, round(time.perf_counter() - start, 1))
+
+
+def plain_baseline(arguments: RunArguments) -> RunArguments:
+    """The baseline of a run whose encoder's states come as they are: every layer's model has its own norms."""
+    overrides = json.dumps({**arguments.overrides(), "input_norm": "none"})
+    return replace(arguments, fusion="none", config_overrides=overrides)
 
 
 def training_language_data(arguments: RunArguments) -> RunData:

@@ -103,7 +103,7 @@ class DLFATrainer(Trainer):
 
     Args:
         head_learning_rate: learning rate of everything outside the encoder; default: the encoder's.
-        fusion_learning_rate: of the fusion module; default: that of the head.
+        fusion_learning_rate: of the fusion, and of the norms before it; default: that of the head.
         objectives: name of a term in `objectives.OBJECTIVES` -> its weight in the loss of training.
     """
 
@@ -198,7 +198,8 @@ class DLFATrainer(Trainer):
         """The learning rate of a parameter; None is that of the encoder."""
         if "dlfa.encoder." in name:
             return None
-        return self.fusion_learning_rate if "dlfa.fusion." in name else self.head_learning_rate
+        of_fusion = "dlfa.fusion." in name or "dlfa.input_norm." in name
+        return self.fusion_learning_rate if of_fusion else self.head_learning_rate
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         args = self.args

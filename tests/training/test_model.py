@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import set_seed
 
-from modeling_dlfa.configuration_dlfa import FUSION_NAMES
+from modeling_dlfa.configuration_dlfa import FUSION_READS
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.training.command_line import CommandLine
@@ -22,7 +22,7 @@ def parsed(argv, tmp_path):
 
 
 @pytest.mark.parametrize("task", ["xnli", "udpos"])
-@pytest.mark.parametrize("fusion", FUSION_NAMES)
+@pytest.mark.parametrize("fusion", FUSION_READS)
 def test_with_the_same_seed_every_fusion_has_the_baselines_encoder_head_and_luck(parsed, task, fusion):
     def built(flags):
         set_seed(5)
