@@ -74,6 +74,13 @@ class RunArguments:
         ("model",),
         choices=["cls", "mean"],
     )
+    input_norm: str = argument(
+        "none",
+        "What is done to states before they are fused: 'standard', mean 0 and deviation 1 over the training tokens (of "
+        "a frozen encoder), or 'layer', a LayerNorm.",
+        ("model",),
+        choices=["none", "standard", "layer"],
+    )
     config_overrides: str | None = argument(
         None, 'More arguments of DLFAConfig as JSON, such as \'{"aif_output": "scale"}\'.', ("model",)
     )
@@ -311,7 +318,9 @@ def overridable() -> list[str]:
     """Fields of DLFAConfig that `--config_overrides` may set: those without an argument of their own."""
     from ..configuration_dlfa import DLFAConfig
 
-    return sorted(set(DLFAConfig.__annotations__) - {"encoder_config", "fusion", "fusion_layer", "pooling"})
+    return sorted(
+        set(DLFAConfig.__annotations__) - {"encoder_config", "fusion", "fusion_layer", "pooling", "input_norm"}
+    )
 
 
 def json_object(name: str, value: str | None) -> dict[str, Any]:

@@ -29,6 +29,7 @@ def model_arguments(arguments: RunArguments, task: Task, start: PreTrainedConfig
         "fusion": arguments.fusion,
         "fusion_layer": None if arguments.fusion_layer == AUTO_LAYER else arguments.fusion_layer,
         "pooling": pooling(arguments, start),
+        "input_norm": arguments.input_norm,
         "id2label": dict(enumerate(task.labels)),
         "label2id": {label: index for index, label in enumerate(task.labels)},
         "problem_type": task.kind.problem_type,

@@ -44,6 +44,11 @@ class Regime:
         Raises:
             InputError: naming what does not fit.
         """
+        if config.input_norm == "standard":
+            raise InputError(
+                f"--input_norm standard --train {arguments.train}: what is standardised are the states of an encoder "
+                "that is left as it is, with --train fusion; there is --input_norm layer"
+            )
 
     def begin(
         self, model: DLFAPreTrainedModel, data: RunData, arguments: RunArguments, training_arguments: TrainingArguments
@@ -111,6 +116,7 @@ class Top(Regime):
     """Fusion, head and the encoder's upper N layers; no gradients are computed for those below."""
 
     def check(self, arguments: RunArguments, config: DLFAConfig) -> None:
+        super().check(arguments, config)
         if (self.size or 0) >= config.num_hidden_layers:
             raise InputError(
                 f"--train top:{self.size}: this {config.encoder_config.model_type} encoder has "
@@ -176,7 +182,10 @@ class FusionOnly(Regime):
     ) -> tuple[DLFAPreTrainedModel, RunData]:
         encoder = encoder_of(model)
         encoder.requires_grad_(False).eval()
-        return self.scored(model, data, arguments, training_arguments)
+        trained, data = self.scored(model, data, arguments, training_arguments)
+        if model.config.input_norm == "standard":
+            cast(Any, trained).dlfa.input_norm.fit(*cast(RowsOfStates, data.states).moments(0))
+        return trained, data
 
     def scored(
         self, model: DLFAPreTrainedModel, data: RunData, arguments: RunArguments, training_arguments: TrainingArguments
@@ -189,7 +198,8 @@ def without_encoder(model: DLFAPreTrainedModel) -> DLFAPreTrainedModel:
     stand_in: Any = KnownStates(model.config.encoder_config)
     with torch.random.fork_rng(devices=[]):
         twin: Any = type(model)(model.config, encoder=stand_in)
-    twin.dlfa.fusion = model.dlfa.fusion  # pyright: ignore
+    of_model = cast(Any, model).dlfa
+    twin.dlfa.fusion, twin.dlfa.input_norm = of_model.fusion, of_model.input_norm
     for part in new_parts(model):
         setattr(twin, part, getattr(model, part))
     return twin.train(model.training)
