@@ -4,6 +4,7 @@ Where the encoder is left as it is, its states are the same for every fusion, la
 once for the rows of a set and kept for each layer in one file of 16-bit numbers, which is mapped into memory.
 """
 
+import copy
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -153,24 +154,24 @@ class StatesCache:
         missing = {name: self._missing(one, layers) for name, one in asked.items()}
         if any(missing.values()):
             missing = {name: self._missing(one, {*layers, *also}) for name, one in asked.items()}
-        lacking = {asked[name].key: (asked[name], layers) for name, layers in missing.items() if layers}
-        needed = sum(one.layer_bytes * len(layers) for one, layers in lacking.values())
-        if needed:
-            count = sum(one.tokens for one, _ in lacking.values())
-            self._check_room(needed, count, max(map(len, missing.values())))
+        work: dict[str, tuple[SetOfStates, Dataset, list[int]]] = {}
+        for name, lacking in missing.items():
+            if lacking:  # two sets may have the same rows
+                work.setdefault(asked[name].key, (asked[name], sets[name], lacking))
+        if work:
+            needed = sum(one.layer_bytes * len(lacking) for one, _, lacking in work.values())
+            count = sum(one.tokens for one, _, _ in work.values())
+            self._check_room(needed, count, max(len(lacking) for _, _, lacking in work.values()))
             if report is not None:
                 report(f"hidden states of {count:,} tokens, {needed / GB:.2f} GB into {self.folder}")
-            work = [name for name, layers in missing.items() if layers]
             at_home = next(encoder.parameters()).device
             model = _last_layer_model(encoder)
             cast(Any, model).to(device or at_home)
             try:
                 for waits in (False, True):  # first what nobody else is computing
-                    for name in list(work):
-                        if self._compute(
-                            model, asked[name], sets[name], tokenizer, layers, autocast, waits, report is not None
-                        ):
-                            work.remove(name)
+                    for key, of_set in list(work.items()):
+                        if self._compute(model, *of_set, tokenizer, autocast, waits, report is not None):
+                            del work[key]
             finally:
                 cast(Any, encoder).to(at_home)
         return RowsOfStates(self.folder, list(asked.values()), sorted(layers))
@@ -222,8 +223,8 @@ class StatesCache:
         model: DLFAModel,
         one: SetOfStates,
         rows: Dataset,
-        tokenizer: PreTrainedTokenizerBase,
         layers: Collection[int],
+        tokenizer: PreTrainedTokenizerBase,
         autocast: torch.dtype | None,
         waits: bool,
         bar: bool,
@@ -314,7 +315,8 @@ def _inputs(rows: Dataset) -> list[str]:
 
 def _last_layer_model(encoder: PreTrainedModel) -> DLFAModel:
     """What `DLFAModel` makes of inputs, around an encoder: it counts positions, and leaves out what is not read."""
-    config = DLFAConfig(encoder_config=encoder.config, fusion="none")
+    # A copy, because a new configuration resets how its encoder attends.
+    config = DLFAConfig(encoder_config=copy.deepcopy(encoder.config), fusion="none")
     return cast(DLFAModel, DLFAModel(config, encoder=encoder).eval())
 
 

@@ -76,8 +76,8 @@ class RunArguments:
     )
     input_norm: str = argument(
         "none",
-        "What is done to states before they are fused: 'standard', mean 0 and deviation 1 over the training tokens (of "
-        "a frozen encoder), or 'layer', a LayerNorm.",
+        "What is done to states before they are fused: 'standard', mean 0 and deviation 1 over the training tokens "
+        "(of a frozen encoder), or 'layer', a LayerNorm.",
         ("model",),
         choices=["none", "standard", "layer"],
     )

@@ -4,6 +4,7 @@ One class is one regime. `REGIMES` names them; a regime says which arguments go 
 Trainer, and makes of what was trained the model that is saved.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -195,9 +196,10 @@ class FusionOnly(Regime):
 
 def without_encoder(model: DLFAPreTrainedModel) -> DLFAPreTrainedModel:
     """The same fusion and head where the encoder's states are given: `forward(states=..., ...)`."""
-    stand_in: Any = KnownStates(model.config.encoder_config)
+    config = copy.deepcopy(model.config)  # a model sets how its encoder attends, and this one has none
+    stand_in: Any = KnownStates(config.encoder_config)
     with torch.random.fork_rng(devices=[]):
-        twin: Any = type(model)(model.config, encoder=stand_in)
+        twin: Any = type(model)(config, encoder=stand_in)
     of_model = cast(Any, model).dlfa
     twin.dlfa.fusion, twin.dlfa.input_norm = of_model.fusion, of_model.input_norm
     for part in new_parts(model):
