@@ -84,7 +84,7 @@ def test_a_run_goes_on_to_the_same_result(argv, tmp_path: Path):
     saving = f"{flags} --save_strategy steps --save_steps 7 --save_total_limit 9 --keep_checkpoints"
     assert main(argv("panx", tmp_path / "whole", saving)) == 0
     checkpoint = tmp_path / "whole" / "checkpoint-7"
-    assert main(argv("panx", tmp_path / "rest", f"{flags} --resume_from_checkpoint {checkpoint}")) == 0
+    assert main(argv("panx", tmp_path / "rest", f"{saving} --resume_from_checkpoint {checkpoint}")) == 0
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "rest"))
     assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
     # It was trained, but not scored: scoring reads the kept states too.
@@ -93,7 +93,7 @@ def test_a_run_goes_on_to_the_same_result(argv, tmp_path: Path):
     results.unlink()
     summary = {name: values[name] for name in values if name in RunResults.__dataclass_fields__}
     (tmp_path / "rest" / "trained.json").write_text(json.dumps(_of_training(summary)))
-    assert main(argv("panx", tmp_path / "rest", f"{flags} --resume_from_checkpoint last")) == 0
+    assert main(argv("panx", tmp_path / "rest", f"{saving} --resume_from_checkpoint last")) == 0
     assert RunResults.load(results).scores == values["scores"]
 
 
