@@ -137,12 +137,30 @@ def overhead(path: Path = HERE / "overhead" / "embedded-cpu.json") -> str:
     return f"{made.markdown()}\n\n{caption}"
 
 
+def fusions(path: Path = HERE / "overhead" / "fusions-cpu.json") -> str:
+    """What `benchmarks/fusions.py` found: every fusion's parameters and share of the encoder's time, by width."""
+    report = json.loads(path.read_text("utf-8"))
+    rows: dict[str, list[str]] = {}
+    for cost in report["costs"]:
+        row = rows.setdefault(cost["fusion"], [f"`{cost['fusion']}`"])
+        row += [f"{cost['parameters']:,}", f"{100 * cost['share'][1]:.1f} %"]
+    header = ["fusion", *(part for width in report["seconds"] for part in (f"parameters, E = {width}", "time"))]
+    versions = ", ".join(f"{library} {report['versions'][library]}" for library in ("torch", "transformers"))
+    caption = (
+        f"Time: of the fusion alone by that of the encoder ({report['layers']} layers) at inference, "
+        f"{report['batch_size']} × {report['length']} tokens, on {report['device_name']}, threads: "
+        f"{report['threads']}; {versions}; medians of {report['rounds']} rounds."
+    )
+    return f"{Table('fusions', '', header, list(rows.values()), is_markdown=True).markdown()}\n\n{caption}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "heads": heads,
     "scout": scout,
     "label_piece": label_piece,
     "sample": sample,
     "overhead": overhead,
+    "fusions": fusions,
 }
 
 

@@ -1,4 +1,4 @@
-"""benchmarks/overhead.py in its smallest setting, and README's table of what it wrote. No time is asserted."""
+"""Scripts of benchmarks/ in their smallest setting, and README's tables of what they wrote. No time is asserted."""
 
 import importlib.util
 import json
@@ -160,3 +160,30 @@ def test_table(report: Path):
         "",
         "`tiny-encoder` (3 layers) on a processor, threads: 1; torch 2.0, transformers 5.0; medians of 2 to 2 rounds.",
     ]
+
+
+def test_cost_of_fusions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Parameters by hand, a share of time for each, and the table of the file."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    fusions = script("benchmarks/fusions.py")
+    monkeypatch.setattr(fusions, "keep_freed_memory", lambda: None)
+    path = tmp_path / "new" / "fusions.json"
+    sizes = ["--widths", "32", "64", "--batch_size", "2", "--length", "8", "--rounds", "2", "--threads", "1"]
+    threads = torch.get_num_threads()
+    fusions.main([*sizes, "--output", str(path)])
+    torch.set_num_threads(threads)
+    found = json.loads(path.read_text("utf-8"))
+    assert [*found["seconds"]] == ["32", "64"] and min(found["seconds"].values()) > 0
+    counts = {(cost["width"], cost["fusion"]): cost["parameters"] for cost in found["costs"]}
+    for width in (32, 64):
+        inner = width // 4
+        branch = width * inner + inner + 2 * inner + inner * width + width
+        state = 2 * width + width * inner + inner + inner * inner + inner + inner * width + width
+        expected = {"sum": 0, "layer": 0, "scalar_mix": 2, "mix_all": 14, "concat": 2 * width * width + width}
+        expected |= dict.fromkeys(("aif", "aif_last", "aif_layer", "aif, two layers"), 2 * branch)
+        expected["dwatt"] = 13 * state + 2 * width + width * inner + inner
+        assert {name: count for (of, name), count in counts.items() if of == width} == expected
+    assert all(0 < cost["share"][0] <= cost["share"][1] <= cost["share"][2] for cost in found["costs"])
+    table = script("results/tables.py").fusions(path).splitlines()
+    assert table[0] == "| fusion | parameters, E = 32 | time | parameters, E = 64 | time |"
+    assert len(table) == 2 + 10 + 2 and table[2].startswith("| `aif` | ")

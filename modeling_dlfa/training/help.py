@@ -81,7 +81,7 @@ def _own(entry: Field) -> dict[str, Any]:
     text = entry.metadata["help"].replace("%", "%%")
     if entry.type is bool:
         return {"action": "store_true", "help": text}
-    kinds: list[Any] = [kind for kind in get_args(entry.type) or (entry.type,) if kind is not type(None)]
+    kinds: list[Any] = [kind for kind in get_args(entry.type) or (entry.type,) if kind in WORDS]  # no lists, no None
     word = "|".join(map(_word, kinds))
     shown = {"choices": entry.metadata["choices"]} if "choices" in entry.metadata else {"metavar": word}
     if entry.name in JSON_ARGUMENTS:
@@ -90,4 +90,4 @@ def _own(entry: Field) -> dict[str, Any]:
 
 
 def _word(kind: type) -> str:
-    return {int: "INT", float: "FLOAT", str: "TEXT", bool: "BOOL"}[kind]
+    return WORDS[kind]

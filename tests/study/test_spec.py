@@ -50,6 +50,16 @@ def test_all_layers_are_those_of_the_encoder(write):
     assert [cell.model.group for cell in spec.cells] == ["baseline", "dlfa", "dlfa", "dlfa"]
 
 
+def test_layers_that_are_fused_at_once_are_one_model(write):
+    models = {"dlfa": {"fusion_layer": [[2, 0], 1]}, "two": {"fusion": "sum", "fusion_layer": "0,2"}}
+    spec = load_spec(write(models=models, seeds=[1]))
+    assert [cell.model.name for cell in spec.cells] == ["baseline", "dlfa-k0+2", "dlfa-k1", "two"]
+    assert [cell.model.fusion_layer for cell in spec.cells] == [None, [0, 2], 1, [0, 2]]
+    assert [cell.model.place for cell in spec.cells] == [None, None, 1, None]
+    assert [cell.run_arguments("out")[0].fusion_layer for cell in spec.cells] == [None, [0, 2], 1, [0, 2]]
+    spec.check()
+
+
 def test_a_study_without_models_is_the_baseline_alone(write):
     assert names(load_spec(write(models=None, seeds=[4]))) == ["udpos/tiny-encoder/baseline-seed4"]
 
@@ -106,6 +116,8 @@ def test_output_dir(write, tmp_path):
         ({"arguments": {"output_dir": "x"}}, ["arguments", "output_dir"]),
         ({"seeds": [True, 2]}, ["seeds", "whole numbers", "True"]),
         ({"models": {"dlfa": {"fusion_layer": [1, 1]}}}, ["models.dlfa.fusion_layer", "[1, 1]", "twice"]),
+        ({"models": {"dlfa": {"fusion_layer": [[0, 1], [1, 0]]}}}, ["models.dlfa.fusion_layer", "twice"]),
+        ({"models": {"dlfa": {"fusion_layer": [[]]}}}, ["models.dlfa.fusion_layer", "lists of such", "[[]]"]),
         ({"models": {"dlfa": {"fusion_layer": []}}}, ["models.dlfa.fusion_layer", "numbers of layers", "[]"]),
         ({"models": {"dlfa": {"fusion_layer": [1, "1"]}}}, ["models.dlfa.fusion_layer", "numbers of layers", "'1'"]),
         ({"models": {"Baseline": {}}}, ["models", "'baseline'", "always"]),
@@ -175,6 +187,11 @@ def test_mistakes_are_one_line(write, entries, words):
             },
             ["called alike", "a+b-seed1"],
         ),
+        (
+            {"models": {"dlfa": {"fusion_layer": [[0, 7]]}}},
+            ["dlfa-k0+7", "fusion_layer=[0, 7]", "0 (embeddings) to 2"],
+        ),
+        ({"models": {"two": {"fusion_layer": "1,two"}}}, ["udpos/tiny-encoder/two", "--fusion_layer 1,two"]),
         ({"models": {"dlfa": {"fusion_layer": [0, 7]}}}, ["dlfa-k7", "fusion_layer=7", "0 (embeddings) to 2"]),
         ({"models": {"dlfa": {"fusion_leyer": 1}}}, ["udpos/tiny-encoder/dlfa", "fusion_leyer"]),
         ({"arguments": {"learning_rate": "fast"}}, ["learning_rate", "fast"]),

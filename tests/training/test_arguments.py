@@ -95,6 +95,31 @@ def test_what_is_given_wins(argv: str, name: str, value: Any):
     assert parse(argv)[name] == value
 
 
+@pytest.mark.parametrize(
+    ("given", "layers"), [("8", 8), ("4,8", [4, 8]), ("8, 4", [4, 8]), ("8,", None), ("four", None), ("auto", "auto")]
+)
+def test_fused_layers(given: str, layers: Any):
+    if layers is None:
+        with pytest.raises(InputError, match=f"--fusion_layer {given}: expected the number of a layer, several as "):
+            RunArguments(fusion_layer=given)
+    else:
+        arguments = RunArguments(fusion_layer=given)
+        assert arguments.fusion_layer == layers
+        assert RunArguments(fusion_layer=arguments.fusion_layer).fusion_layer == layers
+    for fusion in ("none", "aif_last", "mix_all", "dwatt"):
+        assert RunArguments(fusion=fusion, fusion_layer=8).fusion_layer is None
+
+
+@pytest.mark.parametrize("given", ["--fusion_layer 8,4", "--fusion_layer=4,8", ["a file"]])
+def test_several_layers_are_one_setting_however_they_are_written(given, tmp_path: Path):
+    if isinstance(given, list):
+        (tmp_path / "run.yaml").write_text("fusion_layer: [8, 4]\n", encoding="utf-8")
+        given = str(tmp_path / "run.yaml")
+    command = CommandLine(given.split())
+    assert command.settings("udpos", "aif")["fusion_layer"] == [4, 8]
+    assert command.run_arguments("udpos", "aif").fusion_layer == [4, 8]
+
+
 def test_a_run_without_evaluation_saves_nothing():
     values = parse("--data hub --eval_strategy no")
     assert values["save_strategy"] == "no" and not values["load_best_model_at_end"]

@@ -62,9 +62,17 @@ def test_averages(scores: dict, average: float, zero_shot: float | None, gap: fl
 
 
 @pytest.mark.parametrize(
-    ("fusion", "layer", "name"), [("none", None, "baseline"), ("aif", 8, "DLFA k=8"), ("concat", 0, "concat k=0")]
+    ("fusion", "layer", "name"),
+    [
+        ("none", None, "baseline"),
+        ("aif", 8, "DLFA k=8"),
+        ("aif", [4, 8], "DLFA k=4+8"),
+        ("concat", 0, "concat k=0"),
+        ("aif_layer", 8, "aif_layer k=8"),
+        ("mix_all", None, "mix_all"),
+    ],
 )
-def test_model_name(fusion: str, layer: int | None, name: str):
+def test_model_name(fusion: str, layer: int | list[int] | None, name: str):
     one = results({"en": 1.0}, fusion=fusion, fusion_layer=layer)
     assert one.model_name == name
     stages = [{"task": "uddep"}, {"task": "panx"}]

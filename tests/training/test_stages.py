@@ -137,15 +137,16 @@ def weights(folder: Path, prefix: str) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("fusion", ["none", "aif"])
 @pytest.mark.parametrize("carry", [False, True])
 def test_the_encoder_goes_on_the_head_is_new_the_fusion_as_asked(command, tmp_path, fusion, carry):
-    given = command(f"--intermediate_tasks udpos --fusion_layer 1 --seed 5{' --carry_fusion' if carry else ''}")
+    flags = '--fusion_layer 1 --config_overrides {"input_norm":"layer"}'
+    given = command(f"--intermediate_tasks udpos {flags} --seed 5{' --carry_fusion' if carry else ''}")
     (stage,) = plan_stages(given, "xnli", fusion)
     chain(given, tmp_path / "stages", tmp_path / "out", fusion)
     folder = tmp_path / "stages" / stage.name
 
-    arguments, _ = command(
-        f"--model_name_or_path {folder} --fusion_layer 1{' --carry_fusion' if carry else ''}"
-    ).arguments("xnli", fusion, tmp_path / "by_hand")
-    fresh_arguments, _ = command("--fusion_layer 1").arguments("xnli", fusion, tmp_path / "fresh")
+    arguments, _ = command(f"--model_name_or_path {folder} {flags}{' --carry_fusion' if carry else ''}").arguments(
+        "xnli", fusion, tmp_path / "by_hand"
+    )
+    fresh_arguments, _ = command(flags).arguments("xnli", fusion, tmp_path / "fresh")
     set_seed(5)
     model = build_model(arguments, TASKS["xnli"])
     luck = torch.random.get_rng_state()
@@ -156,7 +157,9 @@ def test_the_encoder_goes_on_the_head_is_new_the_fusion_as_asked(command, tmp_pa
     before = weights(folder, "dlfa.")
     differ = 0
     for name, weight in model.named_parameters():
-        of_stage = name.startswith("dlfa.encoder.") or (carry and name.startswith("dlfa.fusion."))
+        of_stage = name.startswith("dlfa.encoder.") or (
+            carry and name.startswith(("dlfa.fusion.", "dlfa.input_norm."))
+        )
         assert torch.equal(weight, before[name] if of_stage else fresh.get_parameter(name)), name
         differ += of_stage and not torch.equal(weight, fresh.get_parameter(name))
     assert differ > 10

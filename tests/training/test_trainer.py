@@ -69,9 +69,12 @@ def test_drop_last():
     assert len(share) == 3
 
 
+MODEL = {"fusion_layer": 1, "num_labels": 3, "input_norm": "layer"}
+
+
 def trainer(tmp_path, head=None, freeze: bool = False, fusion=None, **arguments) -> DLFATrainer:
     encoder = BertConfig(vocab_size=20, hidden_size=16, num_hidden_layers=2, num_attention_heads=2)
-    model = DLFAForTokenClassification(DLFAConfig(encoder_config=encoder, fusion_layer=1, num_labels=3))  # pyright: ignore
+    model = DLFAForTokenClassification(DLFAConfig(encoder_config=encoder, **MODEL))  # pyright: ignore
     if freeze:
         model.get_input_embeddings().requires_grad_(False)
     rows = Dataset.from_dict({"input_ids": [[1] * n for n in LENGTHS], "length": LENGTHS})
@@ -105,7 +108,7 @@ def test_learning_rates(tmp_path, weight_decay: float, freeze: bool, head, fusio
             assert id(parameter) not in found, "a parameter is in two groups"
             found[id(parameter)] = (group["lr"], group["weight_decay"])
     expected = {}
-    by_part = {"classifier": rates[0], "dlfa.fusion": rates[1], "dlfa.encoder": 1e-4}
+    by_part = {"classifier": rates[0], "dlfa.fusion": rates[1], "dlfa.input_norm": rates[1], "dlfa.encoder": 1e-4}
     for name, parameter in one.model.named_parameters():  # pyright: ignore
         if parameter.requires_grad:
             rate = next(rate for part, rate in by_part.items() if name.startswith(part))
