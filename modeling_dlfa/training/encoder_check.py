@@ -40,6 +40,16 @@ def readable_positions(config: PreTrainedConfig) -> int | None:
     Raises:
         ValueError: it is no encoder of text.
     """
+    key = f"{type(config)} {config.to_json_string(use_diff=False)}"
+    if key not in _READABLE:
+        _READABLE[key] = _count_positions(config)
+    return _READABLE[key]
+
+
+_READABLE: dict[str, int | None] = {}  # a study asks for the same encoder with every cell
+
+
+def _count_positions(config: PreTrainedConfig) -> int | None:
     with torch.device("meta"):  # the shapes alone
         encoder: Any = encoder_class(config)[0].from_config(copy.deepcopy(config))
     tables = [
