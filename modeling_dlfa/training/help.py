@@ -29,6 +29,8 @@ _ELSEWHERE = {
     "stages_dir": "intermediate tasks",
 }
 
+WORDS: dict[Any, str] = {int: "INT", float: "FLOAT", str: "TEXT", bool: "BOOL"}
+
 # Of `TrainingArguments`: name -> (heading, type, help).
 OF_THE_TRAINER: dict[str, tuple[str, type | None, str]] = {
     "learning_rate": ("training", float, "Peak learning rate. Default: the task's recipe, as for the next three."),
@@ -57,7 +59,7 @@ def parser() -> CommandParser:
     for entry in fields(RunArguments):
         groups[heading_of(entry)].add_argument(f"--{entry.name}", **_own(entry))
     for name, (heading, kind, text) in OF_THE_TRAINER.items():
-        value: dict[str, Any] = {"action": "store_true"} if kind is None else {"metavar": _word(kind)}
+        value: dict[str, Any] = {"action": "store_true"} if kind is None else {"metavar": WORDS[kind]}
         groups[heading].add_argument(f"--{name}", help=text, **value)
     last = groups[HEADINGS[-1]]
     last.add_argument("--debug", action="store_true", help="Show tracebacks, and what the libraries log.")
@@ -82,12 +84,8 @@ def _own(entry: Field) -> dict[str, Any]:
     if entry.type is bool:
         return {"action": "store_true", "help": text}
     kinds: list[Any] = [kind for kind in get_args(entry.type) or (entry.type,) if kind in WORDS]  # no lists, no None
-    word = "|".join(map(_word, kinds))
+    word = "|".join(map(WORDS.__getitem__, kinds))
     shown = {"choices": entry.metadata["choices"]} if "choices" in entry.metadata else {"metavar": word}
     if entry.name in JSON_ARGUMENTS:
         shown = {"metavar": "JSON"}
     return {"default": entry.default, "help": text, **shown}
-
-
-def _word(kind: type) -> str:
-    return WORDS[kind]

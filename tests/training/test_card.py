@@ -108,8 +108,8 @@ def test_local_folders_do_not_leak(tmp_path: Path):
         ("aif", [4, 8], "with layers 4 and 8 fused into its last layer by DLFA"),
         ("concat", 0, 'with layer 0 and its last layer fused by "concat", an ablation'),
         ("sum", [0, 4, 8], 'with layers 0, 4 and 8 and its last layer fused by "sum", an ablation'),
-        ("mix_all", None, r'with its states fused by "mix\_all", a rival of DLFA that reads all layers,'),
-        ("aif_layer", 8, r'its last layer fused by "aif\_layer", a control that has DLFA'),
+        ("mix_all", None, 'with its states fused by "mix_all", a rival of DLFA that reads all layers,'),
+        ("aif_layer", 8, 'its last layer fused by "aif_layer", a control that has DLFA'),
     ],
 )
 def test_fusions(fusion: str, layer: int | list[int] | None, says: str):
