@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from datasets import concatenate_datasets
+from datasets import Dataset, concatenate_datasets
 from transformers import Trainer
 from transformers.trainer_pt_utils import BatchRebalanceSampler, nested_concat
 
@@ -73,25 +73,30 @@ def predictions(
         sets: name -> rows, encoded; of one task.
         announce: is told what each pass scores, in words of a progress bar.
     """
-    features = concatenate_datasets([eval_set.features for eval_set in sets.values()])
-    lengths = np.array(features["length"][:])
-    order = np.argsort(-lengths, kind="stable")  # rows of one set, which are sorted, stay in their order
-    owners = np.repeat(np.arange(len(sets)), [len(eval_set.features) for eval_set in sets.values()])
+    features, owners = merged(sets)
     kept: dict[str, list[tuple[Any, Any]]] = {name: [] for name in sets}
-    passes = list(_bounds(lengths[order].tolist(), PASS_TOKENS))
+    passes = list(_bounds(features["length"][:], PASS_TOKENS))
     title = ", ".join(sets) if len(sets) == 1 else f"{len(sets)} languages"
     for number, (start, end) in enumerate(passes, start=1):
         if announce is not None:
             announce(title if len(passes) == 1 else f"{title}, {number}/{len(passes)}")
-        rows = order[start:end]
-        output = trainer.predict(features.select(rows))  # pyright: ignore[reportArgumentType]
-        predicted: Any = output.predictions
-        labels: Any = output.label_ids
+        output: Any = trainer.predict(features.select(range(start, end)))  # pyright: ignore[reportArgumentType]
         for place, name in enumerate(sets):
-            own = owners[rows] == place
+            own = owners[start:end] == place
             if own.any():
-                kept[name].append((predicted[own], labels[own]))
+                kept[name].append((output.predictions[own], output.label_ids[own]))
     return {name: eval_set.in_order(*_joined(kept[name])) for name, eval_set in sets.items()}
+
+
+def merged(sets: Mapping[str, EvalSet]) -> tuple[Dataset, np.ndarray]:
+    """The encoded rows of several sets, longest first, and of each row which set it is of (N,).
+
+    Rows of one set, which are sorted, stay in their order.
+    """
+    features = concatenate_datasets([eval_set.features for eval_set in sets.values()])
+    owners = np.repeat(np.arange(len(sets)), [len(eval_set.features) for eval_set in sets.values()])
+    order = np.argsort(-np.array(features["length"][:]), kind="stable")
+    return features.select(order), owners[order]
 
 
 def _joined(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
