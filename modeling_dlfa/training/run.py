@@ -236,6 +236,7 @@ def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trai
         "batch_size": global_batch(training_arguments),
         "steps": trainer.state.global_step,
         **recorded_arguments(arguments),
+        "precision": "bfloat16" if training_arguments.bf16 else "float16" if training_arguments.fp16 else "float32",
         "dtype": str(trainer.model.dtype).removeprefix("torch."),  # pyright: ignore[reportOptionalMemberAccess]
         **_head_start(trainer.model),
         "selection": chosen if selected else "last step",
