@@ -117,6 +117,7 @@ class DLFATrainer(Trainer):
         head_learning_rate: learning rate of everything outside the encoder; default: the encoder's.
         fusion_learning_rate: of the fusion, and of the norms before it; default: that of the head.
         objectives: name of a term in `objectives.OBJECTIVES` -> its weight in the loss of training.
+        keep: what is kept of a batch's logits and labels; default: the logits.
         eval_tokens: padded tokens of a process's batch of evaluation, for rows with a `length`, sorted by it; default:
             `per_device_eval_batch_size` rows, however long.
     """
@@ -127,10 +128,12 @@ class DLFATrainer(Trainer):
         head_learning_rate: float | None = None,
         fusion_learning_rate: float | None = None,
         objectives: Mapping[str, float] | None = None,
+        keep: Callable[[Any, Any], Any] | None = None,
         eval_tokens: int | None = None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
+        self.keep = keep
         self.eval_tokens = eval_tokens
         self._eval_lengths: list[int] | None = None  # of the rows that a loader is made for
         of_scheduler: Any = self.args.lr_scheduler_kwargs or {}
@@ -189,6 +192,8 @@ class DLFATrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
         """The model's loss, in training with the weighted terms of the objectives."""
+        if not model.training:
+            num_items_in_batch = None  # the mean of this process's batch, which `evaluation_loop` reckons with
         if not self.objectives or not model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         # A copy, because smoothing takes the labels out of it.
@@ -269,6 +274,9 @@ class DLFATrainer(Trainer):
         loss, logits, labels = super().prediction_step(*args, **kwargs)
         if loss is not None and labels is not None:  # for `evaluation_loop`
             loss = loss * labels.ne(IGNORED).sum()
+        # Here, before outputs are padded to those of other processes: a parser's logits differ in more than one size.
+        if self.keep is not None and logits is not None:
+            logits = self.keep(logits, labels)
         return loss, logits, labels
 
     def evaluation_loop(
@@ -323,7 +331,7 @@ def make_trainer(
         train_dataset=data.train,
         processing_class=data.tokenizer,
         data_collator=data.collator,
-        preprocess_logits_for_metrics=keep,
+        keep=keep,
         head_learning_rate=arguments.head_learning_rate,
         fusion_learning_rate=arguments.fusion_learning_rate,
         eval_tokens=training_arguments.eval_batch_size * arguments.max_length,
