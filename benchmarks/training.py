@@ -309,7 +309,7 @@ def measured(task: str, args: argparse.Namespace) -> Iterator[Measurement]:
             )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="a folder in XTREME's layout, or hub")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS))
@@ -324,6 +324,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", action="store_true", help="only count tokens")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--output", type=Path, help="default: results/training_speed/<encoder>-<device>.json")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argument_parser()
     args = parser.parse_args(argv)
     if min(args.train_rows, args.scored_rows, args.languages, args.tokens, args.rounds, args.threads) < 1:
         parser.error("rows, languages, tokens, rounds and threads: expected whole numbers above 0")

@@ -151,7 +151,6 @@ def test_table(report: Path):
 
 def test_cost_of_fusions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Parameters by hand, a share of time for each, and the table of the file."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     fusions = script("benchmarks/fusions.py")
     monkeypatch.setattr(fusions, "keep_freed_memory", lambda: None)
     path = tmp_path / "new" / "fusions.json"
