@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from overhead import FOLDER, device_name, keep_freed_memory, make_batch, quartiles, timed, without_labels
+from measuring import device_name, keep_freed_memory, quartiles, timed
+from overhead import FOLDER, make_batch, without_labels
 from transformers import BertConfig, BertModel
 
 from modeling_dlfa import DLFAConfig

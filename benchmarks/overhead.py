@@ -21,9 +21,7 @@ README's table of it. It takes about eight minutes on two CPU cores; nothing els
 
 import argparse
 import copy
-import ctypes
 import json
-import platform
 import random
 import sys
 import tempfile
@@ -36,6 +34,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 import transformers
+from measuring import device_name, keep_freed_memory, quartiles, timed
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForTokenClassification
@@ -238,28 +237,6 @@ class Subject:
         return sum(tensor.nbytes for tensor in tensors)
 
 
-def keep_freed_memory() -> None:
-    """Tell glibc to keep what is freed, up to blocks of 32 MiB.
-
-    Giving it back to the system and asking again took a tenth of the time, and the model it hit differed by the run.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        for parameter, value in ((-1, 2**31 - 1), (-3, 2**25)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-            libc.mallopt(parameter, value)
-
-
-def timed(call: Callable[[], None], device: str) -> float:
-    """Seconds of one call."""
-    if device != "cpu":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    call()
-    if device != "cpu":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
 def peak_bytes(call: Callable[[], None], device: str) -> int:
     """The most memory that a call has allocated and not yet freed at any moment, in bytes."""
     if device != "cpu":
@@ -275,10 +252,6 @@ def peak_bytes(call: Callable[[], None], device: str) -> int:
         events = json.loads(trace.read_text("utf-8"))["traceEvents"]
     changes = [(event["ts"], event["args"]["Bytes"]) for event in events if event["name"] == "[memory]"]
     return int(np.cumsum([change for _, change in sorted(changes, key=lambda pair: pair[0])]).max())
-
-
-def quartiles(values: Sequence[float]) -> list[float]:
-    return [float(value) for value in np.quantile(values, (0.25, 0.5, 0.75))]
 
 
 def measure(
@@ -312,15 +285,6 @@ def measure(
             )
         )
     return found
-
-
-def device_name(device: str) -> str:
-    """What people call the processor."""
-    if device != "cpu":
-        return torch.cuda.get_device_name()
-    cpus = Path("/proc/cpuinfo")
-    lines = cpus.read_text("utf-8").splitlines() if cpus.exists() else []
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main(argv: Sequence[str] | None = None) -> None:

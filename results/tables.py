@@ -154,6 +154,35 @@ def fusions(path: Path = HERE / "overhead" / "fusions-cpu.json") -> str:
     return f"{Table('fusions', '', header, list(rows.values()), is_markdown=True).markdown()}\n\n{caption}"
 
 
+def training_speed(path: Path = HERE / "training_speed" / "embedded-cpu.json") -> str:
+    """What `benchmarks/training.py` found: padding of each loop, the time of ours, and the others' by it."""
+    report = json.loads(path.read_text("utf-8"))
+    groups: dict[tuple[str, str], dict[str, dict]] = {}
+    for each in report["measurements"]:
+        groups.setdefault((each["task"], each["phase"]), {})[each["loop"]] = each
+    loops = ("xtreme", "plain", "ours")
+    rows = []
+    for (task, phase), by_loop in groups.items():
+        ours = by_loop["ours"]
+        what = f"{ours['rows']:,} rows" + (f", {ours['languages']} languages" if phase == "scoring" else "")
+        padding = [f"{by_loop[loop]['padding']:.0%}" for loop in loops]
+        tokens = [f"{by_loop[loop]['padded_tokens'] / ours['padded_tokens']:.1f}" for loop in loops[:2]]
+        times = [f"{by_loop[loop]['ratio'][1]:.2f}" for loop in loops[:2]] if ours["rounds"] else ["–", "–"]
+        seconds = f"{ours['seconds'][1]:.0f}" if ours["rounds"] else "–"
+        rows.append([task, phase, what, *padding, *tokens, seconds, *times])
+    header = ["task", "", "", *(f"padding, {name}" for name in ("XTREME", "plain", "ours"))]
+    header += ["tokens, XTREME / ours", "tokens, plain / ours", "seconds, ours"]
+    header += ["time, XTREME / ours", "time, plain / ours"]
+    versions = ", ".join(f"{library} {report['versions'][library]}" for library in ("torch", "transformers"))
+    rounds = sorted({each["rounds"] for each in report["measurements"]})
+    caption = (
+        f"`{report['encoder']}` in {report['precision']} on {report['device_name']}, threads: {report['threads']}; "
+        f"{versions}; medians of {' to '.join(map(str, rounds))} rounds."
+    )
+    made = Table("training_speed", "", header, rows, text_columns=3, is_markdown=True)
+    return f"{made.markdown()}\n\n{caption}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "heads": heads,
     "scout": scout,
@@ -161,6 +190,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sample": sample,
     "overhead": overhead,
     "fusions": fusions,
+    "training_speed": training_speed,
 }
 
 
@@ -181,7 +211,12 @@ def filled(text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Every page made from results files, with what it should hold."""
-    texts = (ROOT / "README.md", HERE / "README.md", *sorted(HERE.glob("intermediate*/README.md")))
+    texts = (
+        ROOT / "README.md",
+        HERE / "README.md",
+        *sorted(HERE.glob("intermediate*/README.md")),
+        HERE / "training_speed" / "README.md",
+    )
     made = {page: filled(page.read_text("utf-8")) for page in texts if page.exists()}
     for task, results in CARDS.items():
         made[ROOT / "model_cards" / f"{task}.md"] = str(model_card(RunResults.load(HERE / results)))

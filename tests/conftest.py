@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from modeling_dlfa.machine import shared_threads
+
 
 # Before anything imports huggingface_hub, which reads both once; subprocesses of tests inherit them. Workers of
 # pytest-xdist take the cache of the process that started them.
@@ -16,6 +18,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 if "PYTEST_XDIST_WORKER" not in os.environ:
     _hf_home = tempfile.TemporaryDirectory(prefix="modeling-dlfa-tests-")
     os.environ["HF_HOME"] = _hf_home.name
+else:  # before anything imports torch
+    os.environ |= shared_threads(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +167,7 @@ def write_xtreme_folder(root: Path) -> Path:
     return root
 
 
-def write_tiny_encoder(folder: Path, dropout: float) -> str:
+def write_tiny_encoder(folder: Path, dropout: float, positions: int = 64) -> str:
     """A random three-layer BERT that knows the words of `write_xtreme_folder`, the longer ones in two pieces."""
     torch = pytest.importorskip("torch")
     from transformers import BertConfig, BertModel
@@ -171,7 +175,7 @@ def write_tiny_encoder(folder: Path, dropout: float) -> str:
     from tests.tiny_tokenizers import wordpiece
 
     tokenizer = wordpiece([*"abcdefghlnopv", "yes", "well", "no", *(f"##{i}" for i in range(6))])
-    tokenizer.model_max_length = 64
+    tokenizer.model_max_length = positions
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(
@@ -180,7 +184,7 @@ def write_tiny_encoder(folder: Path, dropout: float) -> str:
         num_hidden_layers=3,
         num_attention_heads=2,
         intermediate_size=64,
-        max_position_embeddings=64,
+        max_position_embeddings=positions,
         initializer_range=0.3,
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,

@@ -1,29 +1,16 @@
 """Scripts of benchmarks/ in their smallest setting, and README's tables of what they wrote. No time is asserted."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 
 from modeling_dlfa.errors import InputError
+from tests.scripts import script
 
 
-ROOT = Path(__file__).resolve().parents[1]
 MODELS = ["plain", "none", "dlfa", "naive"]
-
-
-def script(path: str) -> ModuleType:
-    """A script of the repository as a module."""
-    spec = importlib.util.spec_from_file_location(f"script_{Path(path).stem}", ROOT / path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 overhead = script("benchmarks/overhead.py")
@@ -164,7 +151,6 @@ def test_table(report: Path):
 
 def test_cost_of_fusions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Parameters by hand, a share of time for each, and the table of the file."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     fusions = script("benchmarks/fusions.py")
     monkeypatch.setattr(fusions, "keep_freed_memory", lambda: None)
     path = tmp_path / "new" / "fusions.json"

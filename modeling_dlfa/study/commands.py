@@ -21,6 +21,7 @@ from rich.table import Table
 
 from ..cli import make_console
 from ..errors import InputError
+from ..machine import shared_threads
 from .engine import CellStatus, Engine, State
 from .intermediate import measure_code_lengths
 from .records import Record, load_records
@@ -224,9 +225,7 @@ SAME_SIGNAL = 5.0  # seconds
 
 def worker_environment(number: int, workers: int) -> dict[str, str]:
     """Environment of one of several workers on this machine: its share of the cores, and one of the GPUs."""
-    environment = {WORKER: str(number)}
-    if "OMP_NUM_THREADS" not in os.environ:
-        environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+    environment = {WORKER: str(number), **shared_threads(workers)}
     if gpus := torch.cuda.device_count():
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus)))).split(",")
         environment["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]

@@ -13,12 +13,15 @@ from numbers import Number
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import HfArgumentParser, TrainingArguments
+from transformers.hf_argparser import string_to_bool
 
 from ..cli import RaisesInputError
 from ..configuration_dlfa import CHOICES
 from ..errors import InputError, one_line
 from ..files import expanded, read_yaml
+from ..machine import native_bf16
 from ..privacy import secret_place
 from ..tasks.registry import XTREME_TASKS, get_task
 from ..tasks.task import Task
@@ -41,6 +44,9 @@ from .declared import told
 from .help import USAGE, run_help
 from .regimes import get_regime
 from .selection import NO_SELECTION, PREFIX, check_selection, following
+
+
+AUTO_PRECISION = "auto"  # what --bf16 takes for bfloat16 where the machine has it
 
 
 def recipe_defaults(task: Task, data: str, train: str = "all") -> dict[str, Any]:
@@ -148,6 +154,10 @@ class CommandLine:
         parser, argv = self._parser_of(task, {**changes, "task": task, "fusion": fusion, "output_dir": output_dir})
         values = vars(parser.parse_args(argv)) | {"task": task}
         check_selection(get_task(task), values, _given(argv))
+        if values["bf16"] == AUTO_PRECISION:
+            values["bf16"] = _computes_in_bf16(values)
+            # The Trainer takes bfloat16 on a CPU only where it is told to use one.
+            values["use_cpu"] = values["use_cpu"] or (values["bf16"] and not torch.accelerator.is_available())
         try:
             run, training = parser.parse_dict(values)
         except InputError:
@@ -172,7 +182,8 @@ class CommandLine:
         """What sets the same run apart from one of all defaults, by argument, as far as it decides the result.
 
         Values are parsed: `1e-4` and `"1e-4"`, a JSON object with and without spaces, are the same. Equal settings are
-        the same run, by whatever name, on whatever machine.
+        the same run, by whatever name, on whatever machine; `--bf16 auto` is another run where it comes to another
+        precision.
 
         Args:
             of_stage: leave out what says which stages come before: that is not said of a stage by its arguments.
@@ -184,6 +195,8 @@ class CommandLine:
         of_task = get_task(task)
         values["data"] = values["data"] or of_task.default_data
         values["task"] = of_task.identity
+        if values["bf16"] == AUTO_PRECISION:  # what was asked, and what it comes to here
+            values["bf16"] = f"{AUTO_PRECISION} ({'bfloat16' if _computes_in_bf16(values) else 'float32'})"
         plain, left_out = _plain(), bookkeeping() | (of_the_chain() if of_stage else frozenset())
         return {
             name: _parsed(name, value)
@@ -264,8 +277,19 @@ def _parser_with(defaults: tuple[tuple[str, Any], ...]) -> _Parser:
     for action in parser._actions:
         if action.dest in paths():
             action.type = _path
+        if action.dest == "bf16":  # a bool of the Trainer's
+            action.type = _precision
     parser.set_defaults(**dict(defaults))
     return parser
+
+
+def _precision(value: str) -> bool | str:
+    return AUTO_PRECISION if value.lower() == AUTO_PRECISION else string_to_bool(value)
+
+
+def _computes_in_bf16(values: Mapping[str, Any]) -> bool:
+    """What `--bf16 auto` comes to on this machine, beside the other arguments."""
+    return not values["fp16"] and native_bf16(values["use_cpu"])
 
 
 def _path(value: str) -> str:

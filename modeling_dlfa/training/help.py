@@ -38,7 +38,7 @@ OF_THE_TRAINER: dict[str, tuple[str, type | None, str]] = {
     "per_device_train_batch_size": ("training", int, "Examples per update and process."),
     "seed": ("training", int, "Of head, batches and dropout."),
     "max_steps": ("training", int, "Updates, instead of epochs."),
-    "bf16": ("training", None, "Train in bfloat16."),
+    "bf16": ("training", str, "Compute in bfloat16: true, false (default), or 'auto': where the machine has it."),
     "use_cpu": ("training", None, "Use no GPU."),
     "eval_steps": ("training", int, "Updates between two looks at development data. Default: the recipe's."),
     "output_dir": ("bookkeeping", str, "Folder for all that the run leaves. Default: runs/ and the time."),

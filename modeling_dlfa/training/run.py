@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 from accelerate import PartialState
-from transformers import EvalPrediction, PrinterCallback, ProgressCallback, TrainingArguments, set_seed
-from transformers.trainer_utils import PredictionOutput
+from transformers import PrinterCallback, ProgressCallback, TrainingArguments, set_seed
 
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
@@ -24,12 +23,13 @@ from ..tasks.registry import get_task
 from .arguments import AUTO_LAYER, RunArguments, recorded_arguments
 from .card import model_card
 from .counts import counts_file, write_counts
-from .data import EvalSet, RunData, prepare, scored_data
+from .data import RunData, prepare, scored_data
 from .fingerprints import global_batch, used
 from .folder import TRAINED_FILE, check_optimizer, check_same_model, checkpoint_to_resume, remove_checkpoints
 from .model import build_model, open_finished
 from .regimes import get_regime
 from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
+from .scoring import predictions
 from .scout import scout
 from .selection import LOSS, described
 from .trainer import DLFATrainer, LanguageProgress, make_trainer
@@ -171,7 +171,7 @@ def _new_trainer(
         keep=data.task.kind.keep,
         objectives=arguments.weighted_objectives(),
         eval_dataset=development.features,
-        compute_metrics=lambda output: development.score(_ordered(development, output)),
+        compute_metrics=lambda output: development.score(development.in_order(output.predictions, output.label_ids)),
     )
     if not training_arguments.disable_tqdm:
         trainer.remove_callback(ProgressCallback)
@@ -236,6 +236,7 @@ def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trai
         "batch_size": global_batch(training_arguments),
         "steps": trainer.state.global_step,
         **recorded_arguments(arguments),
+        "precision": "bfloat16" if training_arguments.bf16 else "float16" if training_arguments.fp16 else "float32",
         "dtype": str(trainer.model.dtype).removeprefix("torch."),  # pyright: ignore[reportOptionalMemberAccess]
         **_head_start(trainer.model),
         "selection": chosen if selected else "last step",
@@ -291,27 +292,17 @@ def score(trainer: DLFATrainer, data: RunData) -> Scored:
     """Score the trainer's model on the development data and in every language of the evaluation."""
     progress = next((one for one in trainer.callback_handler.callbacks if isinstance(one, LanguageProgress)), None)
     trainer.compute_metrics = None  # every set has references of its own
-
-    def predict(eval_set: EvalSet, label: str) -> list:
-        if progress is not None:
-            progress.label = label
-        return _ordered(eval_set, trainer.predict(eval_set.features))  # pyright: ignore[reportArgumentType]
-
+    announce = None if progress is None else progress.call
     development = {}
     if len(data.development.rows):
-        development = data.development.score(predict(data.development, "dev"))
-    predictions = {language: predict(eval_set, language) for language, eval_set in data.evaluation.items()}
+        development = data.development.score(predictions(trainer, {"dev": data.development}, announce)["dev"])
+    predicted = predictions(trainer, data.evaluation, announce)
     return Scored(
         development=development,
-        predictions=predictions,
-        metrics={language: data.evaluation[language].score(predictions[language]) for language in predictions},
-        counts={language: data.evaluation[language].counts(predictions[language]) for language in predictions},
+        predictions=predicted,
+        metrics={language: data.evaluation[language].score(predicted[language]) for language in predicted},
+        counts={language: data.evaluation[language].counts(predicted[language]) for language in predicted},
     )
-
-
-def _ordered(eval_set: EvalSet, output: EvalPrediction | PredictionOutput) -> list:
-    assert isinstance(output.predictions, np.ndarray) and isinstance(output.label_ids, np.ndarray)
-    return eval_set.in_order(output.predictions, output.label_ids)
 
 
 def score_finished(

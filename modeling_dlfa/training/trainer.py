@@ -4,17 +4,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler, SequentialSampler
-from transformers import ProgressCallback, Trainer, TrainingArguments
-from transformers.trainer_pt_utils import BatchRebalanceSampler, LengthGroupedSampler, get_length_grouped_indices
+from transformers import EvalPrediction, ProgressCallback, Trainer, TrainingArguments
+from transformers.trainer_pt_utils import (
+    BatchRebalanceSampler,
+    LengthGroupedSampler,
+    get_length_grouped_indices,
+    nested_truncate,
+)
+from transformers.trainer_utils import EvalLoopOutput
 
 from ..modeling_dlfa import DLFAPreTrainedModel
 from ..tasks.encoding import IGNORED
 from .arguments import RunArguments
 from .data import RunData
 from .objectives import OBJECTIVES
+from .scoring import TokenBatches
 from .selection import follows_the_metric
 
 
@@ -81,6 +89,10 @@ class LanguageProgress(ProgressCallback):
 
     label = "dev"
 
+    def call(self, label: str) -> None:
+        """Say what is scored next."""
+        self.label = label
+
     def on_train_begin(self, args, state, control, **kwargs):
         super().on_train_begin(args, state, control, **kwargs)
         if self.training_bar is not None:
@@ -105,6 +117,9 @@ class DLFATrainer(Trainer):
         head_learning_rate: learning rate of everything outside the encoder; default: the encoder's.
         fusion_learning_rate: of the fusion, and of the norms before it; default: that of the head.
         objectives: name of a term in `objectives.OBJECTIVES` -> its weight in the loss of training.
+        keep: what is kept of a batch's logits and labels; default: the logits.
+        eval_tokens: padded tokens of a process's batch of evaluation, for rows with a `length`, sorted by it; default:
+            `per_device_eval_batch_size` rows, however long.
     """
 
     def __init__(
@@ -113,9 +128,14 @@ class DLFATrainer(Trainer):
         head_learning_rate: float | None = None,
         fusion_learning_rate: float | None = None,
         objectives: Mapping[str, float] | None = None,
+        keep: Callable[[Any, Any], Any] | None = None,
+        eval_tokens: int | None = None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
+        self.keep = keep
+        self.eval_tokens = eval_tokens
+        self._eval_lengths: list[int] | None = None  # of the rows that a loader is made for
         of_scheduler: Any = self.args.lr_scheduler_kwargs or {}
         if follows_the_metric(self.args.lr_scheduler_type) and "mode" not in of_scheduler:
             # PyTorch takes a smaller value for the better one, whatever the metric.
@@ -172,6 +192,8 @@ class DLFATrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
         """The model's loss, in training with the weighted terms of the objectives."""
+        if not model.training:
+            num_items_in_batch = None  # the mean of this process's batch, which `evaluation_loop` reckons with
         if not self.objectives or not model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         # A copy, because smoothing takes the labels out of it.
@@ -221,25 +243,72 @@ class DLFATrainer(Trainer):
         return ProcessBatches(order, step, args.world_size, args.process_index, drop_last=args.dataloader_drop_last)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader:
-        with self._whole_sets():
+        with self._whole_set(self.eval_dataset if eval_dataset is None else eval_dataset):
             return super().get_eval_dataloader(eval_dataset)
 
     def get_test_dataloader(self, test_dataset: Any) -> DataLoader:
-        with self._whole_sets():
+        with self._whole_set(test_dataset):
             return super().get_test_dataloader(test_dataset)
 
     @contextmanager
-    def _whole_sets(self) -> Iterator[None]:
-        """Incomplete batches are left out in training alone; the Trainer would leave rows out of scores too."""
+    def _whole_set(self, rows: Any) -> Iterator[None]:
+        """Incomplete batches are left out in training alone; the Trainer would leave rows out of scores too.
+
+        It also takes the column of lengths away before it asks for a sampler.
+        """
         asked, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
+        sized = self.eval_tokens is not None and "length" in getattr(rows, "column_names", ())
+        self._eval_lengths = rows["length"][:] if sized else None
         try:
             yield
         finally:
-            self.args.dataloader_drop_last = asked
+            self.args.dataloader_drop_last, self._eval_lengths = asked, None
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler | None:
         # Evaluation sets come sorted by length; the Trainer would shuffle them, and the predictions with them.
+        if self._eval_lengths is not None and self.eval_tokens is not None:
+            return TokenBatches(self._eval_lengths, self.eval_tokens, self.args.world_size, self.args.process_index)
         return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
+
+    def prediction_step(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        loss, logits, labels = super().prediction_step(*args, **kwargs)
+        if loss is not None and labels is not None:  # for `evaluation_loop`
+            loss = loss * labels.ne(IGNORED).sum()
+        # Here, before outputs are padded to those of other processes: a parser's logits differ in more than one size.
+        if self.keep is not None and logits is not None:
+            logits = self.keep(logits, labels)
+        return loss, logits, labels
+
+    def evaluation_loop(
+        self,
+        dataloader: DataLoader,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """As the Trainer's, for batches that differ in size.
+
+        The loss is the mean over all labelled items, whatever the batches; the Trainer's is that of batches' means.
+        Rows that were repeated to fill the last batch are left out.
+        """
+        compute, self.compute_metrics = self.compute_metrics, None
+        try:
+            output = super().evaluation_loop(
+                dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+            )
+        finally:
+            self.compute_metrics = compute
+        metrics = output.metrics or {}
+        loss = f"{metric_key_prefix}_loss"
+        if loss in metrics and output.label_ids is not None:
+            batches = len(dataloader) * self.args.world_size
+            metrics[loss] *= batches / max(1, int((np.asarray(output.label_ids) != IGNORED).sum()))
+        predictions, labels = nested_truncate((output.predictions, output.label_ids), output.num_samples)
+        if compute is not None:
+            found = compute(EvalPrediction(predictions, labels))
+            metrics |= {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+        return EvalLoopOutput(predictions, labels, metrics, output.num_samples)
 
 
 def make_trainer(
@@ -262,8 +331,9 @@ def make_trainer(
         train_dataset=data.train,
         processing_class=data.tokenizer,
         data_collator=data.collator,
-        preprocess_logits_for_metrics=keep,
+        keep=keep,
         head_learning_rate=arguments.head_learning_rate,
         fusion_learning_rate=arguments.fusion_learning_rate,
+        eval_tokens=training_arguments.eval_batch_size * arguments.max_length,
         **kwargs,
     )

@@ -1,13 +1,13 @@
 """The commands of a study, as a user gives them."""
 
 import json
-import os
 from datetime import datetime, timedelta
 
 import pytest
 import yaml
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from modeling_dlfa import machine
 from modeling_dlfa.study.__main__ import main
 from modeling_dlfa.study.commands import time_left, worker_environment
 from modeling_dlfa.study.engine import CellStatus, State
@@ -140,7 +140,7 @@ def test_a_study_that_cannot_start_starts_nothing(study, tmp_path, capsys):
 )
 def test_workers_share_cores_and_gpus(monkeypatch, gpus, visible, expected):
     monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(machine, "cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible:

@@ -10,8 +10,10 @@ import pytest
 from modeling_dlfa.cli import takes_debug
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import XTREME_TASKS
+from modeling_dlfa.training import command_line
 from modeling_dlfa.training import launch as launch_module
 from modeling_dlfa.training.__main__ import main
+from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.results import RunResults
 
 
@@ -216,7 +218,49 @@ def test_languages_without_data_are_left_out_with_a_warning(argv, tmp_path: Path
 @pytest.mark.parametrize("fusion", ["--fusion aif", "--fusion scalar_mix"])
 def test_bf16(argv, tmp_path: Path, fusion: str):
     assert main(argv("pawsx", tmp_path / "out", f"{FEW} {fusion} --bf16")) == 0
-    assert (tmp_path / "out" / "all_results.json").exists()
+    assert RunResults.load(tmp_path / "out").training["precision"] == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("flags", "native", "precision", "asked"),
+    [
+        ("", True, "float32", False),
+        ("--bf16 false", True, "float32", False),
+        ("--bf16 true", False, "bfloat16", True),
+        ("--bf16 auto", True, "bfloat16", "auto (bfloat16)"),
+        ("--bf16 Auto", False, "float32", "auto (float32)"),
+    ],
+)
+def test_precision_that_was_asked_and_found(argv, tmp_path: Path, monkeypatch, flags, native, precision, asked):
+    monkeypatch.setattr(command_line, "native_bf16", lambda use_cpu: native)
+    assert main(argv("pawsx", tmp_path / "out", f"{FEW} {flags}")) == 0
+    assert RunResults.load(tmp_path / "out").training["precision"] == precision
+    assert json.loads((tmp_path / "out" / "settings.json").read_text(encoding="utf-8"))["bf16"] == asked
+
+
+def test_another_precision_is_another_run(argv, tmp_path: Path, monkeypatch, capsys):
+    flags = f"{FEW} --bf16 auto"
+    monkeypatch.setattr(command_line, "native_bf16", lambda use_cpu: False)
+    assert main(argv("pawsx", tmp_path / "out", flags)) == 0
+    monkeypatch.setattr(command_line, "native_bf16", lambda use_cpu: True)
+    capsys.readouterr()
+    assert main(argv("pawsx", tmp_path / "out", f"{flags} --resume_from_checkpoint last")) == 2
+    assert "bf16 'auto (float32)', not 'auto (bfloat16)'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "use_cpu"), [("", True), ("--use_cpu false", True), ("--fp16", False)])
+def test_bfloat16_on_a_cpu_says_that_it_is_one(monkeypatch, given: str, use_cpu: bool):
+    """Transformers refuses bfloat16 without a GPU unless it is told to use none."""
+    monkeypatch.setattr(command_line, "native_bf16", lambda use_cpu: True)
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
+    _, training = CommandLine(["--bf16", "auto", *given.split()]).arguments("udpos", "none", "out")
+    assert (training.bf16, training.use_cpu) == (use_cpu, use_cpu)
+
+
+@pytest.mark.parametrize("value", ["perhaps", "2"])
+def test_no_precision(argv, tmp_path: Path, capsys, value: str):
+    assert main(argv("pawsx", tmp_path / "out", f"--bf16 {value}")) == 2
+    assert "--bf16" in capsys.readouterr().err
 
 
 def test_a_folder_of_its_own_for_each_command(argv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):

@@ -1,0 +1,45 @@
+"""What the benchmarks share: time on a device that may run on by itself, and what that device is called."""
+
+import ctypes
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep what is freed, up to blocks of 32 MiB.
+
+    Giving it back to the system and asking again took a tenth of the time, and the model it hit differed by the run.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        for parameter, value in ((-1, 2**31 - 1), (-3, 2**25)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+            libc.mallopt(parameter, value)
+
+
+def timed(call: Callable[[], None], device: str) -> float:
+    """Seconds of one call."""
+    if device != "cpu":
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    call()
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def quartiles(values: Sequence[float]) -> list[float]:
+    return [float(value) for value in np.quantile(values, (0.25, 0.5, 0.75))]
+
+
+def device_name(device: str) -> str:
+    """What people call the processor."""
+    if device != "cpu":
+        return torch.cuda.get_device_name()
+    cpus = Path("/proc/cpuinfo")
+    lines = cpus.read_text("utf-8").splitlines() if cpus.exists() else []
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
