@@ -15,6 +15,7 @@ from ..tasks.task import Task
 NO_SELECTION = {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
 
 LOSS = "loss"
+AVERAGE = "average_checkpoints"
 PREFIX = "eval_"  # of metrics in the Trainer's logs
 _OF_SELECTION = ("metric_for_best_model", "greater_is_better")
 _FOLLOW_THE_METRIC = ("reduce_lr_on_plateau", "greedy")  # schedules
@@ -33,6 +34,8 @@ def following(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
             follow[f"{interval}_strategy"] = "steps"
     if "save_strategy" in given and "save_steps" not in given:
         follow["save_steps"] = given.get("eval_steps", defaults["eval_steps"])
+    if given.get(AVERAGE):
+        follow |= {name: value for name, value in NO_SELECTION.items() if name not in follow}
     asked = {**defaults, **follow, **given}
     if asked["eval_strategy"] == "no":
         follow |= {name: value for name, value in NO_SELECTION.items() if name not in follow}
@@ -53,6 +56,11 @@ def check_selection(task: Task, values: Mapping[str, Any], given: Mapping[str, A
     Raises:
         InputError: naming the argument, and what it needs.
     """
+    if values[AVERAGE] and values["load_best_model_at_end"]:
+        raise InputError(
+            f"--{AVERAGE} {values[AVERAGE]} --load_best_model_at_end: one checkpoint is the result, or the mean of "
+            "several: leave out one of the two"
+        )
     if values["load_best_model_at_end"] or values["save_strategy"] == "best":
         asked = "--load_best_model_at_end" if values["load_best_model_at_end"] else "--save_strategy best"
         for strategy in ("eval_strategy", "save_strategy"):
