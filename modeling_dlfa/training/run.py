@@ -5,7 +5,6 @@ scored on other data without training.
 """
 
 import json
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from .model import build_model, open_finished
 from .regimes import get_regime
 from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
 from .scout import scout
-from .selection import LOSS, described
+from .selection import LOSS, described, fit_intervals
 from .trainer import DLFATrainer, LanguageProgress, make_trainer
 from .warm_start import WarmStarted, warm_start
 
@@ -124,7 +123,7 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
     if checkpoint is not None:
         check_same_model(checkpoint, model.config)
         check_optimizer(Path(checkpoint))
-    _fit_intervals(training_arguments, len(data.train), arguments.train_language)
+    fit_intervals(training_arguments, len(data.train), arguments.train_language)
     warm = _warm_start(checkpoint, model, data, arguments, training_arguments)
     trained, data = regime.begin(model, data, arguments, training_arguments)
     trainer = _new_trainer(trained, arguments, training_arguments, data)
@@ -209,29 +208,6 @@ def _new_trainer(
     elif training_arguments.logging_strategy == "no":
         trainer.remove_callback(PrinterCallback)  # it would print every evaluation all the same
     return trainer
-
-
-def _fit_intervals(training_arguments: TrainingArguments, examples: int, language: str) -> None:
-    """Shorten an evaluation interval longer than the run to one epoch, so that there is something to select.
-
-    Raises:
-        InputError: incomplete batches are left out, and there is no other.
-    """
-    step = training_arguments.train_batch_size * training_arguments.world_size
-    if training_arguments.dataloader_drop_last and examples < step:
-        raise InputError(
-            f"--dataloader_drop_last: {examples} training examples in {language!r} are less than a batch of {step}, "
-            "nothing would be trained"
-        )
-    batch = training_arguments.train_batch_size * training_arguments.gradient_accumulation_steps
-    per_epoch = -(-examples // (batch * training_arguments.world_size))
-    steps = training_arguments.max_steps
-    if steps <= 0:
-        steps = math.ceil(per_epoch * training_arguments.num_train_epochs)
-    if training_arguments.eval_strategy == "steps" and (training_arguments.eval_steps or 0) > steps:
-        training_arguments.eval_steps = min(per_epoch, steps)
-        if training_arguments.save_strategy == "steps" and training_arguments.load_best_model_at_end:
-            training_arguments.save_steps = training_arguments.eval_steps  # the best must be among the saved
 
 
 def _origin(arguments: RunArguments) -> tuple[str, list[dict[str, Any]]]:

@@ -62,11 +62,9 @@ def tiny(family: str, **changes: Any) -> Any:
     torch.manual_seed(0)
     config = DLFAConfig(
         encoder_config=AutoConfig.for_model(family, **given),
-        fusion="aif",
-        fusion_layer=1,
         id2label=dict(enumerate("abc")),
         label2id={label: place for place, label in enumerate("abc")},
-        **changes,
+        **{"fusion": "aif", "fusion_layer": 1, **changes},
     )
     return DLFAForTokenClassification(config).eval()
 
