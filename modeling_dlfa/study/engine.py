@@ -34,10 +34,12 @@ from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from ..errors import InputError, one_line
 from ..files import expanded, write_text
 from ..privacy import without_paths, without_secrets
-from ..training.arguments import RunArguments, deciding
+from ..training.arguments import RunArguments
 from ..training.counts import packed, unpacked
 from ..training.data import RunData, prepare
+from ..training.derived import deciding
 from ..training.folder import holds_run
+from ..training.lora import ADAPTER
 from ..training.noted import as_noted
 from ..training.results import RunResults
 from ..training.stages import Stage, run_chain
@@ -251,6 +253,7 @@ class Engine:
             write_text(attempt / "train.log", log.getvalue())
             if not self.spec.keep_weights:
                 (attempt / "model.safetensors").unlink()
+                shutil.rmtree(attempt / ADAPTER, ignore_errors=True)
             write_text(attempt / CELL_FILE, json.dumps(as_noted(cell.known_as), indent=2) + "\n")
             if holds_run(folder, CELL_FILE, cell.known_as):
                 shutil.rmtree(attempt, ignore_errors=True)

@@ -15,7 +15,8 @@ from ..analysis.difficulty import code_length, relative_error
 from ..errors import InputError
 from ..files import write_text
 from ..tasks.languages import by_family
-from ..training.arguments import RunArguments, deciding
+from ..training.arguments import RunArguments
+from ..training.derived import deciding
 from ..training.fingerprints import used_here
 from ..training.noted import are_noted, notes
 from ..training.results import RunResults

@@ -12,9 +12,11 @@ from ..files import check_writable, expanded, name_problem, read_json, read_yaml
 from ..modeling_dlfa import states_read
 from ..privacy import secret_place
 from ..tasks.registry import TASKS, get_task
-from ..training.arguments import AUTO_LAYER, RunArguments, fused_layers, layer_name, not_of_a_cell
+from ..training.arguments import AUTO_LAYER, RunArguments, fused_layers, layer_name
 from ..training.checks import check_training
+from ..training.derived import not_of_a_cell
 from ..training.model import check_model, encoder_layers
+from ..training.regimes import check_regime
 from ..training.results import short_name
 from ..training.stages import check_stages
 from .cells import Cell, Model, merged
@@ -158,6 +160,7 @@ class StudySpec:
                 arguments, training_arguments = cell.run_arguments("unused")
                 check_training(get_task(arguments.task), training_arguments)
                 config = check_model(arguments)
+                check_regime(arguments, config, training_arguments)
                 check_stages(cell.stages())
             except InputError as error:
                 raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error

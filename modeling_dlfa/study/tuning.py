@@ -16,8 +16,8 @@ from filelock import FileLock, Timeout
 
 from ..errors import InputError
 from ..files import write_text
-from ..training.arguments import deciding
 from ..training.data import RunData
+from ..training.derived import deciding
 from ..training.model import check_model
 from ..training.noted import are_noted, digest, notes
 from ..training.scout import training_language_data

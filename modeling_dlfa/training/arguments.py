@@ -1,18 +1,15 @@
 """What a user can ask of a run, declared once: what every argument is, and what it decides.
 
 `RunArguments` are this project's own; `TrainingArguments` are Transformers', and `trainer_arguments.TRAINER` says what
-becomes of theirs. Imports nothing heavy, so that help is quick.
+becomes of theirs; `derived` has what follows from both. Imports nothing heavy, so that help is quick.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..errors import InputError
-from .declared import COUNT, NOT_NEGATIVE, Decides, Numbers, argument, check_numbers, told
-from .trainer_arguments import TRAINER, check_flags, trainer_fields
+from .declared import COUNT, NOT_NEGATIVE, SEVERAL, argument, told
 
 
 ALL_TASKS = "all"
@@ -86,10 +83,24 @@ class RunArguments:
     )
     train: str = argument(
         "all",
-        "What is trained: 'all' weights; 'top:N', fusion, head and the upper N layers; 'fusion', fusion and head "
-        "alone, on states of the encoder that are computed once and kept.",
+        "What is trained: 'all' weights; 'top:N', fusion, head and the upper N layers; 'lora[:R]', fusion, head and "
+        "LoRA of rank R (8) on the encoder's query and value; 'fusion', fusion and head alone, on states of the "
+        "encoder that are computed once and kept.",
         ("training",),
         recorded="always",
+    )
+    warm_start: bool = argument(
+        False,
+        "Before that, train fusion and head alone as --train fusion does, for as many epochs or updates.",
+        ("training",),
+    )
+    average_checkpoints: int = argument(
+        0,
+        "The result is the mean of what was trained at so many evenly spaced points of the training, its end among "
+        "them. Default: 0, the end alone.",
+        ("training",),
+        recorded="given",
+        numbers=SEVERAL,
     )
     carry_fusion: bool = argument(
         False,
@@ -223,10 +234,13 @@ class RunArguments:
     _argument_group_name: ClassVar[str] = "the run"
 
     def __post_init__(self):
+        from .derived import check_given  # it reads the declarations above
+
         check_given(vars(self))
         if self.task != ALL_TASKS:
             self._take_from_task()  # first, since a task's module may register what is asked for below
         self.fusion_layer = fused_layers(self.fusion_layer) if reads_layer(self.fusion) else None
+        self._name_regime()
         self.overrides()
         self.weighted_objectives()
         if self.stage_tasks and self.fusion_layer == AUTO_LAYER:
@@ -243,6 +257,12 @@ class RunArguments:
         self.train_language = self.train_language or task.train_language
         for stage in self.stage_tasks:
             get_task(stage)
+
+    def _name_regime(self):
+        """`train` with its number, so that one regime has one name."""
+        from .regimes import get_regime
+
+        self.train = get_regime(self.train).name
 
     @property
     def stage_tasks(self) -> list[str]:
@@ -336,86 +356,3 @@ def json_object(name: str, value: str | None) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"--{name} {value!r}: expected a JSON object")
     return values
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What follows from the declarations
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def check_given(given: Mapping[str, Any]) -> None:
-    """Refuse flags of the Trainer that a run cannot honour, and numbers that an argument cannot have.
-
-    Raises:
-        InputError: naming the argument, its value, and what was expected.
-    """
-    check_flags(given)
-    check_numbers(given, _numbers())
-
-
-@cache
-def _numbers() -> dict[str, Numbers]:
-    numbers = {name: flag.numbers for name, flag in TRAINER.items()}
-    numbers |= {entry.name: entry.metadata["numbers"] for entry in fields(RunArguments)}
-    return {name: those for name, those in numbers.items() if those is not None}
-
-
-@cache
-def _that(says: str, what: bool) -> frozenset[str]:
-    """Names of arguments, the Trainer's among them, whose declaration says so."""
-    own = (entry.name for entry in fields(RunArguments) if entry.metadata[says] == what)
-    return trainer_fields(**{says: what}).union(own)
-
-
-def paths() -> frozenset[str]:
-    """Names of arguments that may name a file or folder."""
-    return _that("path", True)
-
-
-@cache
-def deciding(*what: Decides) -> tuple[str, ...]:
-    """Names of the fields of `RunArguments` that decide any of this."""
-    return tuple(entry.name for entry in fields(RunArguments) if set(entry.metadata["decides"]) & set(what))
-
-
-@cache
-def bookkeeping() -> frozenset[str]:
-    """Names of arguments, the Trainer's among them, that decide no result."""
-    own = (entry.name for entry in fields(RunArguments) if not entry.metadata["decides"])
-    return trainer_fields(decides=False).union(own)
-
-
-@cache
-def of_the_chain() -> frozenset[str]:
-    """Names of arguments that say what is run before."""
-    return frozenset(entry.name for entry in fields(RunArguments) if entry.metadata["chain"])
-
-
-def not_of_a_stage() -> frozenset[str]:
-    """What makes the chain itself, or would let a stage see more than the training language."""
-    return _that("stage", False)
-
-
-def not_of_a_cell() -> frozenset[str]:
-    """What a study sets itself, and what would make a cell more than one run."""
-    return _that("cell", False)
-
-
-def recorded_arguments(arguments: Any, given: bool = False) -> dict[str, Any]:
-    """What results say of the settings of a run.
-
-    Args:
-        arguments: `RunArguments`, or `TrainingArguments`.
-        given: those that are only told where they were given, instead of those that always are.
-    """
-    if not isinstance(arguments, RunArguments):
-        values = {name: getattr(arguments, name) for name, flag in TRAINER.items() if flag.recorded}
-        return {name: getattr(value, "value", value) for name, value in values.items()}  # of enumerations
-    wanted = "given" if given else "always"
-    names = [entry.name for entry in fields(arguments) if entry.metadata["recorded"] == wanted]
-    values = {name: getattr(arguments, name) for name in names}
-    if not given:
-        return values | {"max_dev_samples": arguments.max_dev_samples or arguments.max_eval_samples}
-    values["train_half"] = f"{arguments.train_half} by {arguments.half_by}" if arguments.train_half else None
-    values["objectives"] = arguments.weighted_objectives() or None
-    return {name: value for name, value in values.items() if value}

@@ -6,11 +6,13 @@ from urllib.parse import quote
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID
+from ..errors import InputError
 from ..files import expanded
 from ..markup import markdown_code, markdown_text
 from ..tasks.languages import language_label
 from ..tasks.registry import TASKS
 from ..tasks.task import OWN_FILES
+from .regimes import get_regime
 from .results import RunResults, data_name, short_name
 
 
@@ -85,6 +87,7 @@ def model_card(results: RunResults) -> ModelCard:
         data_name=data_name,
         fused_layers=_fused_layers(results),
         kind_of_fusion=KINDS_OF_FUSION.get(results.fusion),
+        trained=_trained(results),
         license=card_data.license,
         language_labels={code: language_label(code) for code in results.scores},
         example=kind.example(task, REPOSITORY),
@@ -99,6 +102,15 @@ def _fused_layers(results: RunResults) -> str:
         return "" if results.fusion_layer is None else f"layer {results.fusion_layer}"
     *most, last = map(str, results.fusion_layer)
     return f"layers {', '.join(most)} and {last}"
+
+
+def _trained(results: RunResults) -> str | None:
+    """What was trained where that is not everything; a regime from elsewhere may be unknown here."""
+    name = results.training.get("train", "all")
+    try:
+        return get_regime(name).trained("head" if results.fusion == "none" else "fusion and head")
+    except InputError:
+        return name
 
 
 def _data_names(results: RunResults) -> tuple[str, str]:

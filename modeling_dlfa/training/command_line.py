@@ -31,16 +31,13 @@ from .arguments import (
     JSON_ARGUMENTS,
     LAST_CHECKPOINT,
     RunArguments,
-    bookkeeping,
-    check_given,
     fused_layers,
     json_object,
-    of_the_chain,
-    paths,
     reads_layer,
     stage_tasks,
 )
 from .declared import told
+from .derived import bookkeeping, check_given, of_the_chain, paths
 from .help import USAGE, run_help
 from .regimes import get_regime
 from .selection import NO_SELECTION, PREFIX, check_selection, following
@@ -237,6 +234,8 @@ def _parsed(name: str, value: Any) -> Any:
         return json_object(name, value)
     if name == "intermediate_tasks" and isinstance(value, str):
         return ",".join(get_task(stage).identity for stage in stage_tasks(value))
+    if name == "train" and isinstance(value, str):
+        return get_regime(value).name
     if name == "metric_for_best_model" and value is not None:
         return value.removeprefix(PREFIX)
     return fused_layers(value) if name == "fusion_layer" else value

@@ -47,6 +47,7 @@ COUNT = Numbers(least=1)
 POSITIVE = Numbers(above=True)
 NOT_NEGATIVE = Numbers()
 FRACTION = Numbers(most=1)
+SEVERAL = Numbers(least=2, also=0)
 SEED = Numbers(most=2**32 - 1)  # NumPy's
 
 

@@ -191,6 +191,8 @@ def check_same_model(checkpoint: str, config: DLFAConfig) -> None:
         InputError: naming the first difference.
     """
     path = Path(checkpoint) / "config.json"
+    if not path.is_file():  # an adapter alone
+        return
     saved = read_json(path)
     wanted = json.loads(config.to_json_string(use_diff=False))
     for name in ("fusion", "fusion_layer", *sorted(DLFAConfig.__annotations__), "id2label"):

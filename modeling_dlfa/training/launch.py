@@ -18,10 +18,11 @@ from ..errors import InputError
 from ..files import check_writable
 from ..tasks.registry import get_task
 from ..tasks.task import Task
-from .arguments import RunArguments, deciding
+from .arguments import RunArguments
 from .checks import check_training
 from .command_line import CommandLine
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare, scored_data
+from .derived import deciding
 from .fingerprints import global_batch, used
 from .folder import (
     TRAINED_FILE,
@@ -34,7 +35,7 @@ from .folder import (
     write_settings,
 )
 from .model import check_model
-from .regimes import get_regime
+from .regimes import check_regime
 from .results import RESULTS_FILE, RunResults, results_table
 from .run import finished_run
 from .stages import Stage, check_stages, plan_stages, run_chain, stages_folder
@@ -178,7 +179,7 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
     check_training(get_task(task), training_arguments)
     if not training_arguments.do_train:
         finished_run(Path(arguments.model_name_or_path))
-    get_regime(arguments.train).check(arguments, check_model(arguments))
+    check_regime(arguments, check_model(arguments), training_arguments)
     check_stages(stages)
     return planned
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, PreTrainedConfig
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from ..configuration_dlfa import DLFAConfig
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
@@ -184,6 +184,22 @@ def open_finished(folder: Path, task: Task) -> DLFAPreTrainedModel:
     if missing := sorted(info["missing_keys"]):
         raise InputError(f"{folder} lacks {len(missing)} weights of a {task.kind.name} model, such as {missing[0]}")
     return model
+
+
+def open_encoder(name: str, revision: str | None = None) -> PreTrainedModel:
+    """A pretrained encoder, or that inside a DLFA checkpoint, in float32.
+
+    Raises:
+        InputError: it cannot be opened, or lacks weights.
+    """
+    if _is_dlfa(open_config(name, revision)):
+        return cast(Any, _open_trained(name, revision)).encoder
+    try:
+        source = resolve_encoder(name)
+        plain: Any = DLFAModel.from_encoder(source, revision=revision, dtype=torch.float32, fusion="none")
+    except (ValueError, OSError, SafetensorError) as error:
+        raise InputError(f"cannot open the encoder {name}: {one_line(error)}") from error
+    return plain.encoder
 
 
 def new_parts(model: DLFAPreTrainedModel) -> list[str]:

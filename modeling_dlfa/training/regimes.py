@@ -1,19 +1,17 @@
-"""What of a model is trained: `--train all`, `top:N`, `lora:R` or `fusion`.
+"""What of a model is trained: `--train all`, `top:N`, `lora:R` (in `lora`) or `fusion`.
 
 One class is one regime. `REGIMES` names them; a regime says which arguments go with it, makes a model ready for the
 Trainer, and makes of what was trained the model that is saved.
 """
 
 import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
 import torch
 from accelerate import PartialState
-from torch import nn
-from transformers import PreTrainedModel, TrainingArguments
+from transformers import TrainingArguments
 
 from ..cli import PLAIN, make_console
 from ..configuration_dlfa import DLFAConfig
@@ -23,98 +21,26 @@ from ..states import GB, KnownStates, RowsOfStates, StatesCache
 from .arguments import RunArguments
 from .data import EvalSet, RunData
 from .declared import told
+from .layers import behind, encoder_of, layers_of, shape_of
+from .lora import Lora
 from .model import new_parts
+from .regime import REGIMES, All, Regime, get_regime, register_regime
 
 
-@dataclass(frozen=True)
-class Regime:
-    """What is trained; everything, unless a subclass says otherwise.
-
-    Attributes:
-        size: the number behind the name, such as 4 in "top:4"; None without.
-    """
-
-    size: int | None = None
-
-    recipe: ClassVar[Mapping[str, Any]] = {}
-    """Defaults of arguments, over those of the task."""
-
-    def check(self, arguments: RunArguments, config: DLFAConfig) -> None:
-        """Refuse a model that cannot be trained so, before anything is read.
-
-        Raises:
-            InputError: naming what does not fit.
-        """
-        if config.input_norm == "standard":
-            raise InputError(
-                f"--input_norm standard --train {arguments.train}: what is standardised are the states of an encoder "
-                "that is left as it is, with --train fusion; there is --input_norm layer"
-            )
-
-    def begin(
-        self, model: DLFAPreTrainedModel, data: RunData, arguments: RunArguments, training_arguments: TrainingArguments
-    ) -> tuple[DLFAPreTrainedModel, RunData]:
-        """What the Trainer is given in place of a model and its rows; both may come back as they are.
-
-        Args:
-            model: with pretrained encoder, and new fusion and head.
-        """
-        return model, data
-
-    def scored(
-        self, model: DLFAPreTrainedModel, data: RunData, arguments: RunArguments, training_arguments: TrainingArguments
-    ) -> tuple[DLFAPreTrainedModel, RunData]:
-        """As `begin`, for a model that was trained before."""
-        return model, data
-
-    def end(self, model: DLFAPreTrainedModel, trained: DLFAPreTrainedModel, output: Path) -> None:
-        """Put what was trained into the whole model, which is saved and opened; one process writes.
-
-        Args:
-            model, trained: what `begin` was given, and what it returned.
-            output: folder of the run, for what else is left there.
-        """
-
+__all__ = ["REGIMES", "All", "FusionOnly", "Lora", "Regime", "Top", "check_regime", "get_regime", "register_regime"]
 
 ALL_LAYERS = "all"  # what --states_layers takes for every layer
-REGIMES: dict[str, type[Regime]] = {}
-RegimeClass = TypeVar("RegimeClass", bound=type[Regime])
-_NUMBERS: dict[str, str] = {}  # name -> whether a number stands behind it: "", "[:R]" or ":N"
-
-
-def register_regime(name: str, number: str = "") -> Callable[[RegimeClass], RegimeClass]:
-    """Name a regime. `number`: how the number behind the name is written, as ":N" or, where it may miss, "[:R]"."""
-
-    def register(regime: RegimeClass) -> RegimeClass:
-        REGIMES[name], _NUMBERS[name] = regime, number
-        return regime
-
-    return register
-
-
-def get_regime(text: str) -> Regime:
-    """The regime that `--train` names.
-
-    Raises:
-        InputError: there is none, or its number is missing, superfluous or not above 0.
-    """
-    name, colon, number = text.partition(":")
-    form = _NUMBERS.get(name)
-    takes = form is not None and (not colon if form == "" else bool(colon) or form.startswith("["))
-    if not takes or (colon and not (number.isdecimal() and 0 < int(number) < 2**31)):
-        forms = ", ".join(f"{known}{form}" for known, form in _NUMBERS.items())
-        raise InputError(f"--train {told(text)}: expected one of {forms}, with whole numbers above 0")
-    return REGIMES[name](int(number) if colon else None)
-
-
-@register_regime("all")
-class All(Regime):
-    """Every weight."""
 
 
 @register_regime("top", ":N")
 class Top(Regime):
     """Fusion, head and the encoder's upper N layers; no gradients are computed for those below."""
+
+    recipe: ClassVar[Mapping[str, Any]] = {"freeze_embeddings": False}  # they are not trained anyway
+
+    def trained(self, parts: str) -> str:
+        layers = "the last layer" if self.size == 1 else f"the last {self.size} layers"
+        return f"{parts}, and {layers} of the encoder"
 
     def check(self, arguments: RunArguments, config: DLFAConfig) -> None:
         super().check(arguments, config)
@@ -123,6 +49,7 @@ class Top(Regime):
                 f"--train top:{self.size}: this {config.encoder_config.model_type} encoder has "
                 f"{config.num_hidden_layers} layers, expected fewer; --train all trains all of them"
             )
+        layers_of(shape_of(config.encoder_config))
 
     def begin(
         self, model: DLFAPreTrainedModel, data: RunData, arguments: RunArguments, training_arguments: TrainingArguments
@@ -130,34 +57,9 @@ class Top(Regime):
         encoder = encoder_of(model)
         layers = layers_of(encoder)
         encoder.requires_grad_(False)
-        for module in [*layers[-cast(int, self.size) :], *_behind(encoder, layers)]:
+        for module in [*layers[-cast(int, self.size) :], *behind(encoder, layers)]:
             module.requires_grad_(True)
         return model, data
-
-
-def encoder_of(model: DLFAPreTrainedModel) -> PreTrainedModel:
-    """The pretrained encoder inside a model with a head."""
-    return cast(Any, model).dlfa.encoder
-
-
-def layers_of(encoder: PreTrainedModel) -> nn.ModuleList:
-    """The encoder's layers, from the lowest.
-
-    Raises:
-        InputError: it keeps them in another way, such as ALBERT, whose layers share their weights.
-    """
-    count = encoder.config.num_hidden_layers
-    found = [part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count]
-    if not found:
-        family = encoder.config.model_type
-        raise InputError(f"--train: this {family} encoder does not keep its {count} layers in a list of their own")
-    return found[0]
-
-
-def _behind(encoder: PreTrainedModel, layers: nn.ModuleList) -> list[nn.Module]:
-    """What the last layer's output goes through: the final norm of encoders that have one."""
-    parent = next(part for part in encoder.modules() if any(child is layers for child in part.children()))
-    return [child for name, child in parent.named_children() if name in ("final_norm", "final_layer_norm", "ln_f")]
 
 
 @register_regime("fusion")
@@ -169,8 +71,14 @@ class FusionOnly(Regime):
         "head_learning_rate": None,
         "freeze_embeddings": False,
     }
+    scouting: ClassVar[str] = "frozen"
+
+    def trained(self, parts: str) -> str:
+        return f"{parts} alone; the encoder is as it was"
 
     def check(self, arguments: RunArguments, config: DLFAConfig) -> None:
+        if arguments.warm_start:
+            raise InputError("--warm_start --train fusion: nothing more would be trained after it")
         if arguments.stage_tasks and not arguments.carry_fusion:
             raise InputError(
                 "--train fusion --intermediate_tasks: such a stage leaves the encoder as it is, nothing would go on; "
@@ -194,6 +102,26 @@ class FusionOnly(Regime):
         return without_encoder(model), with_states(model, data, arguments, training_arguments)
 
 
+def check_regime(arguments: RunArguments, config: DLFAConfig, training_arguments: TrainingArguments) -> None:
+    """Refuse what cannot be trained as a run asks for it, before anything is read.
+
+    Args:
+        config: of the run's model.
+
+    Raises:
+        InputError: as `Regime.check`, or weights are to be shared out between processes that are needed whole.
+    """
+    get_regime(arguments.train).check(arguments, config)
+    if training_arguments.fsdp:
+        whole = {
+            f"--train {arguments.train}": arguments.train != All().name,
+            "--warm_start": arguments.warm_start,
+            f"--average_checkpoints {arguments.average_checkpoints}": arguments.average_checkpoints > 0,
+        }
+        for flag in (flag for flag, given in whole.items() if given):
+            raise InputError(f"--fsdp {flag}: it needs the weights whole in every process; leave out one of the two")
+
+
 def without_encoder(model: DLFAPreTrainedModel) -> DLFAPreTrainedModel:
     """The same fusion and head where the encoder's states are given: `forward(states=..., ...)`."""
     config = copy.deepcopy(model.config)  # a model sets how its encoder attends, and this one has none
@@ -208,9 +136,17 @@ def without_encoder(model: DLFAPreTrainedModel) -> DLFAPreTrainedModel:
 
 
 def with_states(
-    model: DLFAPreTrainedModel, data: RunData, arguments: RunArguments, training_arguments: TrainingArguments
+    model: DLFAPreTrainedModel,
+    data: RunData,
+    arguments: RunArguments,
+    training_arguments: TrainingArguments,
+    layers: Collection[int] | None = None,
 ) -> RunData:
-    """The rows of a run with the states that its model reads, from the cache."""
+    """The rows of a run with states of its encoder, from the cache.
+
+    Args:
+        layers: indices into `hidden_states`; default: those that the model reads.
+    """
     sets = {"train": data.train, "development": data.development.features}
     split = arguments.eval_split
     sets |= {f"{split} {language}": one.features for language, one in data.evaluation.items()}
@@ -220,7 +156,7 @@ def with_states(
         encoder_of(model),
         {f"{data.task.name} {name}": rows for name, rows in sets.items()},
         data.tokenizer,
-        states_read(model.config),
+        states_read(model.config) if layers is None else layers,
         also=layers_to_keep(arguments, model.config),
         device=training_arguments.device,
         autocast=autocast_type(training_arguments),

@@ -178,6 +178,8 @@ def results_table(runs: Sequence[RunResults]) -> Table:
     """
     first = runs[0]
     training = f"{first.train_samples:,} {first.train_language} examples · seed {first.seed}"
+    regime = first.training.get("train", "all")
+    training += "" if regime == "all" else f" · trained: {regime}"
     title = f"{first.task} · {short_name(first.encoder)} · {training}"
     table = Table(title=escape(title), title_justify="left", caption_justify="left")
     table.add_column("family", style="dim")

@@ -5,7 +5,6 @@ scored on other data without training.
 """
 
 import json
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,12 @@ from ..files import read_json, write_text
 from ..modeling_dlfa import DLFAPreTrainedModel
 from ..tasks.predictions import write_predictions
 from ..tasks.registry import get_task
-from .arguments import AUTO_LAYER, RunArguments, recorded_arguments
+from .arguments import AUTO_LAYER, RunArguments
+from .averaging import Snapshots, remove_snapshots
 from .card import model_card
 from .counts import counts_file, write_counts
 from .data import RunData, prepare, scored_data
+from .derived import recorded_arguments
 from .fingerprints import global_batch, used
 from .folder import TRAINED_FILE, check_optimizer, check_same_model, checkpoint_to_resume, remove_checkpoints
 from .model import build_model, open_finished
@@ -31,8 +32,9 @@ from .regimes import get_regime
 from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
 from .scoring import predictions
 from .scout import scout
-from .selection import LOSS, described
+from .selection import LOSS, described, fit_intervals
 from .trainer import DLFATrainer, LanguageProgress, make_trainer
+from .warm_start import WarmStarted, warm_start
 
 
 def run(arguments: RunArguments, training_arguments: TrainingArguments, data: RunData | None = None) -> RunResults:
@@ -62,6 +64,7 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
     leave(output, results, scored, fitted.data)
     if fitted.trainer.is_world_process_zero():
         (output / TRAINED_FILE).unlink(missing_ok=True)
+        remove_snapshots(output)
         if not arguments.keep_checkpoints:
             remove_checkpoints(output)
     fitted.trainer.accelerator.wait_for_everyone()
@@ -120,10 +123,17 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
     if checkpoint is not None:
         check_same_model(checkpoint, model.config)
         check_optimizer(Path(checkpoint))
-    _fit_intervals(training_arguments, len(data.train), arguments.train_language)
+    fit_intervals(training_arguments, len(data.train), arguments.train_language)
+    warm = _warm_start(checkpoint, model, data, arguments, training_arguments)
     trained, data = regime.begin(model, data, arguments, training_arguments)
     trainer = _new_trainer(trained, arguments, training_arguments, data)
+    snapshots = Snapshots(arguments.average_checkpoints, output) if arguments.average_checkpoints else None
+    for callback in filter(None, (warm, snapshots)):
+        trainer.add_callback(callback)
     training = trainer.train(resume_from_checkpoint=checkpoint)
+    if snapshots is not None:
+        trainer.accelerator.wait_for_everyone()  # one process writes them
+        snapshots.average(trained)
     if not all(parameter.isfinite().all() for parameter in trained.parameters()):
         raise InputError(
             "training has diverged, weights are not finite: lower the learning rates (--learning_rate "
@@ -140,7 +150,7 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         "train_language": arguments.train_language,
         "train_samples": data.train_samples,
         "train_runtime": round(training.metrics["train_runtime"], 1),
-        "training": _recipe(arguments, training_arguments, trainer),
+        "training": _recipe(arguments, training_arguments, trainer, warm, snapshots),
         "data": data.source.description,
         "versions": versions(),
         "scouting": None if scouting is None else scouting.as_dict(),
@@ -148,14 +158,33 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         "task_definition": data.task.definition(),
         "used": used(arguments, data.fingerprints, training_arguments),
     }
-    regime.end(model, trained, output)
+    scored = regime.end(model, trained, arguments, output)
     with trainer.holding(model):
         trainer.save_model()  # every process takes part in gathering sharded weights
+    if scored is not trained:
+        trainer.model = trainer.model_wrapped = scored
     if trainer.is_world_process_zero():
         (output / "training_args.bin").unlink(missing_ok=True)  # a pickle: nothing to share
         write_text(note, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     trainer.accelerator.wait_for_everyone()
     return Fitted(arguments, data, trainer, summary)
+
+
+def _warm_start(
+    checkpoint: str | None,
+    model: DLFAPreTrainedModel,
+    data: RunData,
+    arguments: RunArguments,
+    training_arguments: TrainingArguments,
+) -> WarmStarted | None:
+    """Train fusion and head of a new model first, where that is asked for and no checkpoint holds more than that."""
+    if not arguments.warm_start:
+        return None
+    if checkpoint is not None:
+        return WarmStarted.of(Path(checkpoint))
+    warm = WarmStarted(warm_start(model, data, arguments, training_arguments))
+    set_seed(training_arguments.seed)  # what is drawn from here on does not depend on it
+    return warm
 
 
 def _new_trainer(
@@ -181,29 +210,6 @@ def _new_trainer(
     return trainer
 
 
-def _fit_intervals(training_arguments: TrainingArguments, examples: int, language: str) -> None:
-    """Shorten an evaluation interval longer than the run to one epoch, so that there is something to select.
-
-    Raises:
-        InputError: incomplete batches are left out, and there is no other.
-    """
-    step = training_arguments.train_batch_size * training_arguments.world_size
-    if training_arguments.dataloader_drop_last and examples < step:
-        raise InputError(
-            f"--dataloader_drop_last: {examples} training examples in {language!r} are less than a batch of {step}, "
-            "nothing would be trained"
-        )
-    batch = training_arguments.train_batch_size * training_arguments.gradient_accumulation_steps
-    per_epoch = -(-examples // (batch * training_arguments.world_size))
-    steps = training_arguments.max_steps
-    if steps <= 0:
-        steps = math.ceil(per_epoch * training_arguments.num_train_epochs)
-    if training_arguments.eval_strategy == "steps" and (training_arguments.eval_steps or 0) > steps:
-        training_arguments.eval_steps = min(per_epoch, steps)
-        if training_arguments.save_strategy == "steps" and training_arguments.load_best_model_at_end:
-            training_arguments.save_steps = training_arguments.eval_steps  # the best must be among the saved
-
-
 def _origin(arguments: RunArguments) -> tuple[str, list[dict[str, Any]]]:
     """The pretrained encoder that a run goes back to, and the runs in between."""
     name = arguments.model_name_or_path
@@ -224,7 +230,13 @@ def _head_start(model: Any) -> dict[str, str]:
     return {} if start == "random" else {"head_start": start}
 
 
-def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trainer: DLFATrainer) -> dict[str, Any]:
+def _recipe(
+    arguments: RunArguments,
+    training_arguments: TrainingArguments,
+    trainer: DLFATrainer,
+    warm: WarmStarted | None,
+    snapshots: Snapshots | None,
+) -> dict[str, Any]:
     """What results say of the training: what was asked for, and what it came to."""
     selected = training_arguments.load_best_model_at_end and trainer.state.best_model_checkpoint is not None
     metric, greater = training_arguments.metric_for_best_model, training_arguments.greater_is_better
@@ -235,11 +247,12 @@ def _recipe(arguments: RunArguments, training_arguments: TrainingArguments, trai
         **epochs,
         "batch_size": global_batch(training_arguments),
         "steps": trainer.state.global_step,
+        **({} if warm is None else {"warm_start_steps": warm.steps}),
         **recorded_arguments(arguments),
         "precision": "bfloat16" if training_arguments.bf16 else "float16" if training_arguments.fp16 else "float32",
         "dtype": str(trainer.model.dtype).removeprefix("torch."),  # pyright: ignore[reportOptionalMemberAccess]
         **_head_start(trainer.model),
-        "selection": chosen if selected else "last step",
+        "selection": str(snapshots) if snapshots is not None else chosen if selected else "last step",
         **recorded_arguments(arguments, given=True),
     }
 

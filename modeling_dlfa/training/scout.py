@@ -11,9 +11,9 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,23 +23,24 @@ from transformers import PrinterCallback, TrainingArguments, set_seed
 
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
-from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel
-from ..states import KnownStates
+from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel, states_read
+from ..states import KnownStates, RowsOfStates
 from ..tasks.encoding import IGNORED
 from ..tasks.registry import get_task
 from .arguments import RunArguments
 from .data import EvalSet, RunData, prepare
 from .model import build_model, model_arguments, new_parts
+from .regimes import get_regime, with_states, without_encoder
 from .selection import NO_SELECTION
 from .trainer import DLFATrainer, make_trainer
 
 
 METHODS: dict[str, str] = {
-    "shared": "one fine-tuning, the loss is the mean over all layers",
-    "random": "one fine-tuning, every batch trains one layer, drawn at random",
-    "frozen": "the pretrained encoder is left as it is, only fusions and heads are trained",
+    "shared": "one fine-tuning of what --train says, the loss is the mean over all layers",
+    "random": "one fine-tuning of what --train says, every batch trains one layer, drawn at random",
+    "frozen": "the pretrained encoder is left as it is, only fusions and heads are trained; with --train fusion on "
+    "states of all layers that are kept on disk",
 }
-DEFAULT_METHOD = "shared"
 
 # Of fusions and heads on an encoder that is left as it is, where the run gives none of its own (our choice): the
 # learning rates of fine-tunings are made for the encoder.
@@ -72,7 +73,7 @@ class Scouting:
 def scout(
     arguments: RunArguments,
     training_arguments: TrainingArguments,
-    method: str = DEFAULT_METHOD,
+    method: str | None = None,
     layers: Sequence[int] | None = None,
 ) -> Scouting:
     """Rank the layers by development data of the training language.
@@ -82,26 +83,37 @@ def scout(
     Args:
         arguments: of the run that wants to know; its `fusion_layer` and its target languages are not looked at.
         training_arguments: how to train.
-        method: one of `METHODS`.
+        method: one of `METHODS`. Default: "frozen" for `--train fusion`, else "shared". There is no warm start.
         layers: to choose among; default: all, 0 to L - 1.
 
     Raises:
-        InputError: as `training.run.run`.
+        InputError: as `training.run.run`; a method that trains the encoder, with `--train fusion`.
     """
+    regime = get_regime(arguments.train)
+    method = method or regime.scouting
+    frozen, without = method == "frozen", regime.scouting == "frozen"
+    if without and not frozen:
+        raise InputError(f"scouting by {method!r} trains the encoder, which --train {arguments.train} does not")
     start = time.perf_counter()
     task = get_task(arguments.task)
     task.kind.check_layer_logits(task)
     data = training_language_data(arguments)
     set_seed(training_arguments.seed)
     base = build_model(plain_baseline(arguments), data.task)
-    frozen = method == "frozen"
+    models = layer_models(base, arguments, data, layers)
+    if without:
+        all_states = range(base.config.num_hidden_layers + 1)
+        trained, data = without_encoder(base), with_states(base, data, arguments, training_arguments, all_states)
+        _standardise(models.values(), data)
+    else:
+        trained, data = regime.begin(base, data, arguments, training_arguments)
     model = LayerModels(
-        base.dlfa,  # pyright: ignore[reportArgumentType]
-        layer_models(base, arguments, data, layers),
+        trained.dlfa,  # pyright: ignore[reportArgumentType]
+        models,
         frozen=frozen,
         draw=np.random.default_rng(training_arguments.seed) if method == "random" else None,
     )
-    if frozen:
+    if frozen and not without:  # the learning rates are those of a fine-tuning
         arguments = replace(arguments, head_learning_rate=arguments.head_learning_rate or FROZEN_LEARNING_RATE)
     trainer = quiet_trainer(model, arguments, training_arguments, data, predictions_and_losses)
     trainer.train()
@@ -116,8 +128,16 @@ def scout(
 
 def plain_baseline(arguments: RunArguments) -> RunArguments:
     """The baseline of a run whose encoder's states come as they are: every layer's model has its own norms."""
-    overrides = json.dumps({**arguments.overrides(), "input_norm": "none"})
-    return replace(arguments, fusion="none", config_overrides=overrides)
+    return replace(arguments, fusion="none", input_norm="none")
+
+
+def _standardise(models: Iterable[DLFAPreTrainedModel], data: RunData) -> None:
+    """Give models with `input_norm` "standard" the statistics, over the training rows, of the states they read."""
+    states = cast(RowsOfStates, data.states)
+    for model in models:
+        if model.config.input_norm == "standard":
+            rows = [states.layers.index(layer) for layer in states_read(model.config)]
+            cast(Any, model).dlfa.input_norm.fit(*(moment[rows] for moment in states.moments(0)))
 
 
 def training_language_data(arguments: RunArguments) -> RunData:
@@ -156,7 +176,7 @@ class LayerModels(DLFAPreTrainedModel):
     """One encoder, and for every layer a model that reads its states.
 
     Args:
-        dlfa: the encoder, without fusion.
+        dlfa: the encoder, without fusion, or what hands on its states.
         models: layer k -> model without encoder.
         frozen: whether the encoder is left as it is, dropout included.
         draw: in training one layer is drawn from it for every batch; default: all of them.
@@ -190,15 +210,22 @@ class LayerModels(DLFAPreTrainedModel):
         attention_mask: torch.Tensor | None = None,
         token_type_ids: torch.LongTensor | None = None,
         labels: torch.Tensor | None = None,
+        states: Sequence[torch.Tensor] | None = None,
         **kwargs: Any,
     ) -> dict[str, torch.Tensor]:
-        """`loss`, the mean over the layers, and `logits` (B, layers, C), or (B, T, layers, C) for tags."""
+        """`loss`, the mean over the layers, and `logits` (B, layers, C), or (B, T, layers, C) for tags.
+
+        Args:
+            states: L + 1 times (B, T, E), those of the encoder where they are known; default: it computes them.
+        """
+        known = {} if states is None else {"states": states}
         encoded = self.dlfa(
             input_ids=input_ids,
             attention_mask=attention_mask,
             token_type_ids=token_type_ids,
             output_hidden_states=True,
             return_dict=True,
+            **known,
         )
         states = (*encoded.hidden_states[:-1], encoded.last_hidden_state)
         models = list(self.models)

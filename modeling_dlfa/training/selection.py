@@ -4,8 +4,11 @@ Development data, evaluation, saving and the metric are several arguments of the
 was given of the others.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
+
+from transformers import TrainingArguments
 
 from ..errors import InputError
 from ..tasks.task import Task
@@ -15,6 +18,7 @@ from ..tasks.task import Task
 NO_SELECTION = {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
 
 LOSS = "loss"
+AVERAGE = "average_checkpoints"
 PREFIX = "eval_"  # of metrics in the Trainer's logs
 _OF_SELECTION = ("metric_for_best_model", "greater_is_better")
 _FOLLOW_THE_METRIC = ("reduce_lr_on_plateau", "greedy")  # schedules
@@ -33,6 +37,8 @@ def following(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
             follow[f"{interval}_strategy"] = "steps"
     if "save_strategy" in given and "save_steps" not in given:
         follow["save_steps"] = given.get("eval_steps", defaults["eval_steps"])
+    if given.get(AVERAGE):
+        follow |= {name: value for name, value in NO_SELECTION.items() if name not in follow}
     asked = {**defaults, **follow, **given}
     if asked["eval_strategy"] == "no":
         follow |= {name: value for name, value in NO_SELECTION.items() if name not in follow}
@@ -53,6 +59,11 @@ def check_selection(task: Task, values: Mapping[str, Any], given: Mapping[str, A
     Raises:
         InputError: naming the argument, and what it needs.
     """
+    if values[AVERAGE] and values["load_best_model_at_end"]:
+        raise InputError(
+            f"--{AVERAGE} {values[AVERAGE]} --load_best_model_at_end: one checkpoint is the result, or the mean of "
+            "several: leave out one of the two"
+        )
     if values["load_best_model_at_end"] or values["save_strategy"] == "best":
         asked = "--load_best_model_at_end" if values["load_best_model_at_end"] else "--save_strategy best"
         for strategy in ("eval_strategy", "save_strategy"):
@@ -69,6 +80,29 @@ def check_selection(task: Task, values: Mapping[str, Any], given: Mapping[str, A
             f"--{idle}: no checkpoint is chosen by development data here; add --load_best_model_at_end true "
             "--eval_strategy steps --save_strategy best"
         )
+
+
+def fit_intervals(training_arguments: TrainingArguments, examples: int, language: str) -> None:
+    """Shorten an evaluation interval longer than the run to one epoch, so that there is something to select.
+
+    Raises:
+        InputError: incomplete batches are left out, and there is no other.
+    """
+    step = training_arguments.train_batch_size * training_arguments.world_size
+    if training_arguments.dataloader_drop_last and examples < step:
+        raise InputError(
+            f"--dataloader_drop_last: {examples} training examples in {language!r} are less than a batch of {step}, "
+            "nothing would be trained"
+        )
+    batch = training_arguments.train_batch_size * training_arguments.gradient_accumulation_steps
+    per_epoch = -(-examples // (batch * training_arguments.world_size))
+    steps = training_arguments.max_steps
+    if steps <= 0:
+        steps = math.ceil(per_epoch * training_arguments.num_train_epochs)
+    if training_arguments.eval_strategy == "steps" and (training_arguments.eval_steps or 0) > steps:
+        training_arguments.eval_steps = min(per_epoch, steps)
+        if training_arguments.save_strategy == "steps" and training_arguments.load_best_model_at_end:
+            training_arguments.save_steps = training_arguments.eval_steps  # the best must be among the saved
 
 
 def follows_the_metric(schedule: str) -> bool:

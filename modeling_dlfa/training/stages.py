@@ -21,14 +21,16 @@ from ..errors import InputError
 from ..files import text_hash, write_text
 from ..tasks.registry import TASKS, get_task
 from ..tasks.task import Task
-from .arguments import RunArguments, json_object, not_of_a_stage
+from .arguments import RunArguments, json_object
 from .checks import check_training
 from .command_line import CommandLine
 from .data import RunData
+from .derived import not_of_a_stage
 from .fingerprints import used
 from .folder import STAGE_FILE, holds_run
 from .model import check_model
 from .noted import as_noted, digest
+from .regimes import check_regime
 from .results import RunResults
 from .run import run
 
@@ -153,7 +155,7 @@ def check_stages(stages: Sequence[Stage]) -> None:
     for stage in stages:
         arguments, training_arguments = stage.arguments(None, "unused")
         check_training(get_task(stage.task), training_arguments)
-        check_model(arguments)
+        check_regime(arguments, check_model(arguments), training_arguments)
 
 
 def run_chain(

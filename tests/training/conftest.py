@@ -1,9 +1,11 @@
 """Shared by the tests of training: short commands over the tiny encoder and data of the main conftest."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from transformers import DefaultFlowCallback
 
 from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.training.__main__ import main
@@ -43,3 +45,23 @@ def finished_run(argv, tmp_path_factory: pytest.TempPathFactory) -> Callable[[st
         return folders[task]
 
     return folder
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[int], None]:
+    """interrupt_at(step): the next training is stopped as by Ctrl-C, before anything is saved at that step."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in what runs behind
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
+
+    def arrange(step: int) -> None:
+        original = DefaultFlowCallback.on_step_end
+
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == step:
+                monkeypatch.setattr(DefaultFlowCallback, "on_step_end", original)
+                signal.raise_signal(signal.SIGINT)
+            return original(self, args, state, control, **kwargs)
+
+        monkeypatch.setattr(DefaultFlowCallback, "on_step_end", on_step_end)
+
+    return arrange

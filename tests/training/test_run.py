@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
@@ -10,7 +9,7 @@ from statistics import fmean
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForTokenClassification, DefaultFlowCallback
+from transformers import AutoModelForTokenClassification
 
 from modeling_dlfa.data.folder import FolderSource
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
@@ -196,26 +195,6 @@ def test_short_runs_are_evaluated_once_an_epoch(argv, tmp_path: Path):
     assert {path.name for path in (tmp_path / "out").glob("checkpoint-*")} == {"checkpoint-8", "checkpoint-16"}
     state = json.loads((tmp_path / "out" / "checkpoint-16" / "trainer_state.json").read_text(encoding="utf-8"))
     assert [entry["step"] for entry in state["log_history"] if "eval_accuracy" in entry] == [8, 16]
-
-
-@pytest.fixture
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[int], None]:
-    """interrupt_at(step): the next training is stopped as by Ctrl-C, before anything is saved at that step."""
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in what runs behind
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
-
-    def arrange(step: int) -> None:
-        original = DefaultFlowCallback.on_step_end
-
-        def on_step_end(self, args, state, control, **kwargs):
-            if state.global_step == step:
-                monkeypatch.setattr(DefaultFlowCallback, "on_step_end", original)
-                signal.raise_signal(signal.SIGINT)
-            return original(self, args, state, control, **kwargs)
-
-        monkeypatch.setattr(DefaultFlowCallback, "on_step_end", on_step_end)
-
-    return arrange
 
 
 @pytest.mark.parametrize(

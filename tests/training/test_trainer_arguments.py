@@ -13,9 +13,10 @@ from transformers import TrainingArguments
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.training import command_line, launch
 from modeling_dlfa.training.__main__ import main
-from modeling_dlfa.training.arguments import RunArguments, bookkeeping, not_of_a_cell, not_of_a_stage, paths
+from modeling_dlfa.training.arguments import RunArguments
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.declared import LARGEST
+from modeling_dlfa.training.derived import bookkeeping, not_of_a_cell, not_of_a_stage, paths
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.trainer_arguments import TRAINER, trainer_fields
 

@@ -1,0 +1,79 @@
+"""Fusion and head first, on the encoder as it is: `--warm_start`.
+
+Linear probing, then fine-tuning (LP-FT, Kumar et al. 2022, arXiv 2202.10054): the first gradients of a new head do not
+reach the pretrained features. That the fusion belongs to what is trained first is our choice.
+"""
+
+import copy
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from transformers import PrinterCallback, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import ExportableState
+
+from ..files import read_json
+from ..modeling_dlfa import DLFAPreTrainedModel
+from .arguments import RunArguments
+from .data import RunData
+from .regimes import FusionOnly
+from .selection import NO_SELECTION
+from .trainer import make_trainer
+
+
+def warm_start(
+    model: DLFAPreTrainedModel, data: RunData, arguments: RunArguments, training_arguments: TrainingArguments
+) -> int:
+    """Train fusion and head of a model as `--train fusion` does, by its recipe, to the last step.
+
+    Args:
+        model: changed in place; what of it requires gradients stays so.
+        data, arguments, training_arguments: of the run. Epochs, batches and objectives are the run's.
+
+    Returns:
+        how many updates it took.
+    """
+    needed = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    regime = FusionOnly()
+    arguments, training_arguments = _as_frozen(arguments, training_arguments)
+    nothing = replace(data.development, features=data.development.features.select([]))
+    twin, rows = regime.begin(model, replace(data, development=nothing, evaluation={}), arguments, training_arguments)
+    trainer = make_trainer(
+        twin, arguments, training_arguments, rows, rows.task.kind.keep, objectives=arguments.weighted_objectives()
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    regime.end(model, twin, arguments, Path(training_arguments.output_dir or ""))
+    for parameter in needed:
+        parameter.requires_grad_(True)
+    return trainer.state.global_step
+
+
+def _as_frozen(
+    arguments: RunArguments, training_arguments: TrainingArguments
+) -> tuple[RunArguments, TrainingArguments]:
+    """The arguments of a run, with the recipe of a frozen encoder and nothing selected, saved or reported."""
+    recipe = FusionOnly.recipe
+    own = {entry.name for entry in fields(RunArguments)}
+    changes: dict[str, Any] = {"fusion_learning_rate": None, **{name: recipe[name] for name in recipe if name in own}}
+    of_trainer = copy.copy(training_arguments)
+    others = {name: value for name, value in recipe.items() if name not in own}
+    for name, value in {**others, **NO_SELECTION, "report_to": []}.items():
+        setattr(of_trainer, name, value)
+    return replace(arguments, train="fusion", warm_start=False, average_checkpoints=0, **changes), of_trainer
+
+
+class WarmStarted(TrainerCallback, ExportableState):
+    """Has every checkpoint say how many updates came before the first of the main training."""
+
+    def __init__(self, steps: int):
+        self.steps = steps
+
+    def state(self) -> dict[str, Any]:
+        return {"args": {"steps": self.steps}, "attributes": {}}
+
+    @classmethod
+    def of(cls, checkpoint: Path) -> "WarmStarted":
+        """What a checkpoint says."""
+        saved = read_json(checkpoint / "trainer_state.json")
+        return cls(**saved["stateful_callbacks"][cls.__name__]["args"])
