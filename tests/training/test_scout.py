@@ -128,7 +128,7 @@ def test_all_layers_start_as_their_runs(parsed):
     [
         ("udpos", "--gradient_accumulation_steps 2 --num_train_epochs 6 --head_learning_rate 1e-2"),
         ("udpos", "--num_train_epochs 4 --head_learning_rate 1e-2 --fusion_learning_rate 5e-2"),
-        ("udpos", '--num_train_epochs 4 --head_learning_rate 1e-2 --config_overrides {"input_norm":"layer"}'),
+        ("udpos", "--num_train_epochs 4 --head_learning_rate 1e-2 --input_norm layer"),
         (
             "panx",
             "--freeze_embeddings --bf16 true --gradient_checkpointing true --num_train_epochs 6 "
@@ -297,9 +297,9 @@ def test_fusion_layer_is_a_number_or_auto(tmp_path: Path, given: str, layer: int
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("--fusion_layer x", "--fusion_layer x: expected the number of a layer, or 'auto'"),
-        ("--fusion_layer 8.0", "--fusion_layer 8.0: expected the number of a layer, or 'auto'"),
-        ("--fusion_layer Auto", "--fusion_layer Auto: expected the number of a layer, or 'auto'"),
+        ("--fusion_layer x", "--fusion_layer x: expected the number of a layer, several as '4,8', or 'auto'"),
+        ("--fusion_layer 8.0", "--fusion_layer 8.0: expected the number of a layer, several as '4,8', or 'auto'"),
+        ("--fusion_layer Auto", "--fusion_layer Auto: expected the number of a layer, several as '4,8', or 'auto'"),
         ("--fusion_layer true", "--fusion_layer true: expected"),
         ("--fusion_layer auto --fusion none", "--fusion_layer auto --fusion none: the baseline fuses no layer"),
         ("--fusion_layer auto --fusion dwatt", "--fusion_layer auto --fusion dwatt: it has no layer to choose"),

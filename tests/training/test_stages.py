@@ -137,7 +137,7 @@ def weights(folder: Path, prefix: str) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("fusion", ["none", "aif"])
 @pytest.mark.parametrize("carry", [False, True])
 def test_the_encoder_goes_on_the_head_is_new_the_fusion_as_asked(command, tmp_path, fusion, carry):
-    flags = '--fusion_layer 1 --config_overrides {"input_norm":"layer"}'
+    flags = "--fusion_layer 1 --input_norm layer"
     given = command(f"--intermediate_tasks udpos {flags} --seed 5{' --carry_fusion' if carry else ''}")
     (stage,) = plan_stages(given, "xnli", fusion)
     chain(given, tmp_path / "stages", tmp_path / "out", fusion)
