@@ -149,7 +149,8 @@ from modeling_dlfa import DLFAConfig, DLFAForTokenClassification
 from modeling_dlfa.training.lora import open_adapter
 
 folder, inputs = sys.argv[1], {name: torch.tensor(values) for name, values in json.loads(sys.argv[2]).items()}
-encoder = AutoModel.from_pretrained(PeftConfig.from_pretrained(folder).base_model_name_or_path, add_pooling_layer=False)
+name = PeftConfig.from_pretrained(folder).base_model_name_or_path
+encoder = AutoModel.from_pretrained(name, add_pooling_layer=False)
 by_hand = PeftModel.from_pretrained(DLFAForTokenClassification(DLFAConfig.from_pretrained(folder), encoder), folder)
 with torch.no_grad():
     print(json.dumps([model.eval()(**inputs).logits.tolist() for model in (by_hand, open_adapter(folder))]))
