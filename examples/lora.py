@@ -2,6 +2,8 @@
 
     python examples/lora.py --encoder FacebookAI/xlm-roberta-large
 
+`dlfa train --train lora` does all of this, for every encoder and task. Here it is by hand, with the plain Trainer.
+
 LoRA freezes whatever it is not told about. For DLFA that is one line, modules_to_save=["fusion", "classifier"] (the
 parser's head is called "parser"): without it the fusion keeps its start, is not saved, and the model is the baseline.
 LoRA's own matrices go into the attention's "query" and "value" (BERT, XLM-R, ELECTRA; other encoders use other names,

@@ -1,4 +1,4 @@
-"""A kind, a task, a fusion and an objective from outside the package: one module beside the data, no line here."""
+"""Kind, task, fusion, objective and regime from outside the package: one module beside the data, no line here."""
 
 import json
 import os
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file
 
 from modeling_dlfa.training.counts import read_counts
 
@@ -28,6 +30,7 @@ from modeling_dlfa.tasks.kinds import register_kind
 from modeling_dlfa.tasks.kinds.pairs import Pairs
 from modeling_dlfa.tasks.task import Recipe, Task, TaskFiles
 from modeling_dlfa.training.objectives import register_objective
+from modeling_dlfa.training.regime import Regime, register_regime
 
 
 HERE = Path(__file__).parent
@@ -77,6 +80,24 @@ class Mean(nn.Module):
 
     def forward(self, x, y, mask):
         return (x + y) / 2
+
+
+@register_regime("biases", "[:N]")
+class Biases(Regime):
+    """Fusion, head, and the biases of the N lowest layers (after BitFit)."""
+
+    default_size = 1
+    recipe = {"learning_rate": 1e-2}
+
+    def trained(self, parts):
+        return f"{parts}, and biases of {self.size} layers"
+
+    def begin(self, model, data, arguments, training_arguments):
+        encoder = model.dlfa.encoder.requires_grad_(False)
+        for layer in encoder.encoder.layer[: self.size]:
+            for name, parameter in layer.named_parameters():
+                parameter.requires_grad_(name.endswith("bias"))
+        return model, data
 
 
 @register_objective("small_logits")
@@ -158,6 +179,22 @@ def test_a_study(toy: Path, tiny_encoder: str):
     printed = call(toy, "modeling_dlfa", "study", "run", "study.yaml")
     assert "reviews/tiny-encoder/mine-seed1" in printed and "report of 2 of 2 runs" in printed
     assert "closeness" in (toy / "runs" / "study" / "report" / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_regime(toy: Path, tiny_encoder: str):
+    argv = ["--task", "toy:TASK", "--fusion", "mean", "--train", "biases", "--model_name_or_path", tiny_encoder]
+    printed = call(toy, "modeling_dlfa", "train", *argv, "--output_dir", toy / "runs" / "biases", *FLAGS.split())
+    assert "trained: biases:1" in " ".join(printed.split())
+    results = json.loads((toy / "runs" / "biases" / "all_results.json").read_text(encoding="utf-8"))
+    assert (results["training"]["train"], results["training"]["learning_rate"]) == ("biases:1", 1e-2)
+    card = (toy / "runs" / "biases" / "README.md").read_text(encoding="utf-8")
+    assert "- Trained: fusion and head, and biases of 1 layers." in card
+    before, after = (
+        load_file(Path(tiny_encoder) / "model.safetensors"),
+        load_file(toy / "runs" / "biases" / "model.safetensors"),
+    )
+    moved = {name for name, one in before.items() if not torch.equal(one, after[f"dlfa.encoder.{name}"])}
+    assert moved and all(".layer.0." in name and name.endswith("bias") for name in moved)
 
 
 def test_the_same_name_twice_is_refused():

@@ -21,6 +21,8 @@ USAGE = "dlfa train [FILE.yaml] [--ARGUMENT VALUE ...]"
 
 HEADINGS = ("task and data", "model", "training", "what is scored", "intermediate tasks", "bookkeeping")
 
+WORDS = {int: "INT", float: "FLOAT", str: "TEXT", bool: "BOOL"}  # what stands for a value
+
 # Arguments that stand elsewhere than what they decide would have them.
 _ELSEWHERE = {
     "model_name_or_path": "model",

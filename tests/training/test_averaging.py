@@ -2,10 +2,12 @@
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import TrainerState
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.__main__ import main
@@ -65,17 +67,15 @@ def _encoder(weights: dict[str, torch.Tensor], flags: str) -> set[str]:
 
 
 def test_a_run_that_goes_on_needs_what_came_before(tmp_path: Path):
-    class State:
-        max_steps, global_step, is_world_process_zero = 8, 4, True
-
+    state: Any = TrainerState(max_steps=8, global_step=4)
     (tmp_path / "snapshots").mkdir()
-    snapshots = Snapshots(4, tmp_path)
+    snapshots: Any = Snapshots(4, tmp_path)
     save_file({"weight": torch.ones(2)}, tmp_path / "snapshots" / "step-2.safetensors")
     (tmp_path / "snapshots" / "step-4.safetensors").write_bytes(b"half")
     with pytest.raises(InputError, match="lacks what was trained at update 4, which --average_checkpoints 4 needs"):
-        snapshots.on_train_begin(None, State, None)
+        snapshots.on_train_begin(None, state, None)
     save_file({"weight": torch.ones(2)}, tmp_path / "snapshots" / "step-4.safetensors")
-    snapshots.on_train_begin(None, State, None)
+    snapshots.on_train_begin(None, state, None)
     assert snapshots.steps == [2, 4, 6, 8]
 
 

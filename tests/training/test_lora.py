@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -14,6 +14,7 @@ from transformers import TrainingArguments
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.publishing.checkpoint import read_checkpoint
 from modeling_dlfa.tasks.registry import TASKS
+from modeling_dlfa.training import lora
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.arguments import RunArguments
 from modeling_dlfa.training.layers import encoder_of
@@ -22,9 +23,8 @@ from modeling_dlfa.training.model import open_finished
 from modeling_dlfa.training.regimes import get_regime
 from modeling_dlfa.training.trainer import DLFATrainer
 from tests.conftest import FAMILIES
-from tests.test_run_xtreme import ENVIRONMENT, TWO_PROCESSES, command, execute
+from tests.test_run_xtreme import ENVIRONMENT, TWO_PROCESSES, command
 from tests.training.test_regimes import OTHERS, batch, begun, step, tiny
-from tests.training.test_run import scores
 
 
 peft = pytest.importorskip("peft")
@@ -49,8 +49,7 @@ def test_query_and_value_are_adapted_in_every_layer(family: str):
     adapted = {name.split(".lora_")[0] for name, _ in trained.named_parameters() if ".lora_" in name}
     layers = 1 if family == "albert" else 3  # its layers share their weights
     assert len(adapted) == layers * len(names) and {name.rpartition(".")[2] for name in adapted} == set(names)
-    for _ in range(2):  # one half of every pair starts at 0, so that the other does not move at once
-        moved = step(trained)
+    moved = step(trained) | step(trained)  # one half of every pair starts at 0: the other does not move at once
     whole = {name for name in moved if ".lora_" not in name}
     assert whole and all(".modules_to_save." in name for name in whole)
     assert {name.split(".modules_to_save.")[0].removeprefix("base_model.model.") for name in whole} == {
@@ -67,6 +66,7 @@ def test_merging_changes_no_logit(family: str, tmp_path: Path):
     trained = begun("lora:4", model)
     for _ in range(2):
         step(trained)
+    trained.eval()
     with torch.no_grad():
         expected = trained(**batch()).logits
         arguments = RunArguments(train="lora:4", model_name_or_path=str(tmp_path))
@@ -124,7 +124,11 @@ def finished(argv, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_learns_and_leaves_an_adapter_and_a_merged_checkpoint(finished: Path):
     results = json.loads((finished / "all_results.json").read_text(encoding="utf-8"))
-    assert results["scores"]["de"] > 40 and results["training"]["selection"] == "best on development data"
+    assert (
+        not results["chance_level"]
+        and results["scores"]["de"] > 25
+        and results["training"]["selection"] == "best on development data"
+    )
     assert results["training"]["objectives"] == {"r_drop": 0.5}
     files = sorted(path.name for path in (finished / "adapter").iterdir())
     assert files == ["adapter_config.json", "adapter_model.safetensors", "config.json"]
@@ -178,9 +182,7 @@ def test_an_adapter_that_cannot_be_opened(finished: Path, tmp_path: Path, encode
 def test_the_adapter_stays_here_when_the_run_is_published(finished: Path):
     checkpoint = read_checkpoint(finished, "user/lora")
     assert "adapter" in checkpoint.left_out and not any("adapter" in name for name in checkpoint.files)
-    assert "LoRA of rank 4 on the encoder&#39;s query" in str(
-        checkpoint.files["README.md"]
-    ) or "LoRA of rank 4" in str(checkpoint.files["README.md"])
+    assert b"fusion and head, and LoRA of rank 4 on the encoder" in cast(bytes, checkpoint.files["README.md"])
 
 
 def test_a_run_goes_on_from_it_as_from_any_other(argv, finished: Path, tmp_path: Path):
@@ -190,19 +192,32 @@ def test_a_run_goes_on_from_it_as_from_any_other(argv, finished: Path, tmp_path:
     assert adapted.peft_config["default"].base_model_name_or_path == str(finished)
 
 
+WITHOUT_DROPOUT = """
+import sys
+from modeling_dlfa.training import lora
+from modeling_dlfa.training.__main__ import main
+
+lora.DROPOUT = 0.0
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.slow
-def test_two_processes(tiny_encoder: str, xtreme_folder: Path, tmp_path: Path):
-    """By plain gradient descent, as the test of ordinary runs."""
+def test_two_processes(tiny_encoder: str, xtreme_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """By plain gradient descent, as the test of ordinary runs, and without dropout, drawn by each process."""
+    script = tmp_path / "script.py"
+    script.write_text(WITHOUT_DROPOUT, encoding="utf-8")
+    monkeypatch.setattr(lora, "DROPOUT", 0.0)
     flags = "--train lora:2 --optim sgd --learning_rate 0.1 --head_learning_rate 0.2 --num_train_epochs 2"
     flags += " --eval_steps 6 --languages en,de --max_train_samples 58 --warm_start --per_device_train_batch_size"
 
     def argv(name: str, size: int) -> list[str]:
         return command("udpos", tmp_path / name, tiny_encoder, xtreme_folder, f"{flags} {size}")
 
-    done = execute(argv("two", 4), TWO_PROCESSES)
+    launched = [sys.executable, *TWO_PROCESSES, str(script), *argv("two", 4)]
+    done = subprocess.run(launched, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     assert main(argv("one", 8)) == 0
-    assert scores(tmp_path / "two") == scores(tmp_path / "one")
     for file in ("model.safetensors", "adapter/adapter_model.safetensors"):
         first, second = (load_file(tmp_path / name / file) for name in ("one", "two"))
         assert first.keys() == second.keys()
