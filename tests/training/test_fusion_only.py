@@ -125,8 +125,8 @@ def test_the_learning_rate_is_one_that_heads_learn_with():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--train fusions", "--train fusions: expected one of all, top:N, "),
-        ("--train fusion:3", "--train fusion:3: expected one of all, top:N, "),
+        ("--train fusions", "--train fusions: expected one of all, "),
+        ("--train fusion:3", "--train fusion:3: expected one of all, "),
         ("--train top", "--train top: expected one of"),
         ("--train top:0", "--train top:0: expected one of"),
         ("--train top:x", "--train top:x: expected one of"),
