@@ -4,9 +4,9 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from modeling_dlfa import (
 from modeling_dlfa import states as states_module
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.modeling_dlfa import states_read
-from modeling_dlfa.states import GB, StatesCache, StatesCollator, weights_hash
+from modeling_dlfa.states import GB, RowsOfStates, StatesCache, StatesCollator, weights_hash
 from modeling_dlfa.training.regimes import encoder_of, without_encoder
 from tests.conftest import FAMILIES
 from tests.tiny_tokenizers import wordpiece
@@ -64,6 +64,13 @@ def model_of(tiny_config) -> Callable[..., Any]:
         return HEADS[kind](DLFAConfig(encoder_config=tiny_config(family), **options)).eval()
 
     return build
+
+
+def at(known: RowsOfStates, rows: Sequence[int], length: int, layer: int) -> torch.Tensor:
+    """Of a layer that is kept."""
+    states = known.batch(rows, length)[layer]
+    assert states is not None
+    return states
 
 
 def inputs_of(kind: str, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -111,8 +118,8 @@ def test_logits_are_those_of_the_ordinary_model(model_of, tokenizer, tmp_path: P
 def test_states_are_those_of_the_encoder_to_sixteen_bits(model_of, tokenizer, tmp_path: Path):
     encoder, dataset = encoder_of(model_of()), rows()
     known = StatesCache(tmp_path).states(encoder, {"a": dataset}, tokenizer, [0, 2, 3])
-    states = known.batch([3, 0], 9)
-    assert states[1] is None
+    assert known.batch([3, 0], 9)[1] is None
+    states = {layer: at(known, [3, 0], 9, layer) for layer in (0, 2, 3)}
     with torch.no_grad():
         for place, row in enumerate((3, 0)):
             output = encoder(torch.tensor([dataset[row]["input_ids"]]), output_hidden_states=True)
@@ -216,7 +223,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(model_of, tokenizer, tm
 def test_states_that_sixteen_bits_do_not_hold_are_refused(model_of, tokenizer, tmp_path: Path):
     encoder = encoder_of(model_of())
     with torch.no_grad():
-        encoder.encoder.layer[-1].output.LayerNorm.bias.fill_(1e5)
+        cast(Any, encoder).encoder.layer[-1].output.LayerNorm.bias.fill_(1e5)
     with pytest.raises(InputError, match="hidden states of layer 3 reach 100"):
         StatesCache(tmp_path).states(encoder, {"a": rows()}, tokenizer, [3])
     assert not list(tmp_path.rglob("*.f16*"))
@@ -254,7 +261,7 @@ def test_a_killed_process_leaves_nothing_that_is_taken_for_whole(model_of, token
     assert list(folder.rglob(".*.tmp")) and not list(folder.rglob("layer-*"))
     known = StatesCache(folder).states(encoder, {"a": rows()}, tokenizer, [1, 3])
     assert computed == [[1, 3]] and not list(folder.rglob(".*.tmp"))
-    assert known.batch([1], 9)[3].any()
+    assert at(known, [1], 9, 3).any()
 
 
 def test_states_of_several_sets_are_numbered_through_and_travel(model_of, tokenizer, tmp_path: Path):
@@ -264,13 +271,13 @@ def test_states_of_several_sets_are_numbered_through_and_travel(model_of, tokeni
     assert [list(known.numbers(place)) for place in range(3)] == [[0, 1], [], [2]]
     alone = StatesCache(tmp_path).states(encoder, {"b": sets["b"]}, tokenizer, [3])
     for one in (known, pickle.loads(pickle.dumps(known))):
-        assert torch.equal(one.batch([2], 4)[3], alone.batch([0], 4)[3])
+        assert torch.equal(at(one, [2], 4, 3), at(alone, [0], 4, 3))
 
 
 def test_moments_are_those_of_all_tokens(model_of, tokenizer, tmp_path: Path):
     encoder = encoder_of(model_of())
     known = StatesCache(tmp_path).states(encoder, {"a": rows()}, tokenizer, [1, 3])
-    states = known.batch(range(len(LENGTHS)), 9)
+    states = {layer: at(known, range(len(LENGTHS)), 9, layer) for layer in (1, 3)}
     real = torch.arange(9) < torch.tensor(LENGTHS).unsqueeze(1)
     mean, deviation = known.moments(0)
     for place, layer in enumerate((1, 3)):

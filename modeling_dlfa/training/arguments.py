@@ -215,6 +215,7 @@ class RunArguments:
     states_layers: str | None = argument(
         None,
         "Layers whose states are kept beside those that the run reads, for later ones: such as '4,8', or 'all'.",
+        cell=False,
     )
     stages_dir: str | None = argument(
         None,
