@@ -191,7 +191,7 @@ def check_same_model(checkpoint: str, config: DLFAConfig) -> None:
         InputError: naming the first difference.
     """
     path = Path(checkpoint) / "config.json"
-    if not path.is_file():  # an adapter alone
+    if (path.parent / "adapter_config.json").is_file():  # of what --train lora trains, without the model's own
         return
     saved = read_json(path)
     wanted = json.loads(config.to_json_string(use_diff=False))
