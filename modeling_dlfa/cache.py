@@ -50,7 +50,7 @@ def _main(argv: list[str], debug: bool) -> None:
 
 
 def parser() -> CommandParser:
-    made = CommandParser("dlfa cache", __doc__ or "", usage="dlfa cache [--clear [SET,SET...]] [--states_dir FOLDER]")
+    made = CommandParser("dlfa cache", __doc__ or "", usage="dlfa cache [--ARGUMENT VALUE ...]")
     made.add_argument("--clear", nargs="?", const=ALL, metavar="SETS", help="delete these sets; default: all")
     made.add_argument("--states_dir", metavar="TEXT", help="default: modeling_dlfa/states under HF_HOME")
     made.add_common()

@@ -22,8 +22,9 @@ from modeling_dlfa import (
 )
 from modeling_dlfa import states as states_module
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.known_states import RowsOfStates, StatesCollator
 from modeling_dlfa.modeling_dlfa import states_read
-from modeling_dlfa.states import GB, RowsOfStates, StatesCache, StatesCollator, weights_hash
+from modeling_dlfa.states import GB, StatesCache, weights_hash
 from modeling_dlfa.training.regimes import encoder_of, without_encoder
 from tests.conftest import FAMILIES
 from tests.tiny_tokenizers import wordpiece

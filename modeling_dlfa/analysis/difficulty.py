@@ -16,8 +16,8 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
 from ..errors import InputError
+from ..known_states import KnownStates
 from ..modeling_dlfa import DLFAPreTrainedModel
-from ..states import KnownStates
 from ..tasks.encoding import BESIDE_THE_INPUTS, IGNORED
 from ..tasks.kinds.base import Probe
 from ..tasks.task import Task

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from ..data.sources import Source, open_source
 from ..encoders import read_tokenizer
 from ..errors import InputError
-from ..states import RowsOfStates, StatesCollator
+from ..known_states import RowsOfStates, StatesCollator
 from ..tasks.encoding import LabelPiece
 from ..tasks.halves import half
 from ..tasks.languages import LANGUAGES

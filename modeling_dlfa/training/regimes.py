@@ -16,8 +16,9 @@ from transformers import TrainingArguments
 from ..cli import PLAIN, make_console
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
+from ..known_states import KnownStates, RowsOfStates
 from ..modeling_dlfa import DLFAPreTrainedModel, states_read
-from ..states import GB, KnownStates, RowsOfStates, StatesCache
+from ..states import GB, StatesCache
 from .arguments import RunArguments
 from .data import EvalSet, RunData
 from .declared import told

@@ -23,8 +23,8 @@ from transformers import PrinterCallback, TrainingArguments, set_seed
 
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
+from ..known_states import KnownStates, RowsOfStates
 from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel, states_read
-from ..states import KnownStates, RowsOfStates
 from ..tasks.encoding import IGNORED
 from ..tasks.registry import get_task
 from .arguments import RunArguments

@@ -29,7 +29,7 @@ from modeling_dlfa.analysis.difficulty import (
     uniform_bits,
 )
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.states import KnownStates
+from modeling_dlfa.known_states import KnownStates
 from modeling_dlfa.tasks.kinds.tags import Tags
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.arguments import RunArguments
