@@ -201,7 +201,7 @@ class AIF(nn.Module):
     """Attentional information fusion: a weight per token and channel, from a local and a global view of x + y."""
 
     has_gate = True
-    _no_split_modules = ["AIF", "AIFLast", "AIFLayer"]  # a `device_map` keeps them on one device
+    _no_split_modules = ["AIF"]  # a `device_map` keeps it on one device
 
     def __init__(self, config: DLFAConfig):
         super().__init__()
@@ -384,6 +384,7 @@ class AIFLast(AIFControl):
     """AIF of the last layer with itself: z = 2 w * x, started at z = x (our choice)."""
 
     reads = "none"
+    _no_split_modules = ["AIFLast"]
 
     def forward(
         self, x: torch.Tensor, y: torch.Tensor | None, mask: torch.Tensor, output_gate: bool = False
@@ -394,6 +395,8 @@ class AIFLast(AIFControl):
 @register_fusion("aif_layer")
 class AIFLayer(AIFControl):
     """AIF of the lower layer with itself: z = 2 w * y, started at z = y (our choice)."""
+
+    _no_split_modules = ["AIFLayer"]
 
     def forward(
         self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, output_gate: bool = False

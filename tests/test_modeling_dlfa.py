@@ -754,7 +754,8 @@ def looks_started(module: Any, config: DLFAConfig) -> bool:
     if kind == "ParserLinear":
         limit = (6 / sum(module.weight.shape)) ** 0.5  # Glorot and Bengio 2010, uniform
         return 0.9 * limit < module.weight.abs().max() <= limit
-    return 0.15 < module.weight.std() < 0.25
+    spread = 0.05 if module.weight.numel() >= 200 else 0.09  # of few numbers
+    return 0.2 - spread < module.weight.std() < 0.2 + spread
 
 
 def assert_started(model: Any, variant: str):
@@ -867,7 +868,7 @@ def test_padding_changes_nothing(family, variant, tiny_config):
             input_ids = padded["input_ids"][row : row + 1, :length]
             one = model(input_ids)[0]  # no padding, so no mask either
             close(together[row : row + 1] if one.dim() == 2 else together[row : row + 1, :length], one)
-            assert one.std() > 0.01
+            assert one.std() > 1e-3  # a mean of all layers varies little
 
 
 def padded_on_the_left(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

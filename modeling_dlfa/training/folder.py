@@ -56,7 +56,8 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
             "last, give another --output_dir or delete it"
         )
     last = last_checkpoint(output)
-    begun = (output / SETTINGS_FILE).is_file()
+    # A name like that of the settings is what they were locked by, or written under, when the run was killed.
+    begun = output.is_dir() and any(SETTINGS_FILE in path.name for path in output.iterdir())
     if asked is not None:
         if last is None and not begun:
             raise InputError(f"--resume_from_checkpoint {asked}: {output} has no checkpoint to go on from")
@@ -67,8 +68,7 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
             "--output_dir or delete it"
         )
     check_writable(output)
-    # A name like that of the settings is what they were written under when the run was killed.
-    if output.is_dir() and not begun and any(SETTINGS_FILE not in path.name for path in output.iterdir()):
+    if output.is_dir() and not begun and any(output.iterdir()):
         raise InputError(f"{output} is not empty: give another --output_dir")
     return None
 
