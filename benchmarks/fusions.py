@@ -11,21 +11,19 @@ README's table of it. Run it on an idle machine.
 
 import argparse
 import copy
-import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from measuring import device_name, keep_freed_memory, quartiles, timed
+from measuring import device_name, keep_freed_memory, quartiles, timed, write_report
 from overhead import FOLDER, make_batch, without_labels
 from transformers import BertConfig, BertModel
 
 from modeling_dlfa import DLFAConfig
 from modeling_dlfa.configuration_dlfa import FUSION_READS
-from modeling_dlfa.files import write_text
 from modeling_dlfa.modeling_dlfa import FUSIONS, lower_part, states_read
 from modeling_dlfa.training.results import versions
 
@@ -137,9 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         seconds=seconds,
         costs=costs,
     )
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(args.output, json.dumps(asdict(report), indent=2) + "\n")
-    print(f"written to {args.output}")
+    write_report(report, args.output)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
 """What the benchmarks share: time on a device that may run on by itself, and what that device is called."""
 
 import ctypes
+import json
 import platform
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+
+from modeling_dlfa.files import write_text
 
 
 def keep_freed_memory() -> None:
@@ -30,6 +35,13 @@ def timed(call: Callable[[], None], device: str) -> float:
     if device != "cpu":
         torch.cuda.synchronize()
     return time.perf_counter() - start
+
+
+def write_report(report: Any, path: Path) -> None:
+    """Write down what a benchmark has found, a dataclass, and say where."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(asdict(report), indent=2) + "\n")
+    print(f"written to {path}")
 
 
 def quartiles(values: Sequence[float]) -> list[float]:

@@ -27,14 +27,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 import transformers
-from measuring import device_name, keep_freed_memory, quartiles, timed
+from measuring import device_name, keep_freed_memory, quartiles, timed, write_report
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForTokenClassification
@@ -43,7 +43,6 @@ from transformers.modeling_outputs import TokenClassifierOutput
 from modeling_dlfa import DLFAForTokenClassification
 from modeling_dlfa.encoders import EMBEDDED, resolve_encoder
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.files import write_text
 from modeling_dlfa.modeling_dlfa import AIF, AIFBranch
 from modeling_dlfa.training.results import short_name, versions
 
@@ -342,9 +341,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         measurements=measurements,
     )
     path = args.output or FOLDER / f"{name.replace('/', '--')}-{args.device}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(asdict(report), indent=2) + "\n")
-    print(f"written to {path}")
+    write_report(report, path)
 
 
 if __name__ == "__main__":

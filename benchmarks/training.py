@@ -20,25 +20,23 @@ makes the table of it. It takes about ten minutes on two CPU cores. `--count` co
 """
 
 import argparse
-import json
 import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from measuring import device_name, keep_freed_memory, quartiles, timed
+from measuring import device_name, keep_freed_memory, quartiles, timed, write_report
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 
 from modeling_dlfa.encoders import EMBEDDED
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.files import write_text
 from modeling_dlfa.tasks.encoding import IGNORED
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.data import evaluated_languages, open_source, prepare
@@ -356,9 +354,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         measurements=measurements,
     )
     path = args.output or FOLDER / f"{name.replace('/', '--')}-{args.device}{'-bf16' if args.bf16 else ''}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(asdict(report), indent=2) + "\n")
-    print(f"written to {path}")
+    write_report(report, path)
 
 
 if __name__ == "__main__":

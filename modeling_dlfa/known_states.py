@@ -1,8 +1,11 @@
 """Hidden states that an encoder has computed before, and models that read them."""
 
+import copy
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,9 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutput
+
+from .configuration_dlfa import DLFAConfig
+from .modeling_dlfa import DLFAPreTrainedModel
 
 
 class KnownStates(nn.Module):
@@ -26,6 +32,18 @@ class KnownStates(nn.Module):
     def forward(self, states: Sequence[torch.Tensor | None], **_: Any) -> BaseModelOutput:
         """states: L + 1 times (B, T, E), as `hidden_states`; None where the model does not read them."""
         return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states))  # pyright: ignore
+
+
+def reading_states(model_class: type[DLFAPreTrainedModel], config: DLFAConfig) -> Any:
+    """A new model with `KnownStates` for its encoder: `forward(states=..., ...)`. No random numbers are drawn for it.
+
+    Args:
+        config: is not changed; a model sets how its encoder attends, and this one has none.
+    """
+    config = copy.deepcopy(config)
+    stand_in: Any = KnownStates(config.encoder_config)
+    with torch.random.fork_rng(devices=[]):
+        return model_class(config, encoder=stand_in)  # pyright: ignore[reportCallIssue]
 
 
 @dataclass(frozen=True)
@@ -50,10 +68,20 @@ class SetOfStates:
     def tokens(self) -> int:
         return sum(self.lengths)
 
+    @cached_property
+    def starts(self) -> list[int]:
+        """Of each row, the place of its first state among all; last, how many there are."""
+        return [0, *accumulate(self.lengths)]
+
     @property
     def layer_bytes(self) -> int:
         """What one layer takes on disk."""
         return self.tokens * self.width * 2
+
+
+def layer_file(folder: Path, layer: int) -> Path:
+    """Where a set's folder has the states of a layer."""
+    return folder / f"layer-{layer:02}.f16"
 
 
 def mapped(path: Path, one: SetOfStates, mode: Any) -> np.memmap:
@@ -72,8 +100,7 @@ class RowsOfStates:
 
     def __init__(self, folder: Path, sets: Sequence[SetOfStates], layers: Sequence[int]):
         self.folder, self.sets, self.layers = folder, list(sets), list(layers)
-        counts = [len(one.lengths) for one in sets]
-        self.starts = np.concatenate([[0], np.cumsum(counts)]).tolist()  # number of each set's first row
+        self.starts = [0, *accumulate(len(one.lengths) for one in sets)]  # number of each set's first row
 
     def numbers(self, place: int) -> range:
         """The numbers of the rows of a set."""
@@ -82,28 +109,24 @@ class RowsOfStates:
     @cached_property
     def _files(self) -> list[dict[int, np.memmap]]:
         return [
-            {layer: mapped(self.folder / one.key / f"layer-{layer:02}.f16", one, "r") for layer in self.layers}
+            {layer: mapped(layer_file(self.folder / one.key, layer), one, "r") for layer in self.layers}
             if one.tokens
             else {}
             for one in self.sets
         ]
 
-    @cached_property
-    def _offsets(self) -> list[np.ndarray]:
-        return [np.concatenate([[0], np.cumsum(one.lengths)]) for one in self.sets]
-
     def __getstate__(self) -> dict[str, Any]:
         """Files are mapped anew in another process, as in those of a DataLoader."""
-        return {name: value for name, value in vars(self).items() if name not in ("_files", "_offsets")}
+        return {name: value for name, value in vars(self).items() if name != "_files"}
 
     def batch(self, rows: Sequence[int], length: int) -> list[torch.Tensor | None]:
         """The states of rows, padded with zeros: L + 1 times (B, length, E), None for layers that are not kept."""
         one = self.sets[0]
         padded = {layer: np.zeros((len(rows), length, one.width), dtype=np.float32) for layer in self.layers}
         for place, row in enumerate(rows):
-            which = int(np.searchsorted(self.starts, row, side="right")) - 1
+            which = bisect_right(self.starts, row) - 1
             row -= self.starts[which]
-            start, end = self._offsets[which][row : row + 2]
+            start, end = self.sets[which].starts[row : row + 2]
             for layer in self.layers:
                 padded[layer][place, : end - start] = self._files[which][layer][start:end]
         states: list[torch.Tensor | None] = [None] * (one.layers + 1)

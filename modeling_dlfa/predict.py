@@ -138,6 +138,7 @@ class Predictor:
         from tqdm.auto import tqdm
         from transformers.trainer_pt_utils import nested_concat, nested_numpify
 
+        from .batching import token_batches
         from .tasks.encoding import BESIDE_THE_INPUTS
 
         inputs = [name for name in features.column_names if name not in BESIDE_THE_INPUTS]
@@ -145,17 +146,14 @@ class Predictor:
         collate = self.task.kind.collator(self.tokenizer)
         whole: Any = None
         bar = tqdm(total=len(rows), unit="rows", disable=None, leave=False, file=sys.stderr)
-        start = 0
-        while start < len(rows):
-            end = start + max(1, self.batch_tokens // lengths[start])  # the longest comes first
+        for start, end in token_batches(lengths, self.batch_tokens):
             batch = {name: values.to(self.model.device) for name, values in collate(rows[start:end]).items()}
             labels = batch.pop("labels")
             with torch.inference_mode():
                 outputs = self.model(**batch)
             kept = (*self.task.kind.confident(outputs, labels), labels)
             whole = kept if whole is None else nested_concat(whole, kept, padding_index=-100)
-            bar.update(len(rows[start:end]))
-            start = end
+            bar.update(end - start)
         bar.close()
         predicted, probabilities, labels = (nested_numpify(part) for part in whole)
         return predicted, probabilities, labels

@@ -7,7 +7,7 @@ once for the rows of a set and kept for each layer in one file of 16-bit numbers
 import copy
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -22,10 +22,11 @@ from torch import nn
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from .batching import token_batches
 from .configuration_dlfa import DLFAConfig
 from .errors import InputError, one_line
 from .files import write_text
-from .known_states import RowsOfStates, SetOfStates, mapped
+from .known_states import RowsOfStates, SetOfStates, layer_file, mapped
 from .modeling_dlfa import DLFAModel
 
 
@@ -89,7 +90,7 @@ class StatesCache:
         device: torch.device | None = None,
         autocast: torch.dtype | None = None,
         report: Callable[[str], None] | None = None,
-    ) -> "RowsOfStates":
+    ) -> RowsOfStates:
         """The states of rows, read from disk or computed and put there.
 
         Args:
@@ -215,14 +216,14 @@ def _write(
     bar: bool,
 ) -> None:
     """Compute the states of a set and write a file for each layer, all of them or none."""
-    temporary = {layer: folder / f".layer-{layer:02}.f16.tmp" for layer in layers}
+    temporary = {layer: folder / f".{layer_file(folder, layer).name}.tmp" for layer in layers}
     try:
         files = {layer: mapped(path, one, "w+") for layer, path in temporary.items()}
-        starts = np.concatenate([[0], np.cumsum(one.lengths)])
         inputs = rows.select_columns(_inputs(rows))
-        for batch in tqdm(
-            list(_batches(one.lengths)), desc=f"hidden states, {one.name}", leave=False, disable=not bar
-        ):
+        order = sorted(range(len(one.lengths)), key=lambda row: -one.lengths[row])
+        batches = list(token_batches([one.lengths[row] for row in order], BATCH_TOKENS))
+        for start, end in tqdm(batches, desc=f"hidden states, {one.name}", leave=False, disable=not bar):
+            batch = order[start:end]
             padded = tokenizer.pad(inputs[batch], return_tensors="pt").to(model.device)
             with torch.autocast(model.device.type, dtype=autocast, enabled=autocast is not None):
                 output: Any = model(
@@ -233,10 +234,10 @@ def _write(
                 _check_range(states, layer)
                 half = states.to(torch.float16).cpu().numpy()
                 for place, row in enumerate(batch):
-                    files[layer][starts[row] : starts[row + 1]] = half[place, : one.lengths[row]]
+                    files[layer][one.starts[row] : one.starts[row + 1]] = half[place, : one.lengths[row]]
         for layer, path in temporary.items():
             files[layer].flush()
-            path.replace(folder / f"layer-{layer:02}.f16")
+            path.replace(layer_file(folder, layer))
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)
@@ -249,15 +250,6 @@ def _check_range(states: torch.Tensor, layer: int) -> None:
             f"hidden states of layer {layer} reach {largest:g}, which 16 bits do not hold: fuse another layer, or "
             "give another --train"
         )
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Places of rows, longest first, as many at once as `BATCH_TOKENS` admits."""
-    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
-    while order:
-        size = max(1, BATCH_TOKENS // lengths[order[0]])
-        yield order[:size]
-        order = order[size:]
 
 
 def _inputs(rows: Dataset) -> list[str]:

@@ -27,7 +27,8 @@ from modeling_dlfa.study.spec import BASELINE, Cell, StudySpec, load_spec
 from modeling_dlfa.study.tables import Table
 from modeling_dlfa.training.model import build_model
 from modeling_dlfa.training.results import RunResults
-from modeling_dlfa.training.scout import METHODS, best_layer, quiet_trainer, scout, training_language_data
+from modeling_dlfa.training.scout import METHODS, best_layer, scout, training_language_data
+from modeling_dlfa.training.trainer import quiet_trainer
 
 
 FOLDER = Path(__file__).resolve().parent / "scout"

@@ -23,7 +23,7 @@ from ..tasks.kinds.base import Probe
 from ..tasks.task import Task
 from ..training.arguments import RunArguments
 from ..training.data import encoded, load_rows, open_tokenizer
-from ..training.model import build_model
+from ..training.model import build_model, plain_baseline
 
 
 def relative_error(score: float, majority: float) -> float:
@@ -154,7 +154,7 @@ def code_length(arguments: RunArguments, seed: int = 0, probe: Probe | None = No
     features = encoded(task, rows.train, tokenizer, arguments)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model: Any = build_model(replace(arguments, fusion="none", carry_fusion=False), task).float()
+        model: Any = build_model(replace(plain_baseline(arguments), carry_fusion=False), task).float()
         model.to("cuda" if torch.cuda.is_available() else "cpu")
         sentences = known_sentences(model, task, features, tokenizer)
         model.dlfa.encoder = KnownStates(model.config.encoder_config)  # what is left to train is the head

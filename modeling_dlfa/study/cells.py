@@ -8,11 +8,16 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from ..configuration_dlfa import DLFAConfig
+from ..tasks.registry import get_task
 from ..training.arguments import RunArguments, fused_layers
+from ..training.checks import check_training
 from ..training.command_line import CommandLine, as_argv
 from ..training.fingerprints import ENCODER, used_here
+from ..training.model import check_model
 from ..training.noted import digest
-from ..training.stages import Stage, plan_stages
+from ..training.regimes import check_regime
+from ..training.stages import Stage, check_stages, plan_stages
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,22 @@ class Cell:
             InputError: arguments that a stage cannot have.
         """
         return plan_stages(self._command, self._task, self.model.fusion)
+
+    def check(self) -> DLFAConfig:
+        """Look at arguments and encoder, of the run and of its stages, before anything is run.
+
+        Returns:
+            the configuration of the model.
+
+        Raises:
+            InputError: what is wrong with them.
+        """
+        arguments, training_arguments = self.run_arguments("unused")
+        check_training(get_task(arguments.task), training_arguments)
+        config = check_model(arguments)
+        check_regime(arguments, config, training_arguments)
+        check_stages(self.stages())
+        return config
 
     @cached_property
     def _command(self) -> CommandLine:

@@ -37,7 +37,7 @@ from ..privacy import without_paths, without_secrets
 from ..training.arguments import RunArguments
 from ..training.counts import packed, unpacked
 from ..training.data import RunData, prepare
-from ..training.derived import deciding
+from ..training.derived import data_key
 from ..training.folder import holds_run
 from ..training.lora import ADAPTER
 from ..training.noted import as_noted
@@ -242,7 +242,7 @@ class Engine:
         folder = self.spec.runs / cell.name
         attempt = self.spec.output_dir / "unfinished" / f"{cell.name}-{number}"
         arguments, training_arguments = cell.run_arguments(attempt)
-        arguments = self.spec.keeping_states(arguments)
+        arguments = self.spec.keeping_states(cell, arguments)
         training_arguments.disable_tqdm = True
         stages = cell.stages()
         data = self._prepared(arguments)
@@ -277,7 +277,7 @@ class Engine:
 
     def _prepared(self, arguments: RunArguments) -> RunData:
         """The data of a run, read and encoded once for all runs of this worker that read the same."""
-        key = json.dumps([getattr(arguments, name) for name in deciding("data", "evaluation")])
+        key = data_key(arguments)
         if key not in self._data:
             self._data[key] = prepare(arguments)
         return self._data[key]

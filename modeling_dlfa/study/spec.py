@@ -13,12 +13,9 @@ from ..modeling_dlfa import states_read
 from ..privacy import secret_place
 from ..tasks.registry import TASKS, get_task
 from ..training.arguments import AUTO_LAYER, RunArguments, fused_layers, layer_name
-from ..training.checks import check_training
 from ..training.derived import not_of_a_cell
 from ..training.model import check_model, encoder_layers
-from ..training.regimes import check_regime
 from ..training.results import short_name
-from ..training.stages import check_stages
 from .cells import Cell, Model, merged
 
 
@@ -131,18 +128,21 @@ class StudySpec:
         """What the tuning of a group of models is called, and its folder."""
         return f"{task}/{encoder}/{group}"
 
-    def keeping_states(self, arguments: RunArguments) -> RunArguments:
-        """Arguments of a cell by which the states that any cell reads are kept when they are computed."""
+    def keeping_states(self, cell: Cell, arguments: RunArguments) -> RunArguments:
+        """Arguments of a cell by which the states that any cell with its encoder reads are kept once computed."""
         if arguments.train != "fusion":
             return arguments
-        return replace(arguments, states_layers=self._states_layers)
+        read = sorted(self._states_read[cell.encoder])
+        return replace(arguments, states_layers=",".join(map(str, read)))
 
     @cached_property
-    def _states_layers(self) -> str:
-        """Layers that a model of the study reads, with any encoder."""
-        first = [cell for cell in self.cells if cell.seed == self.seeds[0]]
-        read = {layer for cell in first for layer in states_read(check_model(cell.run_arguments("unused")[0]))}
-        return ",".join(map(str, sorted(read)))
+    def _states_read(self) -> dict[str, set[int]]:
+        """Encoder -> layers that a model of the study reads of it."""
+        read: dict[str, set[int]] = {}
+        for cell in self.cells:
+            if cell.seed == self.seeds[0]:
+                read.setdefault(cell.encoder, set()).update(states_read(check_model(cell.run_arguments("unused")[0])))
+        return read
 
     def check(self) -> None:
         """Look at every cell's arguments and encoder before anything is run.
@@ -157,11 +157,7 @@ class StudySpec:
             if cell.seed != self.seeds[0]:
                 break
             try:
-                arguments, training_arguments = cell.run_arguments("unused")
-                check_training(get_task(arguments.task), training_arguments)
-                config = check_model(arguments)
-                check_regime(arguments, config, training_arguments)
-                check_stages(cell.stages())
+                config = cell.check()
             except InputError as error:
                 raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error
             # Also where one says what is the default of the other.

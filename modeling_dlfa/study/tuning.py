@@ -17,8 +17,7 @@ from filelock import FileLock, Timeout
 from ..errors import InputError
 from ..files import write_text
 from ..training.data import RunData
-from ..training.derived import deciding
-from ..training.model import check_model
+from ..training.derived import data_key
 from ..training.noted import are_noted, digest, notes
 from ..training.scout import training_language_data
 from ..training.trial import development_score
@@ -91,16 +90,16 @@ def tuned_study(spec: StudySpec, report: Callable[[str], None] = print) -> Study
     grid = points(spec)
     for point in grid:
         with _named(point):
-            check_model(point.cell.run_arguments("unused")[0])
+            point.cell.check()
     data: dict[str, RunData] = {}
     for waits in (False, True):  # first what no other worker is trying
         for point in grid:
             _try(point, spec, data, report, waits)
     best: dict[str, dict[str, Any]] = {}
     for point in grid:
-        known = best.get(point.group)
-        if point.score is not None and (known is None or point.score > known["score"]):
-            best[point.group] = {"arguments": dict(point.chosen), "score": point.score}
+        known, score = best.get(point.group), point.score
+        if score is not None and (known is None or score > known["score"]):
+            best[point.group] = {"arguments": dict(point.chosen), "score": score}
     write_text(spec.output_dir / TUNED_FILE, json.dumps({"tune": spec.tune, "best": best}, indent=1) + "\n")
     return replace(spec)  # it reads the file anew
 
@@ -117,8 +116,8 @@ def _try(point: Point, spec: StudySpec, data: dict[str, RunData], report: Callab
                 return
             arguments, training_arguments = point.cell.run_arguments(spec.output_dir / "unfinished" / "tuning")
             training_arguments.disable_tqdm = True
-            arguments = spec.keeping_states(arguments)
-            key = json.dumps([getattr(arguments, name) for name in deciding("data", "evaluation")])
+            arguments = spec.keeping_states(point.cell, arguments)
+            key = data_key(arguments)
             if key not in data:
                 data[key] = training_language_data(arguments)
             score = development_score(arguments, training_arguments, data[key])

@@ -1,5 +1,6 @@
 """What follows from how the arguments are declared: which decide what, which may stand where, which results repeat."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
@@ -43,6 +44,11 @@ def paths() -> frozenset[str]:
 def deciding(*what: Decides) -> tuple[str, ...]:
     """Names of the fields of `RunArguments` that decide any of this."""
     return tuple(entry.name for entry in fields(RunArguments) if set(entry.metadata["decides"]) & set(what))
+
+
+def data_key(arguments: RunArguments) -> str:
+    """Equal for runs that read the same rows, encoded alike, so that what `prepare` returns can be shared."""
+    return json.dumps([getattr(arguments, name) for name in deciding("data", "evaluation")])
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import InputError, one_line
 from ..modeling_dlfa import DLFAPreTrainedModel, encoder_class, first_position
@@ -49,9 +49,14 @@ def readable_positions(config: PreTrainedConfig) -> int | None:
 _READABLE: dict[str, int | None] = {}  # a study asks for the same encoder with every cell
 
 
+def shape_of(config: PreTrainedConfig) -> PreTrainedModel:
+    """The encoder of a configuration without its weights, to look at its modules."""
+    with torch.device("meta"):
+        return encoder_class(config)[0].from_config(copy.deepcopy(config))
+
+
 def _count_positions(config: PreTrainedConfig) -> int | None:
-    with torch.device("meta"):  # the shapes alone
-        encoder: Any = encoder_class(config)[0].from_config(copy.deepcopy(config))
+    encoder: Any = shape_of(config)
     tables = [
         module.weight.shape[0] - first_position(encoder)
         for path, module in encoder.named_modules()

@@ -1,26 +1,19 @@
 """The parts of an encoder that can be trained apart: its layers, and what comes behind them."""
 
-import copy
 from typing import Any, cast
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from ..errors import InputError
-from ..modeling_dlfa import DLFAPreTrainedModel, encoder_class
+from ..modeling_dlfa import DLFAPreTrainedModel
 from .encoder_check import probes
 
 
 def encoder_of(model: DLFAPreTrainedModel) -> PreTrainedModel:
     """The pretrained encoder inside a model with a head."""
     return cast(Any, model).dlfa.encoder
-
-
-def shape_of(config: PreTrainedConfig) -> PreTrainedModel:
-    """The encoder of a configuration without its weights, to look at its modules."""
-    with torch.device("meta"):
-        return encoder_class(config)[0].from_config(copy.deepcopy(config))
 
 
 def layers_of(encoder: PreTrainedModel) -> nn.ModuleList:

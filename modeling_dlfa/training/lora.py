@@ -23,7 +23,8 @@ from ..modeling_dlfa import DLFAPreTrainedModel
 from ..tasks.kinds import KINDS
 from .arguments import RunArguments
 from .data import RunData
-from .layers import encoder_of, shape_of
+from .encoder_check import shape_of
+from .layers import encoder_of
 from .model import new_parts, open_encoder
 from .regime import Regime, register_regime
 

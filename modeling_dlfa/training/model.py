@@ -1,6 +1,7 @@
 """The model that a run asks for."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,6 +41,11 @@ def pooling(arguments: RunArguments, start: PreTrainedConfig) -> str:
     """How a sequence becomes one vector, by `DLFAConfig.pooling`; arguments as `model_arguments`."""
     own = start.pooling if _is_dlfa(start) else "mean" if arguments.model_name_or_path == EMBEDDED else "cls"
     return arguments.pooling or own
+
+
+def plain_baseline(arguments: RunArguments) -> RunArguments:
+    """Those of the baseline whose states are the encoder's own, for heads, or whole models, that read them."""
+    return replace(arguments, fusion="none", input_norm="none")
 
 
 def check_model(arguments: RunArguments) -> DLFAConfig:

@@ -4,7 +4,6 @@ One class is one regime. `REGIMES` names them; a regime says which arguments go 
 Trainer, and makes of what was trained the model that is saved.
 """
 
-import copy
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, cast
@@ -16,13 +15,14 @@ from transformers import TrainingArguments
 from ..cli import PLAIN, make_console
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
-from ..known_states import KnownStates, RowsOfStates
+from ..known_states import RowsOfStates, reading_states
 from ..modeling_dlfa import DLFAPreTrainedModel, states_read
 from ..states import GB, StatesCache
 from .arguments import RunArguments
 from .data import EvalSet, RunData
 from .declared import told
-from .layers import behind, encoder_of, layers_of, shape_of
+from .encoder_check import shape_of
+from .layers import behind, encoder_of, layers_of
 from .lora import Lora
 from .model import new_parts
 from .regime import REGIMES, All, Regime, get_regime, register_regime
@@ -67,6 +67,7 @@ class Top(Regime):
 class FusionOnly(Regime):
     """Fusion and head, on the states of an encoder that is left as it is; they are computed once and kept."""
 
+    # The learning rates of fine-tunings are made for the encoder (this one is our choice).
     recipe: ClassVar[Mapping[str, Any]] = {
         "learning_rate": 1e-3,
         "head_learning_rate": None,
@@ -125,10 +126,7 @@ def check_regime(arguments: RunArguments, config: DLFAConfig, training_arguments
 
 def without_encoder(model: DLFAPreTrainedModel) -> DLFAPreTrainedModel:
     """The same fusion and head where the encoder's states are given: `forward(states=..., ...)`."""
-    config = copy.deepcopy(model.config)  # a model sets how its encoder attends, and this one has none
-    stand_in: Any = KnownStates(config.encoder_config)
-    with torch.random.fork_rng(devices=[]):
-        twin: Any = type(model)(config, encoder=stand_in)
+    twin = reading_states(type(model), model.config)
     of_model = cast(Any, model).dlfa
     twin.dlfa.fusion, twin.dlfa.input_norm = of_model.fusion, of_model.input_norm
     for part in new_parts(model):

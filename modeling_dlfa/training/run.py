@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from accelerate import PartialState
 from transformers import PrinterCallback, ProgressCallback, TrainingArguments, set_seed
 
@@ -28,7 +29,7 @@ from .derived import recorded_arguments
 from .fingerprints import global_batch, used
 from .folder import TRAINED_FILE, check_optimizer, check_same_model, checkpoint_to_resume, remove_checkpoints
 from .model import build_model, open_finished
-from .regimes import get_regime
+from .regimes import autocast_type, get_regime
 from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
 from .scoring import predictions
 from .scout import scout
@@ -249,7 +250,7 @@ def _recipe(
         "steps": trainer.state.global_step,
         **({} if warm is None else {"warm_start_steps": warm.steps}),
         **recorded_arguments(arguments),
-        "precision": "bfloat16" if training_arguments.bf16 else "float16" if training_arguments.fp16 else "float32",
+        "precision": str(autocast_type(training_arguments) or torch.float32).removeprefix("torch."),
         "dtype": str(trainer.model.dtype).removeprefix("torch."),  # pyright: ignore[reportOptionalMemberAccess]
         **_head_start(trainer.model),
         "selection": str(snapshots) if snapshots is not None else chosen if selected else "last step",

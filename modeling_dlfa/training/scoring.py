@@ -8,6 +8,7 @@ from datasets import Dataset, concatenate_datasets
 from transformers import Trainer
 from transformers.trainer_pt_utils import BatchRebalanceSampler, nested_concat
 
+from ..batching import token_batches
 from ..tasks.encoding import IGNORED
 from .data import EvalSet
 
@@ -35,7 +36,7 @@ class TokenBatches(BatchRebalanceSampler):
         self.rows = len(lengths)
         self.processes = processes
         self.rank = rank
-        self.bounds = list(_bounds(lengths, tokens, processes))
+        self.bounds = list(token_batches(lengths, tokens, processes))
 
     def __iter__(self) -> Iterator[list[int]]:
         for start, end in self.bounds:
@@ -45,20 +46,6 @@ class TokenBatches(BatchRebalanceSampler):
 
     def __len__(self) -> int:
         return len(self.bounds)
-
-
-def _bounds(lengths: Sequence[int], tokens: int, processes: int = 1) -> Iterator[tuple[int, int]]:
-    """Start and end of each batch: all but the last have a multiple of `processes` rows."""
-    start = 0
-    while start < len(lengths):
-        end, longest = start, 0
-        while end < len(lengths):
-            longest = max(longest, *lengths[end : end + processes])
-            if end > start and ((end - start) // processes + 1) * longest > tokens:
-                break
-            end += processes
-        yield start, min(end, len(lengths))
-        start = end
 
 
 def predictions(
@@ -75,7 +62,7 @@ def predictions(
     """
     features, owners = merged(sets)
     kept: dict[str, list[tuple[Any, Any]]] = {name: [] for name in sets}
-    passes = list(_bounds(features["length"][:], PASS_TOKENS))
+    passes = list(token_batches(features["length"][:], PASS_TOKENS))
     title = ", ".join(sets) if len(sets) == 1 else f"{len(sets)} languages"
     for number, (start, end) in enumerate(passes, start=1):
         if announce is not None:

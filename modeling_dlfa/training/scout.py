@@ -11,7 +11,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
@@ -19,20 +19,19 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import PrinterCallback, TrainingArguments, set_seed
+from transformers import TrainingArguments, set_seed
 
 from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
-from ..known_states import KnownStates, RowsOfStates
+from ..known_states import RowsOfStates, reading_states
 from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel, states_read
 from ..tasks.encoding import IGNORED
 from ..tasks.registry import get_task
 from .arguments import RunArguments
 from .data import EvalSet, RunData, prepare
-from .model import build_model, model_arguments, new_parts
-from .regimes import get_regime, with_states, without_encoder
-from .selection import NO_SELECTION
-from .trainer import DLFATrainer, make_trainer
+from .model import build_model, model_arguments, new_parts, plain_baseline
+from .regimes import FusionOnly, get_regime, with_states, without_encoder
+from .trainer import DLFATrainer, quiet_trainer
 
 
 METHODS: dict[str, str] = {
@@ -41,10 +40,6 @@ METHODS: dict[str, str] = {
     "frozen": "the pretrained encoder is left as it is, only fusions and heads are trained; with --train fusion on "
     "states of all layers that are kept on disk",
 }
-
-# Of fusions and heads on an encoder that is left as it is, where the run gives none of its own (our choice): the
-# learning rates of fine-tunings are made for the encoder.
-FROZEN_LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -114,7 +109,8 @@ def scout(
         draw=np.random.default_rng(training_arguments.seed) if method == "random" else None,
     )
     if frozen and not without:  # the learning rates are those of a fine-tuning
-        arguments = replace(arguments, head_learning_rate=arguments.head_learning_rate or FROZEN_LEARNING_RATE)
+        rate = arguments.head_learning_rate or FusionOnly.recipe["learning_rate"]
+        arguments = replace(arguments, head_learning_rate=rate)
     trainer = quiet_trainer(model, arguments, training_arguments, data, predictions_and_losses)
     trainer.train()
     scores, losses = development_scores(trainer, list(model.layers), data.development)
@@ -124,11 +120,6 @@ def scout(
             f"{training_arguments.learning_rate:g}, --head_learning_rate {arguments.head_learning_rate})"
         )
     return Scouting(best_layer(scores, losses), method, scores, losses, round(time.perf_counter() - start, 1))
-
-
-def plain_baseline(arguments: RunArguments) -> RunArguments:
-    """The baseline of a run whose encoder's states come as they are: every layer's model has its own norms."""
-    return replace(arguments, fusion="none", input_norm="none")
 
 
 def _standardise(models: Iterable[DLFAPreTrainedModel], data: RunData) -> None:
@@ -159,13 +150,10 @@ def layer_models(
     encoder_config = base.config.encoder_config
     models = {}
     for k in range(encoder_config.num_hidden_layers) if layers is None else layers:
-        config = DLFAConfig(
-            encoder_config=copy.deepcopy(encoder_config),  # a model sets its attention, and this one has none
-            **model_arguments(replace(arguments, fusion_layer=k), data.task, base.config),
-        )
-        stand_in: Any = KnownStates(config.encoder_config)
-        with torch.random.fork_rng(devices=[]):
-            model: Any = data.task.kind.model_class(config, encoder=stand_in)
+        wanted = model_arguments(replace(arguments, fusion_layer=k), data.task, base.config)
+        # A copy, because a new configuration resets how its encoder attends.
+        config = DLFAConfig(encoder_config=copy.deepcopy(encoder_config), **wanted)
+        model = reading_states(data.task.kind.model_class, config)
         for part in new_parts(base):
             setattr(model, part, copy.deepcopy(getattr(base, part)))
         models[k] = model.to(device=base.device, dtype=base.dtype)
@@ -264,23 +252,3 @@ def predictions_and_losses(logits: torch.Tensor, labels: torch.Tensor) -> tuple[
     losses = F.cross_entropy(logits.flatten(0, -2).float(), each.flatten(), ignore_index=IGNORED, reduction="none")
     losses = losses.view(each.shape)
     return logits.argmax(dim=-1), losses.sum(dim=1) if losses.dim() == 3 else losses
-
-
-def quiet_trainer(
-    model: DLFAPreTrainedModel,
-    arguments: RunArguments,
-    training_arguments: TrainingArguments,
-    data: RunData,
-    keep: Callable[[Any, torch.Tensor], Any],
-) -> DLFATrainer:
-    """As that of the run, but nothing is evaluated, saved or reported on the way.
-
-    Args:
-        keep: as for `make_trainer`.
-    """
-    training_arguments = copy.copy(training_arguments)
-    for name, value in {**NO_SELECTION, "report_to": []}.items():
-        setattr(training_arguments, name, value)
-    trainer = make_trainer(model, arguments, training_arguments, data, keep)
-    trainer.remove_callback(PrinterCallback)
-    return trainer

@@ -1,5 +1,6 @@
 """The Trainer of a run: a learning rate of its own for fusion and head, reproducible length groups, labelled bars."""
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler, SequentialSampler
-from transformers import EvalPrediction, ProgressCallback, Trainer, TrainingArguments
+from transformers import EvalPrediction, PrinterCallback, ProgressCallback, Trainer, TrainingArguments
 from transformers.trainer_pt_utils import (
     BatchRebalanceSampler,
     LengthGroupedSampler,
@@ -23,7 +24,7 @@ from .arguments import RunArguments
 from .data import RunData
 from .objectives import OBJECTIVES
 from .scoring import TokenBatches
-from .selection import follows_the_metric
+from .selection import NO_SELECTION, follows_the_metric
 
 
 class EpochLengthGroupedSampler(LengthGroupedSampler):
@@ -337,3 +338,24 @@ def make_trainer(
         eval_tokens=training_arguments.eval_batch_size * arguments.max_length,
         **kwargs,
     )
+
+
+def quiet_trainer(
+    model: DLFAPreTrainedModel,
+    arguments: RunArguments,
+    training_arguments: TrainingArguments,
+    data: RunData,
+    keep: Callable[[Any, torch.Tensor], Any],
+    **kwargs: Any,
+) -> DLFATrainer:
+    """As that of a run, but nothing is evaluated, saved or reported on the way.
+
+    Args:
+        keep, kwargs: as for `make_trainer`.
+    """
+    training_arguments = copy.copy(training_arguments)
+    for name, value in {**NO_SELECTION, "report_to": []}.items():
+        setattr(training_arguments, name, value)
+    trainer = make_trainer(model, arguments, training_arguments, data, keep, **kwargs)
+    trainer.remove_callback(PrinterCallback)
+    return trainer

@@ -1,14 +1,14 @@
 """A training that leaves nothing but its score on development data of the training language: for tuning."""
 
-from typing import Any
-
 from transformers import TrainingArguments, set_seed
 
 from .arguments import RunArguments
 from .data import RunData
 from .model import build_model
 from .regimes import get_regime
-from .scout import quiet_trainer, training_language_data
+from .scoring import predictions
+from .scout import training_language_data
+from .trainer import quiet_trainer
 
 
 def development_score(
@@ -28,6 +28,5 @@ def development_score(
     trained, data = get_regime(arguments.train).begin(model, data, arguments, training_arguments)
     trainer = quiet_trainer(trained, arguments, training_arguments, data, data.task.kind.keep)
     trainer.train()
-    development = data.development
-    output: Any = trainer.predict(development.features)  # pyright: ignore[reportArgumentType]
-    return development.score(development.in_order(output.predictions, output.label_ids))[data.task.metric]
+    answers = predictions(trainer, {"dev": data.development})["dev"]
+    return data.development.score(answers)[data.task.metric]

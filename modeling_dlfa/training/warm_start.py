@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import PrinterCallback, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
 from ..files import read_json
@@ -17,8 +17,7 @@ from ..modeling_dlfa import DLFAPreTrainedModel
 from .arguments import RunArguments
 from .data import RunData
 from .regimes import FusionOnly
-from .selection import NO_SELECTION
-from .trainer import make_trainer
+from .trainer import quiet_trainer
 
 
 def warm_start(
@@ -38,10 +37,8 @@ def warm_start(
     arguments, training_arguments = _as_frozen(arguments, training_arguments)
     nothing = replace(data.development, features=data.development.features.select([]))
     twin, rows = regime.begin(model, replace(data, development=nothing, evaluation={}), arguments, training_arguments)
-    trainer = make_trainer(
-        twin, arguments, training_arguments, rows, rows.task.kind.keep, objectives=arguments.weighted_objectives()
-    )
-    trainer.remove_callback(PrinterCallback)
+    objectives = arguments.weighted_objectives()
+    trainer = quiet_trainer(twin, arguments, training_arguments, rows, rows.task.kind.keep, objectives=objectives)
     trainer.train()
     regime.end(model, twin, arguments, Path(training_arguments.output_dir or ""))
     for parameter in needed:
@@ -52,14 +49,13 @@ def warm_start(
 def _as_frozen(
     arguments: RunArguments, training_arguments: TrainingArguments
 ) -> tuple[RunArguments, TrainingArguments]:
-    """The arguments of a run, with the recipe of a frozen encoder and nothing selected, saved or reported."""
+    """The arguments of a run, with the recipe of a frozen encoder."""
     recipe = FusionOnly.recipe
     own = {entry.name for entry in fields(RunArguments)}
     changes: dict[str, Any] = {"fusion_learning_rate": None, **{name: recipe[name] for name in recipe if name in own}}
     of_trainer = copy.copy(training_arguments)
-    others = {name: value for name, value in recipe.items() if name not in own}
-    for name, value in {**others, **NO_SELECTION, "report_to": []}.items():
-        setattr(of_trainer, name, value)
+    for name in recipe.keys() - own:
+        setattr(of_trainer, name, recipe[name])
     return replace(arguments, train="fusion", warm_start=False, average_checkpoints=0, **changes), of_trainer
 
 

@@ -50,6 +50,17 @@ def test_all_layers_are_those_of_the_encoder(write):
     assert [cell.model.group for cell in spec.cells] == ["baseline", "dlfa", "dlfa", "dlfa"]
 
 
+def test_states_are_kept_that_are_read_of_the_same_encoder(write, tiny_encoder, tiny_config, tmp_path: Path):
+    """One with fewer layers has none of the other's upper ones."""
+    tiny_config("bert", num_hidden_layers=2).save_pretrained(tmp_path / "lower")
+    models = {"dlfa": {"fusion_layer": "all"}}
+    arguments = {"max_length": 16, "train": "fusion"}
+    spec = load_spec(write(models=models, encoders=[tiny_encoder, str(tmp_path / "lower")], arguments=arguments))
+    kept = {cell.encoder: spec.keeping_states(cell, cell.run_arguments("out")[0]).states_layers for cell in spec.cells}
+    assert kept == {"tiny-encoder": "0,1,2,3", "lower": "0,1,2"}
+    spec.check()
+
+
 def test_layers_that_are_fused_at_once_are_one_model(write):
     models = {"dlfa": {"fusion_layer": [[2, 0], 1]}, "two": {"fusion": "sum", "fusion_layer": "0,2"}}
     spec = load_spec(write(models=models, seeds=[1]))
