@@ -36,16 +36,20 @@ from .tables import (
     languages_table,
     model_rows,
     models_table,
+    rival_rows,
+    rivals_table,
     rounded,
     score_rows,
     summary_rows,
     summary_table,
+    tuned_table,
 )
 
 
 PAGE = "index.html"
 TEMPLATE = "report.html.jinja"
 CONDITIONS_FILE = "conditions.csv"
+RIVALS_FILE = "rivals.csv"
 
 CSV_ROWS: dict[str, Callable[[Section], list[Row]]] = {
     "summary": summary_rows,
@@ -114,6 +118,8 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
     }
     if found:
         values["csv_files"] = [*values["csv_files"], CONDITIONS_FILE]
+    if spec.rivals:
+        values["csv_files"] = [*values["csv_files"], RIVALS_FILE]
     folder.mkdir(parents=True, exist_ok=True)
     for picture in (picture for chapter in chapters for picture in chapter.pictures):
         write_bytes(folder / picture.file, picture.content)
@@ -122,6 +128,8 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
     if found:
         rows = [row for section in started for row in condition_rows(section, found.get(section.name, ()))]
         write_text(folder / CONDITIONS_FILE, csv_text(rows))
+    if spec.rivals:
+        write_text(folder / RIVALS_FILE, csv_text([row for section in started for row in rival_rows(section)]))
     write_text(folder / "report.md", _rendered("report.md.jinja", values))
     write_text(folder / PAGE, _rendered(TEMPLATE, values))
     return folder / PAGE
@@ -132,8 +140,10 @@ def settings(spec: StudySpec) -> str:
 
     Of folders of this machine only the names are said.
     """
-    names = ["name", "tasks", "models", *(["conditions"] if spec.conditions else []), "encoders", "seeds", "arguments"]
-    values = without_paths({name: getattr(spec, name) for name in names})
+    names = ("name", "tasks", "models", "conditions", "rivals", "encoders", "seeds", "tune", "arguments")
+    given = {name: getattr(spec, name) for name in names}
+    optional = ("conditions", "rivals", "tune")
+    values = without_paths({name: value for name, value in given.items() if value or name not in optional})
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
@@ -145,7 +155,8 @@ def chapter(section: Section, found: Sequence[Condition] = ()) -> Chapter:
     """
     if not section.runs:
         return Chapter(section.name, section.title, (), [f"{section.progress}: none is done yet."], (), ())
-    tables = [models_table(section), languages_table(section)]
+    made = (models_table(section), rivals_table(section), tuned_table(section), languages_table(section))
+    tables = [table for table in made if table.rows]
     pictures = _pictures(section)
     if found:
         tables = [conditions_table(section, found), families_table(section, found), *tables]

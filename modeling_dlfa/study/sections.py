@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
+from typing import Any
 
 from ..tasks.languages import by_family, language_name
 from .records import Record
 from .spec import BASELINE, Cell, Model, StudySpec
-from .statistics import Comparison, Selection, compare, select
+from .statistics import Comparison, Selection, compare, holm, select
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Section:
         runs: model name -> its runs by seed, models without any left out.
         reference: name of the model that the others are compared with.
         of_conditions: whether it is about the conditions of that model.
+        rivals: as in `StudySpec`.
+        tuned: group -> what its runs were given by tuning.
     """
 
     name: str
@@ -34,6 +37,8 @@ class Section:
     runs: Mapping[str, Sequence[Record]]
     reference: str = BASELINE
     of_conditions: bool = False
+    rivals: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -143,6 +148,26 @@ class Section:
         }
         return {name: select(comparisons) for name, comparisons in compared.items() if comparisons}
 
+    @cached_property
+    def of_rivals(self) -> dict[tuple[str, str], Comparison]:
+        """(model, rival) -> the first against the second, both at the layer chosen; Holm's correction is over all."""
+        found: dict[tuple[str, str], Comparison] = {}
+        for name, others in self.rivals.items() if self.languages else ():
+            ours = self._chosen(name)
+            for theirs in filter(None, map(self._chosen, others)) if ours else ():
+                seeds = {run.cell.seed for run in self.runs[theirs]}
+                if any(run.cell.seed in seeds for run in self.runs[ours]):
+                    compared = compare({ours: self.runs[ours]}, self.runs[theirs], languages=self.languages)
+                    found[ours, theirs] = compared[ours]
+        adjusted = holm([comparison.p_value for comparison in found.values()])
+        return {pair: replace(one, p_adjusted=p) for (pair, one), p in zip(found.items(), adjusted, strict=True)}
+
+    def _chosen(self, group: str) -> str:
+        """Name of the group's model with runs, of several that chosen on development data; empty without any."""
+        if group in self.selections:
+            return self.selections[group].chosen.model
+        return group if group in self.runs else ""
+
     def model(self, name: str) -> Model:
         return next(model for model in self.models if model.name == name)
 
@@ -185,5 +210,8 @@ def sections(spec: StudySpec, records: Sequence[Record]) -> list[Section]:
         order = dict.fromkeys(cell.model.name for cell in asked)
         ordered = {name: runs[name] for name in order if name in runs}
         name = "_".join([task, *([encoder] if several else []), *([base] if base else [])])
-        made.append(Section(name, task, encoder, asked, ordered, base or BASELINE, bool(base)))
+        rivals = {} if base else spec.rivals
+        groups = dict.fromkeys(cell.model.tuned_as for cell in asked)
+        tuned = {group: spec.tuned.get(spec.tuned_name(task, encoder, group), {}) for group in groups}
+        made.append(Section(name, task, encoder, asked, ordered, base or BASELINE, bool(base), rivals, tuned))
     return made

@@ -41,6 +41,8 @@ class StudySpec:
         arguments: of `run_xtreme.py`, for every run.
         tune: argument -> values. Every task and model, the baseline too, takes the combination that is best on
             development data of the training language, with the first seed.
+        rivals: name in `models` -> other names that it is compared with beside the baseline, each at its layer chosen
+            on development data.
         output_dir: where records, runs and the report go.
         keep_weights: keep the weights of every run; else only predictions, results and card.
         title, notes: shown in the report.
@@ -55,6 +57,7 @@ class StudySpec:
     seeds: list[int] = field(default_factory=lambda: [1, 2, 3])
     arguments: dict[str, Any] = field(default_factory=dict)
     tune: dict[str, list[Any]] = field(default_factory=dict)
+    rivals: dict[str, list[str]] = field(default_factory=dict)
     keep_weights: bool = False
     title: str = ""
     notes: str = ""
@@ -285,8 +288,21 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
             yield f"{section}.fusion_layer: expected numbers of layers, or lists of such, found {layers!r}"
         elif isinstance(layers, list) and len({layer_name(fused_layers(k)) for k in layers}) < len(layers):
             yield f"{section}.fusion_layer: {layers} names one twice"
+    yield from _unknown_rivals(values.get("rivals", {}), values.get("models", {}))
     if BASELINE in (str(name).casefold() for name in values.get("models", {})):
         yield f"models: {BASELINE!r} is always part of a study; give another name"
+
+
+def _unknown_rivals(rivals: Any, models: dict[str, Any]) -> Iterator[str]:
+    if not isinstance(rivals, dict) or not all(isinstance(others, list) and others for others in rivals.values()):
+        yield f"rivals: expected names of models, each with a list of others, found {rivals!r}"
+        return
+    for name, others in rivals.items():
+        for one in (name, *others):
+            if one not in models:
+                yield f"rivals: {one!r} is none of the models: expected some of {', '.join(models)}"
+        if name in others or len(set(others)) < len(others):
+            yield f"rivals.{name}: expected other models, each once, found {others}"
 
 
 def _is_whole(value: Any) -> bool:

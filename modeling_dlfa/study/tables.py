@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -113,6 +114,28 @@ def model_rows(section: Section) -> list[Row]:
     return rows
 
 
+def rival_rows(section: Section) -> list[Row]:
+    """One row for every pair of a model and a rival."""
+    return [
+        {
+            "task": section.task,
+            "encoder": section.encoder,
+            "model": model,
+            "rival": rival,
+            "seeds": len(comparison.seeds),
+            "score": comparison.mean,
+            "rival_score": comparison.baseline_mean,
+            **compared(comparison),
+        }
+        for (model, rival), comparison in section.of_rivals.items()
+    ]
+
+
+def tuned_rows(section: Section) -> list[Row]:
+    """One row for every group of models, with what tuning has found for it."""
+    return [{"model": group, **chosen} for group, chosen in section.tuned.items() if chosen]
+
+
 def language_rows(section: Section) -> list[Row]:
     """One row for every language and compared model."""
     families = {code: family for family, codes in by_family(section.all_languages).items() for code in codes}
@@ -188,11 +211,13 @@ def _csv_value(value: Any) -> Any:
 def tables(spec: StudySpec, records: Sequence[Record]) -> dict[str, str]:
     """Name -> Markdown of the tables of a study.
 
-    "summary", "models_<task>" and "languages_<task>"; with several encoders "models_<task>_<encoder>" and so on.
+    "summary", "models_<task>", "rivals_<task>", "tuned_<task>" and "languages_<task>"; with several encoders
+    "models_<task>_<encoder>" and so on.
     """
     made = [section for section in sections(spec, records) if section.runs]
-    shown = [summary_table(made), *map(models_table, made), *map(languages_table, made)]
-    return {table.name: table.markdown() for table in shown}
+    each = (models_table, rivals_table, tuned_table, languages_table)
+    shown = [summary_table(made), *(table(section) for table in each for section in made)]
+    return {table.name: table.markdown() for table in shown if table.rows}
 
 
 def summary_table(made: Sequence[Section]) -> Table:
@@ -242,6 +267,36 @@ def models_table(section: Section) -> Table:
         "points."
     ]
     return make_table(f"models_{section.name}", "All models", columns, rows, notes)
+
+
+def rivals_table(section: Section) -> Table:
+    """Models against their rivals; without any it has no rows."""
+    columns: dict[str, Callable[[Row], str]] = {
+        "model": lambda row: row["model"],
+        "rival": lambda row: row["rival"],
+        "seeds": lambda row: str(row["seeds"]),
+        "zero-shot": lambda row: rounded(row["score"]),
+        "rival's": lambda row: rounded(row["rival_score"]),
+        **COMPARED_COLUMNS,
+    }
+    notes = [
+        "Each at the layer chosen on development data; differences of the zero-shot averages over the same seeds, in "
+        "points, Holm's correction over all rows."
+    ]
+    return make_table(f"rivals_{section.name}", "Against rivals", columns, rival_rows(section), notes, 2)
+
+
+def tuned_table(section: Section) -> Table:
+    """What tuning has found; without any it has no rows."""
+    rows = tuned_rows(section)
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: partial(_of_row, name) for name in names}
+    notes = [f"Of one grid, on {section.train_language} development data with the first seed."]
+    return make_table(f"tuned_{section.name}", "Tuned", columns, rows, notes, len(columns))
+
+
+def _of_row(name: str, row: Row) -> str:
+    return str(row.get(name, MISSING))
 
 
 def languages_table(section: Section) -> Table:

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import json
 import math
 import re
 import subprocess
@@ -227,6 +228,29 @@ def test_settings_are_the_study_again(study, tmp_path):
     file.write_text(settings(spec), encoding="utf-8")
     again = load_spec(file)
     assert [(cell.name, cell.key) for cell in again.cells] == [(cell.name, cell.key) for cell in spec.cells]
+
+
+def test_rivals_and_what_was_tuned_are_in_the_report(make_spec, make_records, tmp_path):
+    entries = {
+        "models": {"dlfa": {"fusion_layer": [0, 4]}, "sum": {"fusion": "sum"}},
+        "tune": {"learning_rate": [0.001, 0.005]},
+        "rivals": {"dlfa": ["sum"]},
+        "output_dir": tmp_path,
+    }
+    best = {"xnli/embedded/dlfa": {"arguments": {"learning_rate": 0.005}, "score": 60.0}}
+    (tmp_path / "tuned.json").write_text(json.dumps({"tune": entries["tune"], "best": best}), encoding="utf-8")
+    spec = make_spec(**entries)
+    records = make_records(spec, lambda cell: {"en": 80, "de": 60 + cell.seed + 4 * (cell.model.name == "dlfa-k4")})
+    page = Page(write_report(spec, records, tmp_path / "report").read_text("utf-8"))
+    assert [title for title in page.headings if title in ("Against rivals", "Tuned")] == ["Against rivals", "Tuned"]
+    assert ["dlfa-k0", "sum", "2", "61.5", "61.5", "0.0", "–", "–", "–"] in [row for one in page.tables for row in one]
+    assert [["model", "learning_rate"], ["dlfa", "0.005"]] in page.tables
+    (row,) = csv.DictReader((tmp_path / "report" / "rivals.csv").open(encoding="utf-8"))
+    assert (row["model"], row["rival"], row["difference"]) == ("dlfa-k0", "sum", "0") and "rivals.csv" in page.text
+    file = tmp_path / "demo.yaml"
+    file.write_text(settings(spec), encoding="utf-8")
+    again = load_spec(file)
+    assert (again.tune, again.rivals) == (spec.tune, spec.rivals)
 
 
 @pytest.mark.parametrize(

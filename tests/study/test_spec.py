@@ -159,6 +159,16 @@ def test_output_dir(write, tmp_path):
         ({"models": {"dlfa": {"run_name": "hf_" + "aB3" * 11}}}, ["models.dlfa.run_name", "secret"]),
         ({"notes": "in postgresql://me:mine@host/db"}, ["notes", "secret"]),
         ({"arguments": {"fusion_layer": [1, 2]}}, ["arguments.fusion_layer", "models"]),
+        ({"rivals": ["dlfa"]}, ["rivals", "each with a list", "dlfa"]),
+        ({"rivals": {"dlfa": "sum"}}, ["rivals", "each with a list", "sum"]),
+        ({"rivals": {"dlfa": []}}, ["rivals", "each with a list"]),
+        ({"models": {"dlfa": {}}, "rivals": {"dlfa": ["sum"]}}, ["rivals", "'sum' is none of the models", "dlfa"]),
+        ({"models": {"dlfa": {}}, "rivals": {"dlfa-k1": ["dlfa"]}}, ["rivals", "'dlfa-k1' is none of the models"]),
+        ({"models": {"dlfa": {}}, "rivals": {"dlfa": ["dlfa"]}}, ["rivals.dlfa", "other models"]),
+        (
+            {"models": {"dlfa": {}, "sum": {"fusion": "sum"}}, "rivals": {"dlfa": ["sum", "sum"]}},
+            ["rivals.dlfa", "each once"],
+        ),
     ],
 )
 def test_mistakes_are_one_line(write, entries, words):

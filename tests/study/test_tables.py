@@ -17,6 +17,7 @@ from modeling_dlfa.study.tables import (
     model_rows,
     models_table,
     plus_minus,
+    rival_rows,
     rounded,
     score_rows,
     signed,
@@ -134,6 +135,60 @@ def test_all_models_have_a_row(section, comparisons):
     assert table.rows[0] == ["baseline", "2", "56.5 ± 2.1", "–", "–", "–", "–", "90.8 ± 0.4"]
     assert table.rows[1][1:4] == ["2", "58.0 ± 2.8", "+1.5"]
     assert table.header[-1] == "English dev"
+
+
+RIVALS = {
+    "models": {"dlfa": {"fusion_layer": [0, 4, 8]}, "sum": {"fusion": "sum", "fusion_layer": [0, 4]}, "last": {}},
+    "rivals": {"dlfa": ["sum", "last"]},
+}
+# "last" was run with one seed of both; the layer of "sum" that is worse in English is the better one elsewhere.
+OF_RIVALS = {
+    **SCORES,
+    ("sum-k0", 1): {"en": 80, "de": 70, "ru": 60},
+    ("sum-k0", 2): {"en": 80, "de": 70, "ru": 60},
+    ("sum-k4", 1): {"en": 80, "de": 60, "ru": 50},
+    ("sum-k4", 2): {"en": 80, "de": 60, "ru": 56},
+    ("last", 2): {"en": 80, "de": 61, "ru": 53},
+}
+
+
+def test_rivals_are_compared_at_the_layers_chosen(make_spec, make_records):
+    spec = make_spec(**RIVALS)
+    development = {**DEVELOPMENT, "sum-k0": 90.0, "sum-k4": 91.0, "last": 90.0}
+    records = make_records(
+        spec, lambda cell: OF_RIVALS.get((cell.model.name, cell.seed)), lambda cell: development[cell.model.name]
+    )
+    (section,) = sections(spec, records)
+    rows = rival_rows(section)
+    assert [(row["model"], row["rival"], row["seeds"], row["score"], row["rival_score"]) for row in rows] == [
+        ("dlfa-k0", "sum-k4", 2, 58.0, 56.5),
+        ("dlfa-k0", "last", 1, 60.0, 57.0),
+    ]
+    assert [row["difference"] for row in rows] == [1.5, 3.0]
+    by_hand = compare(
+        {"dlfa-k0": [record for record in records if record.cell.model.name == "dlfa-k0"]},
+        [record for record in records if record.cell.model.name == "sum-k4"],
+    )["dlfa-k0"]
+    assert (rows[0]["low"], rows[0]["high"], rows[0]["p_value"]) == (by_hand.low, by_hand.high, by_hand.p_value)
+    assert rows[0]["p_adjusted"] == by_hand.p_value and math.isnan(rows[1]["p_value"])
+    assert list(tables(spec, records)) == ["summary", "models_xnli", "rivals_xnli", "languages_xnli"]
+
+
+@pytest.mark.parametrize("missing", ["dlfa", "sum"])
+def test_rivals_without_runs_are_left_out(make_spec, make_records, missing):
+    spec = make_spec(**RIVALS)
+    there = {key: scores for key, scores in OF_RIVALS.items() if not key[0].startswith(missing)}
+    (section,) = sections(spec, make_records(spec, lambda cell: there.get((cell.model.name, cell.seed))))
+    assert [row["rival"] for row in rival_rows(section)] == ([] if missing == "dlfa" else ["last"])
+
+
+def test_holm_is_over_all_rivals(make_spec, make_records):
+    spec = make_spec(models={**RIVALS["models"]}, rivals={"dlfa": ["sum"], "sum": ["dlfa"]})
+    records = make_records(spec, lambda cell: OF_RIVALS.get((cell.model.name, cell.seed)))
+    (section,) = sections(spec, records)
+    one, other = rival_rows(section)
+    assert one["difference"] == -other["difference"] != 0
+    assert one["p_adjusted"] == pytest.approx(min(1, 2 * one["p_value"]))
 
 
 def test_languages_are_ordered_by_family_and_end_with_the_average(section):
