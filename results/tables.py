@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 
 from modeling_dlfa.study.intermediate import conditions_table, families_table, measured_conditions
-from modeling_dlfa.study.records import load_records
+from modeling_dlfa.study.records import Record, load_records
 from modeling_dlfa.study.sections import sections
-from modeling_dlfa.study.spec import load_spec
-from modeling_dlfa.study.tables import Table, tables
+from modeling_dlfa.study.spec import StudySpec, load_spec
+from modeling_dlfa.study.tables import Table, interval, plus_minus, signed, tables
 from modeling_dlfa.tasks.languages import LANGUAGES, by_family
+from modeling_dlfa.training.arguments import layer_name
 from modeling_dlfa.training.card import model_card
 from modeling_dlfa.training.results import RunResults
 
@@ -38,12 +40,17 @@ CARDS = {
 }
 
 
+def study_records(name: str) -> tuple[StudySpec, list[Record]]:
+    """A study under `results/`, and its records."""
+    spec = load_spec(ROOT / "examples" / "studies" / f"{name}.yaml")
+    spec = replace(spec, output_dir=ROOT / spec.output_dir)
+    return spec, load_records(spec.records, spec.cells)
+
+
 @cache
 def study_tables(name: str) -> dict[str, str]:
     """The tables of a study under `results/`, from its records."""
-    spec = load_spec(ROOT / "examples" / "studies" / f"{name}.yaml")
-    spec = replace(spec, output_dir=ROOT / spec.output_dir)
-    records = load_records(spec.records, spec.cells)
+    spec, records = study_records(name)
     made = tables(spec, records)
     for section in sections(spec, records):
         if section.of_conditions and section.runs:
@@ -183,6 +190,58 @@ def training_speed(path: Path = HERE / "training_speed" / "embedded-cpu.json") -
     return f"{made.markdown()}\n\n{caption}"
 
 
+# Studies of PAN-X that differ in what is trained -> what they call it.
+REGIMES = {
+    "frozen": "fusion and head (`fusion`)",
+    "top4": "the upper 4 of 12 layers (`top:4`)",
+    "lora": "LoRA of rank 8 (`lora:8`)",
+    "all_weights": "all weights (`all`)",
+}
+
+
+def regimes() -> str:
+    """The last layer against DLFA on PAN-X, whatever is trained."""
+    rows = []
+    for name, title in REGIMES.items():
+        section = next(section for section in sections(*study_records(name)) if section.task == "panx")
+        choice = section.selections.get("dlfa")
+        found = choice.chosen if choice else section.comparisons["dlfa"]
+        layer = layer_name(section.model(found.model).fusion_layer)
+        seconds = [
+            fmean(run.results.train_runtime for run in section.runs[model]) for model in ("baseline", found.model)
+        ]
+        rows.append(
+            [
+                title,
+                plus_minus(found.baseline_mean, found.baseline_std),
+                f"{plus_minus(found.mean, found.std)} (k = {layer})",
+                signed(found.difference),
+                interval(found.low, found.high),
+                str(len(found.seeds)),
+                *(f"{value:.0f}" for value in seconds),
+            ]
+        )
+    header = ["what is trained", "last layer", "DLFA", "difference", "95 % CI", "seeds", "seconds, last layer", "DLFA"]
+    return Table("regimes", "", header, rows, is_markdown=True).markdown()
+
+
+def sweep(path: Path = HERE / "sweep" / "embedded-cpu.json") -> str:
+    """What `benchmarks/sweep.py` found, in sentences."""
+    report = json.loads(path.read_text("utf-8"))
+    seconds = {name: report[f"{name}_seconds"][1] for name in ("states", "run", "ordinary")}
+    versions = ", ".join(f"{library} {report['versions'][library]}" for library in ("torch", "transformers"))
+    return (
+        f"{report['task']}, {report['train_rows']:,} sentences, {report['epochs']} passes, "
+        f"{report['languages']} languages of {report['scored_rows']} sentences: the states of all layers take "
+        f"{seconds['states']:.0f} s once, then a run takes {seconds['run']:.0f} s, against "
+        f"{seconds['ordinary']:.0f} s with the encoder run every time. A sweep over {report['layers']} layers and "
+        f"{report['seeds']} seeds is "
+        f"{report['sweep_ratio'][1]:.1f} times as fast, and takes {report['pass_ratio'][1]:.1f} times its first pass. "
+        f"(`{report['encoder']}` on {report['device_name']}, threads: {report['threads']}; {versions}; medians of "
+        f"{report['rounds']} rounds.)"
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "heads": heads,
     "scout": scout,
@@ -191,6 +250,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "fusions": fusions,
     "training_speed": training_speed,
+    "regimes": regimes,
+    "sweep": sweep,
 }
 
 
@@ -216,6 +277,7 @@ def pages() -> dict[Path, str]:
         HERE / "README.md",
         *sorted(HERE.glob("intermediate*/README.md")),
         HERE / "training_speed" / "README.md",
+        HERE / "fusing" / "README.md",
     )
     made = {page: filled(page.read_text("utf-8")) for page in texts if page.exists()}
     for task, results in CARDS.items():
