@@ -19,7 +19,8 @@ from modeling_dlfa.study.intermediate import conditions_table, families_table, m
 from modeling_dlfa.study.records import Record, load_records
 from modeling_dlfa.study.sections import sections
 from modeling_dlfa.study.spec import StudySpec, load_spec
-from modeling_dlfa.study.tables import Table, interval, plus_minus, signed, tables
+from modeling_dlfa.study.tables import Table, tables
+from modeling_dlfa.study.wording import interval, plus_minus, signed
 from modeling_dlfa.tasks.languages import LANGUAGES, by_family
 from modeling_dlfa.training.arguments import layer_name
 from modeling_dlfa.training.card import model_card

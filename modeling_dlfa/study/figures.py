@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..tasks.languages import by_family, language_label
-from .tables import mean_std, signed
+from .wording import mean_std, signed
 
 
 DPI = 150

@@ -23,7 +23,8 @@ from ..training.results import RunResults
 from .figures import Point, ScatterPanel
 from .sections import Section
 from .spec import StudySpec
-from .tables import COMPARED_COLUMNS, Row, Table, compared, make_table, mean_std, plus_minus, rounded, signed
+from .tables import COMPARED_COLUMNS, Row, Table, compared, make_table
+from .wording import mean_std, plus_minus, rounded, signed
 
 
 # Beside the records: difficulty/<encoder>/<condition>.json, the code length of a condition's last stage.

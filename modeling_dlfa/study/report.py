@@ -38,12 +38,12 @@ from .tables import (
     models_table,
     rival_rows,
     rivals_table,
-    rounded,
     score_rows,
     summary_rows,
     summary_table,
     tuned_table,
 )
+from .wording import rounded
 
 
 PAGE = "index.html"

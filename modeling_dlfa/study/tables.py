@@ -6,10 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from statistics import fmean
 from typing import Any
-
-import numpy as np
 
 from ..markup import markdown_text
 from ..tasks.languages import by_family, language_label
@@ -18,9 +15,8 @@ from .records import Record
 from .sections import Section, sections
 from .spec import StudySpec
 from .statistics import Comparison
+from .wording import MISSING, count_of, interval, mean_std, p_text, plus_minus, rounded, signed
 
-
-MISSING = "–"
 
 Row = dict[str, Any]
 
@@ -228,7 +224,7 @@ def summary_table(made: Sequence[Section]) -> Table:
         "encoder": lambda row: row["encoder"],
         "model": lambda row: row["model"],
         "languages": lambda row: str(row["languages"]),
-        "runs": lambda row: _of(row["runs"], row["runs_asked"]),
+        "runs": lambda row: count_of(row["runs"], row["runs_asked"]),
         "baseline": lambda row: rounded(row["baseline"]),
         "layer chosen on dev": lambda row: (
             f"{rounded(row['chosen'])} (k={row['chosen_layer']})" + (" †" if row["baseline_preferred"] else "")
@@ -252,7 +248,7 @@ def models_table(section: Section) -> Table:
     """All models of one task and encoder."""
     columns: dict[str, Callable[[Row], str]] = {
         "model": lambda row: row["model"] + _marks(row),
-        "seeds": lambda row: _of(row["seeds"], row["seeds_asked"]),
+        "seeds": lambda row: count_of(row["seeds"], row["seeds_asked"]),
         "zero-shot": lambda row: plus_minus(row["zero_shot"], row["zero_shot_std"]),
         **COMPARED_COLUMNS,
         f"{section.train_language} dev": lambda row: plus_minus(row["development"], row["development_std"]),
@@ -334,8 +330,8 @@ def languages_table(section: Section) -> Table:
 COMPARED_COLUMNS: dict[str, Callable[[Row], str]] = {
     "difference": lambda row: signed(row["difference"]),
     "95 % CI": lambda row: interval(row["low"], row["high"]),
-    "p": lambda row: _p_value(row["p_value"]),
-    "p (Holm)": lambda row: _p_value(row["p_adjusted"]),
+    "p": lambda row: p_text(row["p_value"]),
+    "p (Holm)": lambda row: p_text(row["p_adjusted"]),
 }
 
 
@@ -364,49 +360,3 @@ def _average(section: Section, name: str) -> str:
 def _language_score(section: Section, name: str, code: str) -> str:
     scores = [run.results.scores[code] for run in section.runs.get(name, ()) if code in run.results.scores]
     return rounded(mean_std(scores)[0]) + ("?" if section.at_chance(name, code) else "")
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Words and numbers
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def mean_std(values: Sequence[float]) -> tuple[float, float]:
-    """Mean, and standard deviation of a sample; nan where there are too few values."""
-    return fmean(values) if values else math.nan, float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
-
-
-def signed(value: float, digits: int = 1) -> str:
-    """A difference with its sign; one that rounds to nothing has none, and "–" stands for what is no number."""
-    if not math.isfinite(value):
-        return MISSING
-    text = f"{value:+.{digits}f}"
-    return text if float(text) else text[1:]
-
-
-def interval(low: float, high: float) -> str:
-    """ "-0.7 to +1.1"; a narrow one with the digits that tell its ends apart, lest it look like certainty."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return MISSING
-    digits = next((digits for digits in (1, 2) if signed(low, digits) != signed(high, digits)), 3)
-    return f"{signed(low, digits)} to {signed(high, digits)}"
-
-
-def _of(there: int, asked: int) -> str:
-    return str(there) if there == asked else f"{there} of {asked}"
-
-
-def rounded(value: float, digits: int = 1) -> str:
-    """ "71.3"; "–" for what is no number."""
-    return MISSING if not math.isfinite(value) else f"{value:.{digits}f}"
-
-
-def plus_minus(mean: float, deviation: float) -> str:
-    """Mean and standard deviation; the mean alone where the other is unknown."""
-    return rounded(mean) if not (math.isfinite(mean) and math.isfinite(deviation)) else f"{mean:.1f} ± {deviation:.1f}"
-
-
-def _p_value(value: float) -> str:
-    if math.isnan(value):
-        return MISSING
-    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -10,21 +10,17 @@ from modeling_dlfa.study.sections import sections
 from modeling_dlfa.study.statistics import compare
 from modeling_dlfa.study.tables import (
     csv_text,
-    interval,
     language_rows,
     languages_table,
-    mean_std,
     model_rows,
     models_table,
-    plus_minus,
     rival_rows,
-    rounded,
     score_rows,
-    signed,
     summary_rows,
     summary_table,
     tables,
 )
+from modeling_dlfa.study.wording import interval, mean_std, plus_minus, rounded, signed
 from modeling_dlfa.tasks.languages import language_label
 
 
