@@ -2,7 +2,7 @@
 
 import copy
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -115,6 +115,10 @@ class RowsOfStates:
             for one in self.sets
         ]
 
+    def open(self) -> None:
+        """Map all files now, so that they can be deleted while they are read."""
+        _ = self._files
+
     def __getstate__(self) -> dict[str, Any]:
         """Files are mapped anew in another process, as in those of a DataLoader."""
         return {name: value for name, value in vars(self).items() if name != "_files"}
@@ -139,12 +143,16 @@ class RowsOfStates:
         pairs = []
         for layer in self.layers:
             values = self._files[place][layer]
-            blocks = [values[start : start + 65536].astype(np.float64) for start in range(0, len(values), 65536)]
-            mean = sum(block.sum(axis=0) for block in blocks) / len(values)
-            variance = sum(np.square(block - mean).sum(axis=0) for block in blocks) / len(values)
+            mean = sum(block.sum(axis=0) for block in _blocks(values)) / len(values)
+            variance = sum(np.square(block - mean).sum(axis=0) for block in _blocks(values)) / len(values)
             pairs.append((mean, np.sqrt(variance)))
         means, deviations = (np.stack(column) for column in zip(*pairs, strict=True))
         return torch.from_numpy(means), torch.from_numpy(deviations)
+
+
+def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows in 64 bits, a part at a time."""
+    return (values[start : start + 65536].astype(np.float64) for start in range(0, len(values), 65536))
 
 
 class StatesCollator:

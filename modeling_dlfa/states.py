@@ -6,8 +6,11 @@ once for the rows of a set and kept for each layer in one file of 16-bit numbers
 
 import copy
 import json
+import os
+import re
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -54,17 +57,22 @@ class StatesCache:
     def sets(self) -> list[tuple[SetOfStates, list[int]]]:
         """What is there: every set, and the layers kept of it."""
         found = []
-        for file in sorted(self.folder.glob(f"*/{SET_FILE}")):
-            values = json.loads(file.read_text(encoding="utf-8"))
-            found.append((SetOfStates(**{**values, "lengths": tuple(values["lengths"])}), self._kept(file.parent)))
+        for folder in self._folders():
+            if (file := folder / SET_FILE).is_file():
+                values = json.loads(file.read_text(encoding="utf-8"))
+                found.append((SetOfStates(**{**values, "lengths": tuple(values["lengths"])}), self._kept(folder)))
         return found
+
+    def _folders(self) -> list[Path]:
+        """Those of sets; whatever else lies beside them is not ours."""
+        return [path for path in sorted(self.folder.glob("*")) if re.fullmatch("[0-9a-f]{16}", path.name)]
 
     def size(self) -> int:
         """Bytes that all files take, half-written ones among them."""
-        return sum(path.stat().st_size for path in self.folder.glob("*/*") if path.is_file())
+        return sum(_bytes(folder.glob("*")) for folder in self._folders())
 
     def clear(self, keys: Collection[str] | None = None) -> int:
-        """Delete sets; a process that reads one of them keeps what it has open.
+        """Delete sets; a process that reads some of them has them open, and goes on.
 
         Args:
             keys: of the sets; default: all.
@@ -73,11 +81,11 @@ class StatesCache:
             how many bytes that were.
         """
         before = self.size()
-        for folder in [path for path in self.folder.glob("*") if path.is_dir()]:
+        for folder in self._folders():
             if keys is None or folder.name in keys:
                 with FileLock(self._lock(folder.name)):
                     shutil.rmtree(folder)
-                self._lock(folder.name).unlink(missing_ok=True)
+                    self._lock(folder.name).unlink(missing_ok=True)
         return before - self.size()
 
     def states(
@@ -118,7 +126,7 @@ class StatesCache:
         if work:
             needed = sum(one.layer_bytes * len(lacking) for one, _, lacking in work.values())
             count = sum(one.tokens for one, _, _ in work.values())
-            self._check_room(needed, count, max(len(lacking) for _, _, lacking in work.values()))
+            self._check_room(needed, count, max(len(lacking) for _, _, lacking in work.values()), work)
             if report is not None:
                 report(f"hidden states of {count:,} tokens, {needed / GB:.2f} GB into {self.folder}")
             at_home = next(encoder.parameters()).device
@@ -131,7 +139,9 @@ class StatesCache:
                             del work[key]
             finally:
                 cast(Any, encoder).to(at_home)
-        return RowsOfStates(self.folder, list(asked.values()), sorted(layers))
+        states = RowsOfStates(self.folder, list(asked.values()), sorted(layers))
+        states.open()
+        return states
 
     @staticmethod
     def _describe(config: Any, computed_by: str, name: str, rows: Dataset) -> SetOfStates:
@@ -158,8 +168,9 @@ class StatesCache:
     def _lock(self, key: str) -> Path:
         return self.folder / f"{key}.lock"
 
-    def _check_room(self, needed: int, tokens: int, layers: int) -> None:
-        there = self.size()
+    def _check_room(self, needed: int, tokens: int, layers: int, keys: Collection[str]) -> None:
+        half_written = sum(_bytes((self.folder / key).glob(".*.tmp")) for key in keys)  # of whoever is at it already
+        there = self.size() - half_written
         advice = "score fewer rows or languages, or fuse fewer layers"
         what = f"hidden states of {layers} layers for {tokens:,} tokens take {needed / GB:.2f} GB more"
         if there + needed > self.limit:
@@ -218,7 +229,9 @@ def _write(
     """Compute the states of a set and write a file for each layer, all of them or none."""
     temporary = {layer: folder / f".{layer_file(folder, layer).name}.tmp" for layer in layers}
     try:
-        files = {layer: mapped(path, one, "w+") for layer, path in temporary.items()}
+        for path in temporary.values():
+            _reserve(path, one.layer_bytes)
+        files = {layer: mapped(path, one, "r+") for layer, path in temporary.items()}
         inputs = rows.select_columns(_inputs(rows))
         order = sorted(range(len(one.lengths)), key=lambda row: -one.lengths[row])
         batches = list(token_batches([one.lengths[row] for row in order], BATCH_TOKENS))
@@ -241,6 +254,24 @@ def _write(
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Take the room of a file: where a disk fills up under one that is mapped, the process is killed."""
+    with open(path, "wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+
+
+def _bytes(paths: Iterable[Path]) -> int:
+    """What files take, of which some may be gone by now."""
+    total = 0
+    for path in paths:
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 def _check_range(states: torch.Tensor, layer: int) -> None:

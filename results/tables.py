@@ -9,16 +9,18 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from modeling_dlfa.study.intermediate import conditions_table, families_table, measured_conditions
 from modeling_dlfa.study.records import Record, load_records
-from modeling_dlfa.study.sections import sections
+from modeling_dlfa.study.sections import Section, sections
 from modeling_dlfa.study.spec import StudySpec, load_spec
+from modeling_dlfa.study.statistics import Comparison
 from modeling_dlfa.study.tables import Table, tables
 from modeling_dlfa.study.wording import interval, plus_minus, signed
 from modeling_dlfa.tasks.languages import LANGUAGES, by_family
@@ -41,6 +43,7 @@ CARDS = {
 }
 
 
+@cache
 def study_records(name: str) -> tuple[StudySpec, list[Record]]:
     """A study under `results/`, and its records."""
     spec = load_spec(ROOT / "examples" / "studies" / f"{name}.yaml")
@@ -113,6 +116,11 @@ def sample() -> str:
     ).markdown()
 
 
+def versions(report: Mapping[str, Any]) -> str:
+    """The libraries that a benchmark was run with."""
+    return ", ".join(f"{library} {report['versions'][library]}" for library in ("torch", "transformers"))
+
+
 def overhead(path: Path = HERE / "overhead" / "embedded-cpu.json") -> str:
     """What `benchmarks/overhead.py` found: the figures of the plain encoder, and the other models' by them."""
     report = json.loads(path.read_text("utf-8"))
@@ -134,10 +142,9 @@ def overhead(path: Path = HERE / "overhead" / "embedded-cpu.json") -> str:
     kinds = ("parameters", "inference", "inference memory", "training", "training memory")
     header = ["", "batch × tokens", "plain", '`fusion="none"`', f"DLFA k={report['fusion_layer']}", "naive DLFA"]
     rounds = [each["rounds"] for each in report["measurements"]]
-    versions = ", ".join(f"{library} {report['versions'][library]}" for library in ("torch", "transformers"))
     caption = (
         f"`{report['encoder']}` ({report['encoder_layers']} layers) on {report['device_name']}, threads: "
-        f"{report['threads']}; {versions}; medians of {min(rounds)} to {max(rounds)} rounds."
+        f"{report['threads']}; {versions(report)}; medians of {min(rounds)} to {max(rounds)} rounds."
     )
     made = Table(
         "overhead", "", header, [row for kind in kinds for row in rows[kind]], text_columns=2, is_markdown=True
@@ -153,11 +160,10 @@ def fusions(path: Path = HERE / "overhead" / "fusions-cpu.json") -> str:
         row = rows.setdefault(cost["fusion"], [f"`{cost['fusion']}`"])
         row += [f"{cost['parameters']:,}", f"{100 * cost['share'][1]:.1f} %"]
     header = ["fusion", *(part for width in report["seconds"] for part in (f"parameters, E = {width}", "time"))]
-    versions = ", ".join(f"{library} {report['versions'][library]}" for library in ("torch", "transformers"))
     caption = (
         f"Time: of the fusion alone by that of the encoder ({report['layers']} layers) at inference, "
         f"{report['batch_size']} × {report['length']} tokens, on {report['device_name']}, threads: "
-        f"{report['threads']}; {versions}; medians of {report['rounds']} rounds."
+        f"{report['threads']}; {versions(report)}; medians of {report['rounds']} rounds."
     )
     return f"{Table('fusions', '', header, list(rows.values()), is_markdown=True).markdown()}\n\n{caption}"
 
@@ -181,17 +187,16 @@ def training_speed(path: Path = HERE / "training_speed" / "embedded-cpu.json") -
     header = ["task", "", "", *(f"padding, {name}" for name in ("XTREME", "plain", "ours"))]
     header += ["tokens, XTREME / ours", "tokens, plain / ours", "seconds, ours"]
     header += ["time, XTREME / ours", "time, plain / ours"]
-    versions = ", ".join(f"{library} {report['versions'][library]}" for library in ("torch", "transformers"))
     rounds = sorted({each["rounds"] for each in report["measurements"]})
     caption = (
         f"`{report['encoder']}` in {report['precision']} on {report['device_name']}, threads: {report['threads']}; "
-        f"{versions}; medians of {' to '.join(map(str, rounds))} rounds."
+        f"{versions(report)}; medians of {' to '.join(map(str, rounds))} rounds."
     )
     made = Table("training_speed", "", header, rows, text_columns=3, is_markdown=True)
     return f"{made.markdown()}\n\n{caption}"
 
 
-# Studies of PAN-X that differ in what is trained -> what they call it.
+# Studies that differ in what is trained -> what they call it.
 REGIMES = {
     "frozen": "fusion and head (`fusion`)",
     "top4": "the upper 4 of 12 layers (`top:4`)",
@@ -200,13 +205,18 @@ REGIMES = {
 }
 
 
+def chosen(name: str, task: str, group: str = "dlfa") -> tuple[Section, Comparison]:
+    """A task of a study, and a model at the layer chosen on development data against the last layer."""
+    section = next(section for section in sections(*study_records(name)) if section.task == task)
+    choice = section.selections.get(group)
+    return section, choice.chosen if choice else section.comparisons[group]
+
+
 def regimes() -> str:
     """The last layer against DLFA on PAN-X, whatever is trained."""
     rows = []
     for name, title in REGIMES.items():
-        section = next(section for section in sections(*study_records(name)) if section.task == "panx")
-        choice = section.selections.get("dlfa")
-        found = choice.chosen if choice else section.comparisons["dlfa"]
+        section, found = chosen(name, "panx")
         layer = layer_name(section.model(found.model).fusion_layer)
         seconds = [
             fmean(run.results.train_runtime for run in section.runs[model]) for model in ("baseline", found.model)
@@ -222,24 +232,68 @@ def regimes() -> str:
                 *(f"{value:.0f}" for value in seconds),
             ]
         )
-    header = ["what is trained", "last layer", "DLFA", "difference", "95 % CI", "seeds", "seconds, last layer", "DLFA"]
+    header = [
+        "what is trained",
+        "last layer",
+        "DLFA",
+        "difference",
+        "95 % CI",
+        "seeds",
+        "seconds, last layer",
+        "seconds, DLFA",
+    ]
     return Table("regimes", "", header, rows, is_markdown=True).markdown()
+
+
+def families() -> str:
+    """Where the encoder is frozen: last layer, the same module on one lower layer, and DLFA, by language family."""
+    rows = []
+    for task in ("panx", "udpos"):
+        section, found = chosen("frozen", task)
+        _, rival = chosen("frozen", task, "aif-layer")
+        for family, codes in by_family(section.languages).items():
+            of_family = [section.by_language[code] for code in codes]
+            means = [
+                fmean(one[found.model].baseline_mean for one in of_family),
+                fmean(one[rival.model].mean for one in of_family),
+                fmean(one[found.model].mean for one in of_family),
+            ]
+            rows.append(
+                [
+                    task,
+                    family,
+                    ", ".join(codes),
+                    *(f"{mean:.1f}" for mean in means),
+                    signed(means[2] - means[0]),
+                    signed(means[2] - means[1]),
+                ]
+            )
+    header = [
+        "task",
+        "family",
+        "languages",
+        "last layer",
+        "AIF on one layer",
+        "DLFA",
+        "DLFA - last",
+        "DLFA - AIF on one",
+    ]
+    return Table("families", "", header, rows, text_columns=3, is_markdown=True).markdown()
 
 
 def sweep(path: Path = HERE / "sweep" / "embedded-cpu.json") -> str:
     """What `benchmarks/sweep.py` found, in sentences."""
     report = json.loads(path.read_text("utf-8"))
     seconds = {name: report[f"{name}_seconds"][1] for name in ("states", "run", "ordinary")}
-    versions = ", ".join(f"{library} {report['versions'][library]}" for library in ("torch", "transformers"))
     return (
         f"{report['task']}, {report['train_rows']:,} sentences, {report['epochs']} passes, "
         f"{report['languages']} languages of {report['scored_rows']} sentences: the states of all layers take "
         f"{seconds['states']:.0f} s once, then a run takes {seconds['run']:.0f} s, against "
-        f"{seconds['ordinary']:.0f} s with the encoder run every time. A sweep over {report['layers']} layers and "
-        f"{report['seeds']} seeds is "
-        f"{report['sweep_ratio'][1]:.1f} times as fast, and takes {report['pass_ratio'][1]:.1f} times its first pass. "
-        f"(`{report['encoder']}` on {report['device_name']}, threads: {report['threads']}; {versions}; medians of "
-        f"{report['rounds']} rounds.)"
+        f"{seconds['ordinary']:.0f} s with the encoder run every time. By these times a sweep over "
+        f"{report['layers']} layers and {report['seeds']} seeds is {report['sweep_ratio'][1]:.1f} times as fast, and "
+        f"takes {report['pass_ratio'][1]:.1f} times its first pass. (`{report['encoder']}` on "
+        f"{report['device_name']}, threads: {report['threads']}; {versions(report)}; medians of {report['rounds']} "
+        "rounds.)"
     )
 
 
@@ -252,6 +306,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "fusions": fusions,
     "training_speed": training_speed,
     "regimes": regimes,
+    "families": families,
     "sweep": sweep,
 }
 

@@ -209,13 +209,29 @@ def test_the_limit_is_kept_and_says_what_it_would_take(model_of, tokenizer, tmp_
         StatesCache(tmp_path).states(encoder, {"b": rows(seed=1)}, tokenizer, [1, 3])
 
 
-def test_a_full_disk_is_one_line_and_leaves_no_half_file(model_of, tokenizer, tmp_path: Path, monkeypatch):
+def test_what_another_process_has_half_written_of_a_set_counts_once(model_of, tokenizer, tmp_path: Path):
+    encoder = encoder_of(model_of())
+    StatesCache(tmp_path / "elsewhere").states(encoder, {"a": rows()}, tokenizer, [3])
+    ((one, _),) = StatesCache(tmp_path / "elsewhere").sets()
+    half_written = tmp_path / "here" / one.key / ".layer-03.f16.tmp"
+    half_written.parent.mkdir(parents=True)
+    half_written.write_bytes(bytes(one.layer_bytes))
+    cache = StatesCache(tmp_path / "here", limit=one.layer_bytes + 100)
+    known = cache.states(encoder, {"a": rows()}, tokenizer, [3])
+    assert at(known, [1], 9, 3).any() and not half_written.exists()
+
+
+@pytest.mark.parametrize(("place", "name"), [(states_module, "_check_range"), (states_module.os, "posix_fallocate")])
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(
+    model_of, tokenizer, tmp_path: Path, monkeypatch, place: Any, name: str
+):
+    """Whether it is full before a file is written, or only then."""
     encoder = encoder_of(model_of())
 
     def full(*_: Any):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(states_module, "_check_range", full)
+    monkeypatch.setattr(place, name, full)
     with pytest.raises(InputError, match=r"cannot keep hidden states in .*No space left on device"):
         StatesCache(tmp_path).states(encoder, {"a": rows()}, tokenizer, [3])
     assert not list(tmp_path.rglob("*.f16*"))
@@ -292,5 +308,15 @@ def test_clearing_takes_away_what_is_named(model_of, tokenizer, tmp_path: Path):
     (first, _), (second, _) = cache.sets()
     assert cache.clear([first.key]) > first.layer_bytes
     assert [one.key for one, _ in cache.sets()] == [second.key]
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "results.txt").write_text("a folder of somebody else's")
     assert cache.clear() > 0 and cache.size() == 0 and not cache.sets()
+    assert [path.name for path in tmp_path.rglob("*")] == ["runs", "results.txt"]
     assert json.dumps(cache.limit) == json.dumps(20 * GB)
+
+
+def test_states_that_are_read_can_be_cleared(model_of, tokenizer, tmp_path: Path):
+    cache = StatesCache(tmp_path)
+    known = cache.states(encoder_of(model_of()), {"a": rows()}, tokenizer, [3])
+    cache.clear()
+    assert at(known, [1], 9, 3).any()

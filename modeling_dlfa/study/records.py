@@ -13,7 +13,7 @@ from ..files import write_text
 from ..privacy import without_paths
 from ..training.counts import counts_file, read_counts, write_counts
 from ..training.fingerprints import ENCODER, GLOBAL_BATCH
-from ..training.noted import are_noted, as_noted, first_difference
+from ..training.noted import as_noted, first_difference, read_noted
 from ..training.results import RunResults
 from .spec import Cell
 
@@ -65,11 +65,7 @@ class Record:
 
 def has_record(folder: Path, cell: Cell) -> bool:
     """Whether there is a record of the cell; one of other settings, data or another encoder is none."""
-    try:
-        values = json.loads(_files(folder, cell)[0].read_text(encoding="utf-8"))
-        return are_noted(values, cell.settings, cell.used)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+    return read_noted(_files(folder, cell)[0], cell.settings, cell.used) is not None
 
 
 def load_records(folder: Path, cells: Sequence[Cell]) -> list[Record]:

@@ -92,8 +92,9 @@ class Chapter:
 def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Path:
     """Write the report and return the path of its page, `index.html`.
 
-    Beside it: `report.md`, a PNG file for every figure, and `summary.csv`, `models.csv`, `languages.csv` and
-    `scores.csv`. Equal records give equal files. Cells without a record are named as missing.
+    Beside it: `report.md`, a PNG file for every figure, and `summary.csv`, `models.csv`, `languages.csv`,
+    `scores.csv` and, of a study that has some, `conditions.csv` and `rivals.csv`. Equal records give equal files.
+    Cells without a record are named as missing.
 
     Raises:
         InputError: the runs cannot be compared, see `statistics.compare`.

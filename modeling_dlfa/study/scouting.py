@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..files import write_text
 from ..training.arguments import reads_layer
-from ..training.noted import are_noted, notes
+from ..training.noted import notes, read_noted
 from ..training.scout import scout
 from .spec import Cell, StudySpec
 
@@ -40,11 +40,8 @@ def scout_study(spec: StudySpec, report: Callable[[str], None] = print) -> list[
     for cell in scouted_cells(spec):
         path = spec.output_dir / "scout" / f"{cell.task}/{cell.encoder}/{cell.model.group}-seed{cell.seed}.json"
         asked = {name: value for name, value in cell.settings.items() if name != "fusion_layer"}
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            values = {}
-        if not are_noted(values, asked, cell.used):
+        values = read_noted(path, asked, cell.used)
+        if values is None:
             arguments, training_arguments = cell.run_arguments(spec.output_dir / "unfinished" / "scout")
             training_arguments.disable_tqdm = True
             values = {**scout(arguments, training_arguments).as_dict(), **notes(asked, cell.used)}

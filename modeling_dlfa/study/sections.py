@@ -79,7 +79,7 @@ class Section:
         groups: dict[str, list[Model]] = {}
         for model in self.models:
             groups.setdefault(model.group, []).append(model)
-        return {name: sorted(models, key=_layer) for name, models in groups.items() if len(models) > 1}
+        return {name: sorted(models, key=layers_of) for name, models in groups.items() if len(models) > 1}
 
     @property
     def missing(self) -> dict[str, list[int]]:
@@ -164,9 +164,9 @@ class Section:
 
     def _chosen(self, group: str) -> str:
         """Name of the group's model with runs, of several that chosen on development data; empty without any."""
-        if group in self.selections:
-            return self.selections[group].chosen.model
-        return group if group in self.runs else ""
+        if group in self.groups:
+            return self.selections[group].chosen.model if group in self.selections else ""
+        return next((model.name for model in self.models if model.group == group and model.name in self.runs), "")
 
     def model(self, name: str) -> Model:
         return next(model for model in self.models if model.name == name)
@@ -183,7 +183,8 @@ def scored(run: Record) -> set[str]:
     }
 
 
-def _layer(model: Model) -> list[int]:
+def layers_of(model: Model) -> list[int]:
+    """The layers that a model fuses, for an order of models."""
     layers = model.fusion_layer
     return layers if isinstance(layers, list) else [layers] if isinstance(layers, int) else []
 

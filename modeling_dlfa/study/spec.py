@@ -279,6 +279,9 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
                 yield f"{section}: {name} is not an argument to give here: the study sets it"
             if name == "intermediate_arguments" and section != "tune" and not isinstance(arguments[name], dict):
                 yield f"{section}.{name}: expected arguments with their values, found {arguments[name]!r}"
+        if section.startswith(("models.", "conditions.")):
+            for name in sorted(tune.keys() & (arguments or {}).keys()):
+                yield f"{section}.{name}: it is tuned; give it there or under tune"
         layers = (arguments or {}).get("fusion_layer")
         if section == "tune" and {"fusion", "fusion_layer"} & tune.keys():
             yield "tune: which layer is fused, and how, belongs under models"

@@ -1,7 +1,7 @@
 """The same small grid of arguments tried for every model of a study, on development data of the training language.
 
 A baseline that was not tuned is no baseline. What is found is kept in the study's folder, and is what its cells are
-run with; data of other languages are never opened.
+run with. Other languages have no say: their data are fingerprinted with those of the run, and not scored.
 """
 
 import itertools
@@ -16,12 +16,14 @@ from filelock import FileLock, Timeout
 
 from ..errors import InputError
 from ..files import write_text
+from ..training.arguments import AUTO_LAYER
 from ..training.data import RunData
 from ..training.derived import data_key
-from ..training.noted import are_noted, digest, notes
+from ..training.noted import digest, notes, read_noted
 from ..training.scout import training_language_data
 from ..training.trial import development_score
 from .cells import Cell, merged
+from .sections import layers_of
 from .spec import TUNED_FILE, StudySpec
 
 
@@ -44,11 +46,8 @@ class Point:
     @property
     def score(self) -> float | None:
         """The score that is kept; None where there is none, or one of other settings or data."""
-        try:
-            values = json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return values["score"] if are_noted(values, self.cell.settings, self.cell.used) else None
+        values = read_noted(self.path, self.cell.settings, self.cell.used)
+        return None if values is None else values["score"]
 
 
 def points(spec: StudySpec) -> list[Point]:
@@ -63,7 +62,7 @@ def points(spec: StudySpec) -> list[Point]:
             cells.setdefault(spec.tuned_name(cell.task, cell.encoder, cell.model.group), []).append(cell)
     found = []
     for group, of_group in cells.items():
-        cell = of_group[len(of_group) // 2]
+        cell = sorted(of_group, key=lambda one: layers_of(one.model))[len(of_group) // 2]
         for chosen in _grid(spec.tune):
             there = replace(cell, arguments=merged(cell.arguments, chosen))
             path = spec.output_dir / "tuning" / group / f"{digest(chosen)}.json"
@@ -91,6 +90,7 @@ def tuned_study(spec: StudySpec, report: Callable[[str], None] = print) -> Study
     for point in grid:
         with _named(point):
             point.cell.check()
+            _check_alone(point.cell)
     data: dict[str, RunData] = {}
     for waits in (False, True):  # first what no other worker is trying
         for point in grid:
@@ -102,6 +102,14 @@ def tuned_study(spec: StudySpec, report: Callable[[str], None] = print) -> Study
             best[point.group] = {"arguments": dict(point.chosen), "score": score}
     write_text(spec.output_dir / TUNED_FILE, json.dumps({"tune": spec.tune, "best": best}, indent=1) + "\n")
     return replace(spec)  # it reads the file anew
+
+
+def _check_alone(cell: Cell) -> None:
+    """Refuse what is more than one training: it would be tuned for another one than it gets."""
+    if cell.stages():
+        raise InputError("intermediate tasks are not run to tune: give them under conditions")
+    if cell.model.fusion_layer == AUTO_LAYER:
+        raise InputError(f"fusion_layer {AUTO_LAYER}: a layer is not looked for to tune: give layers")
 
 
 def _try(point: Point, spec: StudySpec, data: dict[str, RunData], report: Callable[[str], None], waits: bool) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..privacy import without_paths
@@ -51,3 +52,12 @@ def notes(settings: Mapping[str, Any], used: Mapping[str, Any]) -> dict[str, Any
 def are_noted(values: Mapping[str, Any], settings: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
     """Whether a file's entries are of the run with these settings; of what both know, the same must have been used."""
     return same_settings(values.get("settings"), settings) and not first_difference(values.get("used") or {}, used)
+
+
+def read_noted(path: Path, settings: Mapping[str, Any], used: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a file says of the run with these settings; None where there is none, or it is of another or damaged."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return values if are_noted(values, settings, used) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None

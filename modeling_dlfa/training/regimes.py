@@ -114,6 +114,12 @@ def check_regime(arguments: RunArguments, config: DLFAConfig, training_arguments
         InputError: as `Regime.check`, or weights are to be shared out between processes that are needed whole.
     """
     get_regime(arguments.train).check(arguments, config)
+    on_states = "--train fusion" if arguments.train == "fusion" else "--warm_start" if arguments.warm_start else ""
+    if on_states and training_arguments.neftune_noise_alpha is not None:
+        raise InputError(f"{on_states} --neftune_noise_alpha: states are computed once, without noise; leave out one")
+    for name in ("bf16_full_eval", "fp16_full_eval"):
+        if getattr(training_arguments, name) and arguments.train == "fusion":
+            raise InputError(f"--train fusion --{name}: fusion and head score in 32 bits; leave out one of the two")
     if training_arguments.fsdp:
         whole = {
             f"--train {arguments.train}": arguments.train != All().name,

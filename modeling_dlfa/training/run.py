@@ -164,6 +164,7 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         trainer.save_model()  # every process takes part in gathering sharded weights
     if scored is not trained:
         trainer.model = trainer.model_wrapped = scored
+        trainer.accelerator.free_memory()  # it prepares no other model while it holds one
     if trainer.is_world_process_zero():
         (output / "training_args.bin").unlink(missing_ok=True)  # a pickle: nothing to share
         write_text(note, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")

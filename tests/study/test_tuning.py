@@ -11,7 +11,10 @@ from modeling_dlfa.study import tuning
 from modeling_dlfa.study.__main__ import main
 from modeling_dlfa.study.spec import TUNED_FILE, load_spec
 from modeling_dlfa.study.tuning import points, tuned_study
+from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.results import RunResults
+from modeling_dlfa.training.run import run
+from modeling_dlfa.training.trial import development_score
 
 
 STUDY = """
@@ -83,6 +86,25 @@ def test_every_model_takes_its_best_point(study, tmp_path: Path, monkeypatch):
     assert len(tried) == 12
 
 
+def test_the_middle_one_is_that_of_the_layers(study, tmp_path: Path):
+    study.write_text(study.read_text().replace("[0, 1, 2]", "[2, 0, 1]"), encoding="utf-8")
+    assert {point.cell.model.fusion_layer for point in points(load_spec(study, tmp_path / "out"))} == {None, 1}
+
+
+@pytest.mark.parametrize(
+    "flags", ["", "--train fusion", "--warm_start", "--average_checkpoints 2", "--objectives r_drop"]
+)
+def test_a_trial_is_the_training_of_a_run(tiny_dropout_encoder: str, xtreme_folder: Path, tmp_path: Path, flags: str):
+    objectives = ["--objectives", '{"r_drop": 2.0}'] if "r_drop" in flags else flags.split()
+    given = ["--data", str(xtreme_folder), "--model_name_or_path", tiny_dropout_encoder, "--languages", "en,de"]
+    given += ["--max_length", "16", "--use_cpu", "--disable_tqdm", "true", "--eval_strategy", "no", "--learning_rate"]
+    given += ["1e-3", "--num_train_epochs", "2", "--states_dir", str(tmp_path / "states"), *objectives]
+    arguments, training_arguments = CommandLine(given).arguments("udpos", "aif", tmp_path / "out")
+    tried = development_score(arguments, training_arguments)
+    assert not list((tmp_path / "out").rglob("*"))
+    assert run(arguments, training_arguments).development_score == tried
+
+
 def test_other_data_are_tuned_anew(study, tmp_path: Path, monkeypatch, xtreme_folder):
     tried = scores_of(monkeypatch, {"none": (1e-2, "none"), "aif": (1e-5, "standard")})
     tuned_study(load_spec(study, tmp_path / "out"), lambda _: None)
@@ -140,6 +162,10 @@ def test_the_command_tunes_and_runs(study, tmp_path: Path, capsys):
         (("input_norm: [none, standard]", "seed: [1, 2]"), "tune: seed is not an argument to give here"),
         (("input_norm: [none, standard]", "learn: [1, 2]"), "unrecognized arguments: --learn=1"),
         (("input_norm: [none, standard]", "input_norm: [none, some]"), "invalid choice: 'some'"),
+        (("[0, 1, 2]", "[0, 1, 2], learning_rate: 1e-3"), "models.dlfa.learning_rate: it is tuned"),
+        (("weight_decay: 0.1", "input_norm: layer"), "conditions.gentle.input_norm: it is tuned"),
+        (("[0, 1, 2]", "auto"), "fusion_layer auto: a layer is not looked for to tune"),
+        (("train: fusion", "train: all\n  intermediate_tasks: panx"), "intermediate tasks are not run to tune"),
     ],
 )
 def test_mistakes_are_one_line(study, tmp_path: Path, capsys, change, message):

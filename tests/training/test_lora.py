@@ -17,10 +17,12 @@ from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.training import lora
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.arguments import RunArguments
+from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.layers import encoder_of
 from modeling_dlfa.training.lora import open_adapter, target_modules
 from modeling_dlfa.training.model import open_finished
 from modeling_dlfa.training.regimes import get_regime
+from modeling_dlfa.training.run import fit, score
 from modeling_dlfa.training.trainer import DLFATrainer
 from tests.conftest import FAMILIES
 from tests.test_run_xtreme import ENVIRONMENT, TWO_PROCESSES, command
@@ -137,6 +139,16 @@ def test_it_learns_and_leaves_an_adapter_and_a_merged_checkpoint(finished: Path)
     with torch.no_grad():
         one, two = (model(**_words()).logits for model in (merged, adapted))
     torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_merged_is_scored_in_the_precision_of_the_run(argv, tmp_path: Path):
+    line = CommandLine(argv("pawsx", tmp_path / "out", "--train lora:2 --bf16 true --max_steps 2"))
+    fitted = fit(*line.arguments("pawsx", "aif", tmp_path / "out"))
+    computed: list[bool] = []
+    inside = cast(Any, fitted.trainer.model).dlfa
+    inside.register_forward_pre_hook(lambda *_: computed.append(torch.is_autocast_enabled("cpu")))
+    score(fitted.trainer, fitted.data)
+    assert computed and all(computed)
 
 
 def _words() -> dict[str, Any]:

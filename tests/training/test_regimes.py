@@ -142,6 +142,9 @@ def test_looking_for_what_is_behind_leaves_no_trace():
         ("--train lora:", "--train lora:: expected one of"),
         ("--train lora:33", "--train lora:33: expected a rank of at most 32, the width of the encoder"),
         ("--train fusion --warm_start", "--warm_start --train fusion: nothing more would be trained after it"),
+        ("--train fusion --neftune_noise_alpha 5", "--train fusion --neftune_noise_alpha: states are computed once"),
+        ("--warm_start --neftune_noise_alpha 5", "--warm_start --neftune_noise_alpha: states are computed once"),
+        ("--train fusion --bf16_full_eval", "--train fusion --bf16_full_eval: fusion and head score in 32 bits"),
         ("--average_checkpoints 1", "--average_checkpoints 1: expected a number of at least 2, or 0"),
         (
             "--average_checkpoints 2 --load_best_model_at_end --eval_strategy steps",
