@@ -7,6 +7,7 @@ page differs from what the files say.
 
 import argparse
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +23,7 @@ from modeling_dlfa.study.sections import Section, sections
 from modeling_dlfa.study.spec import StudySpec, load_spec
 from modeling_dlfa.study.statistics import Comparison
 from modeling_dlfa.study.tables import Table, tables
-from modeling_dlfa.study.wording import interval, plus_minus, signed
+from modeling_dlfa.study.wording import interval, p_text, plus_minus, signed
 from modeling_dlfa.tasks.languages import LANGUAGES, by_family
 from modeling_dlfa.training.arguments import layer_name
 from modeling_dlfa.training.card import model_card
@@ -212,6 +213,39 @@ def chosen(name: str, task: str, group: str = "dlfa") -> tuple[Section, Comparis
     return section, choice.chosen if choice else section.comparisons[group]
 
 
+def findings() -> str:
+    """What the studies of fusing say, each in a row: what, how much, how sure."""
+    asked = [
+        ("Encoder frozen, entities (PAN-X)", "frozen", "panx", None),
+        ("", "frozen", "panx", "aif-layer"),
+        ("Encoder frozen, parts of speech (UD-POS)", "frozen", "udpos", None),
+        ("", "frozen", "udpos", "aif-layer"),
+        ("Encoder frozen, pairs of sentences (XNLI)", "frozen_pairs", "xnli", None),
+        ("LoRA, entities", "lora", "panx", None),
+        ("All weights, entities", "all_weights", "panx", None),
+    ]
+    rows = []
+    for where, study, task, rival in asked:
+        section, found = chosen(study, task)
+        if rival:
+            found = next(one for (_, name), one in section.of_rivals.items() if section.model(name).group == rival)
+        what = "the same module on one lower layer" if rival else "the last layer"
+        verb = "above" if found.low > 0 else "below" if found.high < 0 else "level with"
+        size = f"{signed(found.difference)} ({interval(found.low, found.high)})"
+        rows.append([where, f"DLFA is {verb} {what}", size, sureness(found)])
+    return Table("findings", "", ["", "finding", "points (95 % CI)", "how sure"], rows, text_columns=4).markdown()
+
+
+def sureness(found: Comparison) -> str:
+    """How sure a difference is, in words: our choice."""
+    seeds = f"{len(found.seeds)} seeds"
+    if not math.isfinite(found.p_adjusted):
+        return f"{seeds}: nothing can be said"
+    sure = "sure" if found.p_adjusted < 0.01 else "likely" if found.p_adjusted < 0.05 else "not shown to differ"
+    value = p_text(found.p_adjusted)
+    return f"{sure}: {seeds}, p {value if value.startswith('<') else f'= {value}'}"
+
+
 def regimes() -> str:
     """The last layer against DLFA on PAN-X, whatever is trained."""
     rows = []
@@ -305,6 +339,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "fusions": fusions,
     "training_speed": training_speed,
+    "findings": findings,
     "regimes": regimes,
     "families": families,
     "sweep": sweep,

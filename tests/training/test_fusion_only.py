@@ -115,9 +115,9 @@ def test_statistics_are_those_of_the_training_rows(frozen_run):
 def test_the_learning_rate_is_one_that_heads_learn_with():
     command = CommandLine(["--train", "fusion", "--task", "panx", "--data", "hub"])
     _, training = command.arguments("panx", "aif", "out")
-    assert training.learning_rate == 1e-3
+    assert training.learning_rate == 5e-3
     run, training = CommandLine(["--train", "fusion"]).arguments("udpos", "aif", "out")
-    assert (training.learning_rate, run.head_learning_rate, run.freeze_embeddings) == (1e-3, None, False)
+    assert (training.learning_rate, run.head_learning_rate, run.freeze_embeddings) == (5e-3, None, False)
     run, training = CommandLine(["--train", "fusion", "--learning_rate", "0.1"]).arguments("udpos", "aif", "out")
     assert training.learning_rate == 0.1
 
