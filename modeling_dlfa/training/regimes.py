@@ -67,8 +67,8 @@ class Top(Regime):
 class FusionOnly(Regime):
     """Fusion and head, on the states of an encoder that is left as it is; they are computed once and kept."""
 
-    # The learning rates of fine-tunings are made for the encoder. This one was the best of two for nearly every model in
-    # `results/frozen`, on English development data.
+    # The learning rates of fine-tunings are made for the encoder. This one was the better of two for nearly every model
+    # of `results/frozen`, on English development data.
     recipe: ClassVar[Mapping[str, Any]] = {
         "learning_rate": 5e-3,
         "head_learning_rate": None,
