@@ -67,7 +67,7 @@ class Top(Regime):
 class FusionOnly(Regime):
     """Fusion and head, on the states of an encoder that is left as it is; they are computed once and kept."""
 
-    # The learning rates of fine-tunings are made for the encoder. This one was the better of two for nearly every model
+    # The learning rates of fine-tunings are made for the encoder. This one was the better of two for nearly all models
     # of `results/frozen`, on English development data.
     recipe: ClassVar[Mapping[str, Any]] = {
         "learning_rate": 5e-3,
