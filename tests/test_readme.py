@@ -4,11 +4,12 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.publishing.__main__ import parser as publishing_parser
@@ -16,7 +17,7 @@ from modeling_dlfa.publishing.hub import check_repository
 from modeling_dlfa.study.__main__ import COMMANDS
 from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.report import write_report
-from modeling_dlfa.study.spec import load_spec
+from modeling_dlfa.study.spec import StudySpec, load_spec
 from modeling_dlfa.training.command_line import CommandLine
 
 
@@ -108,6 +109,18 @@ def test_the_study_in_the_readme_is_one(tmp_path: Path):
     path.write_text(block, encoding="utf-8")
     spec = load_spec(path)
     assert len(spec.seeds) == 5 and len(spec.encoders) == 2 and set(spec.models) == {"dlfa", "mix"}
+
+
+def test_every_entry_of_a_study_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "study.yaml").write_text(block, encoding="utf-8")
+    monkeypatch.chdir(ROOT)
+    spec = load_spec(tmp_path / "study.yaml")
+    assert set(yaml.safe_load(block)) == {entry.name for entry in fields(StudySpec)}
+    named = {model.name for model in spec.expanded("embedded")}
+    assert {"baseline", "dlfa-k4", "dlfa-k8", "two-k4+8", "alone-k0", "alone-k11", "dlfa-k4+trees"} <= named
+    assert {line.split()[2] for line in re.findall(r"`(dlfa study \w+) FILE`", text)} == set(COMMANDS)
 
 
 def test_documented_study_commands():
