@@ -28,6 +28,7 @@ from functools import partial
 from pathlib import Path
 
 import optuna
+import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
@@ -318,6 +319,8 @@ def _open(url: str, name: str, heartbeat: int) -> optuna.Study:
             storage = optuna.storages.RDBStorage(
                 url, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=3 * heartbeat
             )
+            if sqlite:
+                _serialise(storage.engine)
             return optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
         except (SQLAlchemyError, ImportError, OSError, ValueError) as error:
             tries -= 1
@@ -327,6 +330,19 @@ def _open(url: str, name: str, heartbeat: int) -> optuna.Study:
             reason = one_line(error, 300)
             shown = without_secrets(_without_password(f"--storage {url}: cannot be opened: {reason}"))
             raise InputError(shown) from error
+
+
+def _serialise(engine: sqlalchemy.Engine) -> None:
+    """Let SQLite's transactions begin before they read: two workers would take one trial, each before the other wrote.
+
+    Other databases lock the row that is read.
+    """
+
+    @sqlalchemy.event.listens_for(engine, "begin")
+    def begin(connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    engine.dispose()
 
 
 def _without_password(text: str) -> str:

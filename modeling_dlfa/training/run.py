@@ -62,12 +62,13 @@ def run(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         **scored.summary(fitted.data, fitted.arguments),  # pyright: ignore[reportArgumentType]
     )
     output = Path(training_arguments.output_dir or "")
-    leave(output, results, scored, fitted.data)
-    if fitted.trainer.is_world_process_zero():
-        (output / TRAINED_FILE).unlink(missing_ok=True)
+    if fitted.trainer.is_world_process_zero():  # before the results, which say that nothing is left to do
         remove_snapshots(output)
         if not arguments.keep_checkpoints:
             remove_checkpoints(output)
+    leave(output, results, scored, fitted.data)
+    if fitted.trainer.is_world_process_zero():
+        (output / TRAINED_FILE).unlink(missing_ok=True)
     fitted.trainer.accelerator.wait_for_everyone()
     return results
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -503,3 +504,24 @@ def postgresql_url():
 def test_optuna_has_what_the_engine_leans_on():
     """`fail_stale_trials` is experimental there: say so if it goes."""
     assert callable(optuna.storages.fail_stale_trials)
+
+
+def test_a_trial_is_taken_by_one_worker(tmp_path: Path):
+    """Without a lock from its first read on, SQLite gave some of so many to both."""
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    studies = [engine_module._open(url, "race", 20) for _ in range(2)]
+    for number in range(60):
+        studies[0].enqueue_trial({}, user_attrs={"key": str(number)})
+    taken: list[list[int]] = [[], []]
+    ready = threading.Barrier(2)
+
+    def take(study: optuna.Study, own: list[int]) -> None:
+        ready.wait()
+        own += [study.ask().number for _ in range(30)]
+
+    workers = [threading.Thread(target=take, args=both) for both in zip(studies, taken)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(taken[0] + taken[1]) == list(range(60))

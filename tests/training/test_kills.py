@@ -129,6 +129,7 @@ MOMENTS = {  # what is being done when a file like this appears
     "scoring": "trained.json",
     "leaving": "predictions/*",
     "the card": "README.md",
+    "the results": "all_results.json",
 }
 RANDOM = [random.Random(place).uniform(0.05, 0.95) for place in range(5)]  # of the time that a run takes
 
