@@ -200,7 +200,6 @@ def training_speed(path: Path = HERE / "training_speed" / "embedded-cpu.json") -
 # Studies that differ in what is trained -> what they call it.
 REGIMES = {
     "frozen": "fusion and head (`fusion`)",
-    "top4": "the upper 4 of 12 layers (`top:4`)",
     "lora": "LoRA of rank 8 (`lora:8`)",
     "all_weights": "all weights (`all`)",
 }

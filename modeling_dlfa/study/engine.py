@@ -28,8 +28,9 @@ from functools import partial
 from pathlib import Path
 
 import optuna
-import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection, event
+from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from ..errors import InputError, one_line
@@ -332,17 +333,17 @@ def _open(url: str, name: str, heartbeat: int) -> optuna.Study:
             raise InputError(shown) from error
 
 
-def _serialise(engine: sqlalchemy.Engine) -> None:
+def _serialise(database: Database) -> None:
     """Let SQLite's transactions begin before they read: two workers would take one trial, each before the other wrote.
 
     Other databases lock the row that is read.
     """
 
-    @sqlalchemy.event.listens_for(engine, "begin")
-    def begin(connection: sqlalchemy.Connection) -> None:
+    @event.listens_for(database, "begin")
+    def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    engine.dispose()
+    database.dispose()
 
 
 def _without_password(text: str) -> str:
