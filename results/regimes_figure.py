@@ -42,6 +42,8 @@ def figure() -> Figure:
         axes.scatter([], [], marker="D", color=GREY, label="DLFA, layer chosen on English development data")
         axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
         axes.set_xscale("log")
+        axes.set_xticks([10, 30, 100, 300], ["10", "30", "100", "300"])
+        axes.set_xticks([], minor=True)
         axes.set_xlabel("seconds of training, one core (with fusion: on states that are there)")
         axes.set_ylabel("zero-shot F1, PAN-X, %")
         axes.grid(axis="y", color="#dddddd")
