@@ -60,6 +60,12 @@ class Model:
         return fused_layers(self.arguments.get("fusion_layer"))
 
     @property
+    def layers(self) -> list[int]:
+        """The layers that are fused, as far as they are known: for an order of models."""
+        layers = self.fusion_layer
+        return layers if isinstance(layers, list) else [layers] if isinstance(layers, int) else []
+
+    @property
     def place(self) -> int | None:
         """Where the model stands on an axis of layers; None where none, several, or one yet to be found is fused."""
         return self.fusion_layer if isinstance(self.fusion_layer, int) else None

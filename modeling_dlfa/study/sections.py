@@ -79,7 +79,9 @@ class Section:
         groups: dict[str, list[Model]] = {}
         for model in self.models:
             groups.setdefault(model.group, []).append(model)
-        return {name: sorted(models, key=layers_of) for name, models in groups.items() if len(models) > 1}
+        return {
+            name: sorted(models, key=lambda model: model.layers) for name, models in groups.items() if len(models) > 1
+        }
 
     @property
     def missing(self) -> dict[str, list[int]]:
@@ -181,12 +183,6 @@ def scored(run: Record) -> set[str]:
     return {
         code for code, score in run.results.scores.items() if math.isfinite(score) and len(run.counts.get(code, ()))
     }
-
-
-def layers_of(model: Model) -> list[int]:
-    """The layers that a model fuses, for an order of models."""
-    layers = model.fusion_layer
-    return layers if isinstance(layers, list) else [layers] if isinstance(layers, int) else []
 
 
 def sections(spec: StudySpec, records: Sequence[Record]) -> list[Section]:

@@ -15,6 +15,7 @@ from ..tasks.registry import TASKS, get_task
 from ..training.arguments import AUTO_LAYER, RunArguments, fused_layers, layer_name
 from ..training.derived import not_of_a_cell
 from ..training.model import check_model, encoder_layers
+from ..training.regimes import get_regime
 from ..training.results import short_name
 from .cells import Cell, Model, merged
 
@@ -133,7 +134,7 @@ class StudySpec:
 
     def keeping_states(self, cell: Cell, arguments: RunArguments) -> RunArguments:
         """Arguments of a cell by which the states that any cell with its encoder reads are kept once computed."""
-        if arguments.train != "fusion":
+        if not get_regime(arguments.train).on_states:
             return arguments
         read = sorted(self._states_read[cell.encoder])
         return replace(arguments, states_layers=",".join(map(str, read)))

@@ -23,7 +23,6 @@ from ..training.noted import digest, notes, read_noted
 from ..training.scout import training_language_data
 from ..training.trial import development_score
 from .cells import Cell, merged
-from .sections import layers_of
 from .spec import TUNED_FILE, StudySpec
 
 
@@ -62,7 +61,7 @@ def points(spec: StudySpec) -> list[Point]:
             cells.setdefault(spec.tuned_name(cell.task, cell.encoder, cell.model.group), []).append(cell)
     found = []
     for group, of_group in cells.items():
-        cell = sorted(of_group, key=lambda one: layers_of(one.model))[len(of_group) // 2]
+        cell = sorted(of_group, key=lambda one: one.model.layers)[len(of_group) // 2]
         for chosen in _grid(spec.tune):
             there = replace(cell, arguments=merged(cell.arguments, chosen))
             path = spec.output_dir / "tuning" / group / f"{digest(chosen)}.json"

@@ -34,6 +34,9 @@ class Regime:
     scouting: ClassVar[str] = "shared"
     """How all layers are tried together, one of `scout.METHODS`."""
 
+    on_states: ClassVar[bool] = False
+    """Whether what is trained reads states that are kept on disk, in place of an encoder."""
+
     @property
     def name(self) -> str:
         """As `--train` takes it, the number always said."""

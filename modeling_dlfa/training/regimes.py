@@ -75,6 +75,7 @@ class FusionOnly(Regime):
         "freeze_embeddings": False,
     }
     scouting: ClassVar[str] = "frozen"
+    on_states: ClassVar[bool] = True
 
     def trained(self, parts: str) -> str:
         return f"{parts} alone; the encoder is as it was"
@@ -114,13 +115,16 @@ def check_regime(arguments: RunArguments, config: DLFAConfig, training_arguments
     Raises:
         InputError: as `Regime.check`, or weights are to be shared out between processes that are needed whole.
     """
-    get_regime(arguments.train).check(arguments, config)
-    on_states = "--train fusion" if arguments.train == "fusion" else "--warm_start" if arguments.warm_start else ""
-    if on_states and training_arguments.neftune_noise_alpha is not None:
-        raise InputError(f"{on_states} --neftune_noise_alpha: states are computed once, without noise; leave out one")
-    for name in ("bf16_full_eval", "fp16_full_eval"):
-        if getattr(training_arguments, name) and arguments.train == "fusion":
-            raise InputError(f"--train fusion --{name}: fusion and head score in 32 bits; leave out one of the two")
+    regime = get_regime(arguments.train)
+    regime.check(arguments, config)
+    if (regime.on_states or arguments.warm_start) and training_arguments.neftune_noise_alpha is not None:
+        asked = f"--train {regime.name}" if regime.on_states else "--warm_start"
+        raise InputError(f"{asked} --neftune_noise_alpha: states are computed once, without noise; leave out one")
+    for name in ("bf16_full_eval", "fp16_full_eval") if regime.on_states else ():
+        if getattr(training_arguments, name):
+            raise InputError(
+                f"--train {regime.name} --{name}: fusion and head score in 32 bits; leave out one of the two"
+            )
     if training_arguments.fsdp:
         whole = {
             f"--train {arguments.train}": arguments.train != All().name,

@@ -185,9 +185,7 @@ def _warm_start(
         return None
     if checkpoint is not None:
         return WarmStarted.of(Path(checkpoint))
-    warm = WarmStarted(warm_start(model, data, arguments, training_arguments))
-    set_seed(training_arguments.seed)  # what is drawn from here on does not depend on it
-    return warm
+    return WarmStarted(warm_start(model, data, arguments, training_arguments))
 
 
 def _new_trainer(

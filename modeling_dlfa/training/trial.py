@@ -33,7 +33,6 @@ def development_score(
     model = build_model(arguments, data.task)
     if arguments.warm_start:
         warm_start(model, data, arguments, training_arguments)
-        set_seed(training_arguments.seed)
     trained, data = get_regime(arguments.train).begin(model, data, arguments, training_arguments)
     objectives = arguments.weighted_objectives()
     trainer = quiet_trainer(trained, arguments, training_arguments, data, data.task.kind.keep, objectives=objectives)

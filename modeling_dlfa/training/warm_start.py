@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import ExportableState
 
 from ..files import read_json
@@ -24,6 +24,8 @@ def warm_start(
     model: DLFAPreTrainedModel, data: RunData, arguments: RunArguments, training_arguments: TrainingArguments
 ) -> int:
     """Train fusion and head of a model as `--train fusion` does, by its recipe, to the last step.
+
+    What is drawn after it does not depend on it: the seed is set anew.
 
     Args:
         model: changed in place; what of it requires gradients stays so.
@@ -43,6 +45,7 @@ def warm_start(
     regime.end(model, twin, arguments, Path(training_arguments.output_dir or ""))
     for parameter in needed:
         parameter.requires_grad_(True)
+    set_seed(training_arguments.seed)
     return trainer.state.global_step
 
 
