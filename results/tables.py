@@ -18,11 +18,11 @@ from statistics import fmean
 from typing import Any
 
 from modeling_dlfa.study.intermediate import conditions_table, families_table, measured_conditions
-from modeling_dlfa.study.records import Record, load_records
+from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.sections import Section, sections
 from modeling_dlfa.study.spec import StudySpec, load_spec
 from modeling_dlfa.study.statistics import Comparison
-from modeling_dlfa.study.tables import Table, tables
+from modeling_dlfa.study.tables import Table, tables_of
 from modeling_dlfa.study.wording import interval, p_text, plus_minus, signed
 from modeling_dlfa.tasks.languages import LANGUAGES, by_family
 from modeling_dlfa.training.arguments import layer_name
@@ -45,19 +45,19 @@ CARDS = {
 
 
 @cache
-def study_records(name: str) -> tuple[StudySpec, list[Record]]:
-    """A study under `results/`, and its records."""
+def study_sections(name: str) -> tuple[StudySpec, list[Section]]:
+    """A study under `results/`, and what its records say; sections remember what they have compared."""
     spec = load_spec(ROOT / "examples" / "studies" / f"{name}.yaml")
     spec = replace(spec, output_dir=ROOT / spec.output_dir)
-    return spec, load_records(spec.records, spec.cells)
+    return spec, sections(spec, load_records(spec.records, spec.cells))
 
 
 @cache
 def study_tables(name: str) -> dict[str, str]:
     """The tables of a study under `results/`, from its records."""
-    spec, records = study_records(name)
-    made = tables(spec, records)
-    for section in sections(spec, records):
+    spec, of_study = study_sections(name)
+    made = tables_of(of_study)
+    for section in of_study:
         if section.of_conditions and section.runs:
             found = measured_conditions(spec, section)
             for table in (conditions_table(section, found), families_table(section, found)):
@@ -207,7 +207,7 @@ REGIMES = {
 
 def chosen(name: str, task: str, group: str = "dlfa") -> tuple[Section, Comparison]:
     """A task of a study, and a model at the layer chosen on development data against the last layer."""
-    section = next(section for section in sections(*study_records(name)) if section.task == task)
+    section = next(section for section in study_sections(name)[1] if section.task == task)
     choice = section.selections.get(group)
     return section, choice.chosen if choice else section.comparisons[group]
 

@@ -103,6 +103,11 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
     started = [section for section in made if section.runs]
     summary = summary_table(started)
     found = {section.name: measured_conditions(spec, section) for section in started if section.of_conditions}
+    csv_files = {f"{name}.csv": rows for name, rows in CSV_ROWS.items()}
+    if found:
+        csv_files[CONDITIONS_FILE] = lambda section: condition_rows(section, found.get(section.name, ()))
+    if spec.rivals:
+        csv_files[RIVALS_FILE] = rival_rows
     chapters = [chapter(section, found.get(section.name, ())) for section in made]
     values = {
         "title": spec.title or spec.name,
@@ -115,22 +120,13 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
         "file": f"{spec.name}.yaml",
         "command": f"python -m modeling_dlfa.study run {shlex.quote(f'{spec.name}.yaml')}",
         "made_with": _made_with(started),
-        "csv_files": [f"{name}.csv" for name in CSV_ROWS],
+        "csv_files": list(csv_files),
     }
-    if found:
-        values["csv_files"] = [*values["csv_files"], CONDITIONS_FILE]
-    if spec.rivals:
-        values["csv_files"] = [*values["csv_files"], RIVALS_FILE]
     folder.mkdir(parents=True, exist_ok=True)
     for picture in (picture for chapter in chapters for picture in chapter.pictures):
         write_bytes(folder / picture.file, picture.content)
-    for name, rows in CSV_ROWS.items():
-        write_text(folder / f"{name}.csv", csv_text([row for section in started for row in rows(section)]))
-    if found:
-        rows = [row for section in started for row in condition_rows(section, found.get(section.name, ()))]
-        write_text(folder / CONDITIONS_FILE, csv_text(rows))
-    if spec.rivals:
-        write_text(folder / RIVALS_FILE, csv_text([row for section in started for row in rival_rows(section)]))
+    for name, rows in csv_files.items():
+        write_text(folder / name, csv_text([row for section in started for row in rows(section)]))
     write_text(folder / "report.md", _rendered("report.md.jinja", values))
     write_text(folder / PAGE, _rendered(TEMPLATE, values))
     return folder / PAGE

@@ -210,7 +210,12 @@ def tables(spec: StudySpec, records: Sequence[Record]) -> dict[str, str]:
     "summary", "models_<task>", "rivals_<task>", "tuned_<task>" and "languages_<task>"; with several encoders
     "models_<task>_<encoder>" and so on.
     """
-    made = [section for section in sections(spec, records) if section.runs]
+    return tables_of(sections(spec, records))
+
+
+def tables_of(made: Sequence[Section]) -> dict[str, str]:
+    """The same of sections that are there, those without runs left out."""
+    made = [section for section in made if section.runs]
     each = (models_table, rivals_table, tuned_table, languages_table)
     shown = [summary_table(made), *(table(section) for table in each for section in made)]
     return {table.name: table.markdown() for table in shown if table.rows}
