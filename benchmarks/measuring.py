@@ -1,5 +1,6 @@
-"""What the benchmarks share: time on a device that may run on by itself, and what that device is called."""
+"""What the benchmarks share: their arguments, time on a device that may run on by itself, what they write."""
 
+import argparse
 import ctypes
 import json
 import platform
@@ -11,8 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+import transformers
 
+from modeling_dlfa.encoders import EMBEDDED
 from modeling_dlfa.files import write_text
+from modeling_dlfa.training.results import short_name
 
 
 def keep_freed_memory() -> None:
@@ -35,6 +39,32 @@ def timed(call: Callable[[], None], device: str) -> float:
     if device != "cpu":
         torch.cuda.synchronize()
     return time.perf_counter() - start
+
+
+def add_common(parser: argparse.ArgumentParser, folder: Path) -> None:
+    """The arguments of every benchmark of an encoder.
+
+    Args:
+        folder: where its files are.
+    """
+    parser.add_argument("--encoder", default=EMBEDDED, help='a Hub id, a folder or "embedded" (default)')
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--output", type=Path, help=f"default: results/{folder.name}/<encoder>-<device>.json")
+
+
+def use_machine(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Do as these arguments say, and keep transformers quiet."""
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: torch finds no GPU")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    torch.set_num_threads(args.threads)
+
+
+def report_file(args: argparse.Namespace, folder: Path, more: str = "") -> Path:
+    """Where the report goes."""
+    return args.output or folder / f"{short_name(args.encoder).replace('/', '--')}-{args.device}{more}.json"
 
 
 def write_report(report: Any, path: Path) -> None:

@@ -33,15 +33,23 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-import transformers
-from measuring import device_name, keep_freed_memory, quartiles, timed, write_report
+from measuring import (
+    add_common,
+    device_name,
+    keep_freed_memory,
+    quartiles,
+    report_file,
+    timed,
+    use_machine,
+    write_report,
+)
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForTokenClassification
 from transformers.modeling_outputs import TokenClassifierOutput
 
 from modeling_dlfa import DLFAForTokenClassification
-from modeling_dlfa.encoders import EMBEDDED, resolve_encoder
+from modeling_dlfa.encoders import resolve_encoder
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.modeling_dlfa import AIF, AIFBranch
 from modeling_dlfa.training.results import short_name, versions
@@ -288,22 +296,15 @@ def measure(
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", default=EMBEDDED, help='a Hub id, a folder or "embedded" (default)')
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    add_common(parser, FOLDER)
     parser.add_argument("--batch_sizes", nargs="+", type=int, default=[8, 32])
     parser.add_argument("--lengths", nargs="+", type=int, default=[32, 128])
     parser.add_argument("--rounds", type=int, default=5, help="at least, for each task and shape")
     parser.add_argument("--seconds", type=float, default=35, help="go on with rounds for so long, each task and shape")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--output", type=Path, help="default: results/overhead/<encoder>-<device>.json")
     args = parser.parse_args(argv)
     if min(args.rounds, args.threads, *args.batch_sizes, *args.lengths) < 1:
         parser.error("rounds, threads, batch sizes and lengths: expected whole numbers above 0")
-    if args.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: torch finds no GPU")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    torch.set_num_threads(args.threads)
+    use_machine(parser, args)
     keep_freed_memory()
 
     models = build_models(resolve_encoder(args.encoder), args.device)
@@ -340,8 +341,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parameters={name: sum(each.numel() for each in model.parameters()) for name, model in models.items()},
         measurements=measurements,
     )
-    path = args.output or FOLDER / f"{name.replace('/', '--')}-{args.device}.json"
-    write_report(report, path)
+    write_report(report, report_file(args, FOLDER))
 
 
 if __name__ == "__main__":

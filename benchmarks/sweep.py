@@ -25,10 +25,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from measuring import device_name, keep_freed_memory, quartiles, timed, write_report
+from measuring import (
+    add_common,
+    device_name,
+    keep_freed_memory,
+    quartiles,
+    report_file,
+    timed,
+    use_machine,
+    write_report,
+)
 
-from modeling_dlfa.encoders import EMBEDDED
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.data import RunData, evaluated_languages, open_source, prepare
@@ -121,16 +128,13 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="a folder in XTREME's layout, or hub")
     parser.add_argument("--task", default="panx")
-    parser.add_argument("--encoder", default=EMBEDDED, help='a Hub id, a folder or "embedded" (default)')
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    add_common(parser, FOLDER)
     parser.add_argument("--train_rows", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--scored_rows", type=int, default=50, help="of each language")
     parser.add_argument("--languages", type=int, default=20, help="to score")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--output", type=Path, help="default: results/sweep/<encoder>-<device>.json")
     return parser
 
 
@@ -140,11 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     counts = (args.train_rows, args.epochs, args.batch_size, args.scored_rows, args.languages, args.rounds)
     if min(*counts, args.threads) < 1:
         parser.error("rows, epochs, batch_size, languages, rounds and threads: expected whole numbers above 0")
-    if args.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: torch finds no GPU")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    torch.set_num_threads(args.threads)
+    use_machine(parser, args)
     keep_freed_memory()
 
     with tempfile.TemporaryDirectory() as folder:
@@ -191,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ),
         pass_ratio=quartiles([sweep / first for first, sweep in zip(seconds["states"], sweeps, strict=True)]),
     )
-    write_report(report, args.output or FOLDER / f"{name.replace('/', '--')}-{args.device}.json")
+    write_report(report, report_file(args, FOLDER))
 
 
 if __name__ == "__main__":

@@ -30,12 +30,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from measuring import device_name, keep_freed_memory, quartiles, timed, write_report
+from measuring import (
+    add_common,
+    device_name,
+    keep_freed_memory,
+    quartiles,
+    report_file,
+    timed,
+    use_machine,
+    write_report,
+)
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 
-from modeling_dlfa.encoders import EMBEDDED
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.encoding import IGNORED
 from modeling_dlfa.training.command_line import CommandLine
@@ -311,8 +318,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="a folder in XTREME's layout, or hub")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS))
-    parser.add_argument("--encoder", default=EMBEDDED, help='a Hub id, a folder or "embedded" (default)')
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    add_common(parser, FOLDER)
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16, in all loops")
     parser.add_argument("--train_rows", type=int, default=5000, help="of an epoch")
     parser.add_argument("--scored_rows", type=int, default=250, help="of each language")
@@ -320,8 +326,6 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--tokens", type=int, default=8192, help="padded tokens of a loop in a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", action="store_true", help="only count tokens")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--output", type=Path, help="default: results/training_speed/<encoder>-<device>.json")
     return parser
 
 
@@ -330,11 +334,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if min(args.train_rows, args.scored_rows, args.languages, args.tokens, args.rounds, args.threads) < 1:
         parser.error("rows, languages, tokens, rounds and threads: expected whole numbers above 0")
-    if args.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: torch finds no GPU")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    torch.set_num_threads(args.threads)
+    use_machine(parser, args)
     keep_freed_memory()
 
     measurements: list[Measurement] = []
@@ -353,8 +353,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         versions=versions(),
         measurements=measurements,
     )
-    path = args.output or FOLDER / f"{name.replace('/', '--')}-{args.device}{'-bf16' if args.bf16 else ''}.json"
-    write_report(report, path)
+    write_report(report, report_file(args, FOLDER, "-bf16" if args.bf16 else ""))
 
 
 if __name__ == "__main__":
