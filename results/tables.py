@@ -229,7 +229,8 @@ def findings() -> str:
         if rival:
             found = next(one for (_, name), one in section.of_rivals.items() if section.model(name).group == rival)
         what = "the same module on one lower layer" if rival else "the last layer"
-        verb = "above" if found.low > 0 else "below" if found.high < 0 else "not told apart from"
+        told = found.p_adjusted < 0.05
+        verb = "not told apart from" if not told else "above" if found.difference > 0 else "below"
         size = f"{signed(found.difference)} ({interval(found.low, found.high)})"
         rows.append([where, f"DLFA is {verb} {what}", size, sureness(found)])
     return Table("findings", "", ["", "finding", "points (95 % CI)", "how sure"], rows, text_columns=4).markdown()
