@@ -23,7 +23,12 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers.activations import ACT2FN
-from transformers.modeling_outputs import BaseModelOutput, SequenceClassifierOutput, TokenClassifierOutput
+from transformers.modeling_outputs import (
+    BaseModelOutput,
+    QuestionAnsweringModelOutput,
+    SequenceClassifierOutput,
+    TokenClassifierOutput,
+)
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
@@ -1148,6 +1153,112 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
         return output if return_dict else output.to_tuple()
 
 
+@dataclass
+class DLFAQuestionAnsweringModelOutput(QuestionAnsweringModelOutput):
+    """What `DLFAForQuestionAnswering` returns: as Transformers' own, and more on request.
+
+    Args:
+        layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`.
+    """
+
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+    fused_state: torch.Tensor | None = None
+
+
+class DLFAForQuestionAnswering(DLFAPreTrainedModel):
+    """DLFA that scores every token as the first and as the last one of an answer (extractive question answering).
+
+    Example:
+        >>> inputs = tokenizer("Who sings?", "Maria sings.", return_tensors="pt")  # doctest: +SKIP
+        >>> outputs = model(**inputs)  # doctest: +SKIP
+        >>> first, last = outputs.start_logits.argmax(), outputs.end_logits.argmax()  # doctest: +SKIP
+    """
+
+    def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
+        super().__init__(config)
+        self.dlfa = DLFAModel(config, encoder=encoder)
+        self.qa_outputs = nn.Linear(config.encoder_config.hidden_size, 2)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.LongTensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        inputs_embeds: torch.FloatTensor | None = None,
+        start_positions: torch.LongTensor | None = None,
+        end_positions: torch.LongTensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | int | list[int] | None = None,
+        return_dict: bool | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        output_fusion: bool | None = None,
+        **kwargs: Any,
+    ) -> DLFAQuestionAnsweringModelOutput | tuple:
+        """Score the tokens as ends of an answer.
+
+        Args:
+            start_positions, end_positions: (B,), places of its first and last token; -100, or one behind the last
+                token, is not scored. `labels` (B, 2) stands for both.
+            num_items_in_batch: places in all accumulated batches, two for a row, given by the Trainer; the loss is
+                then the sum divided by it.
+
+        Returns:
+            `DLFAQuestionAnsweringModelOutput`: start and end logits (B, T), and with places the loss, the mean of two
+            cross entropies. Other arguments: `DLFAModel.forward`.
+        """
+        places: torch.Tensor | None = kwargs.pop("labels", None)  # our Trainer's name for what a loss is made of
+        if places is None and start_positions is not None and end_positions is not None:
+            places = torch.stack((start_positions.flatten(), end_positions.flatten()), dim=1)
+        outputs = self.dlfa(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            position_ids=position_ids,
+            inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            output_fusion=output_fusion,
+            return_dict=True,
+            **kwargs,
+        )
+        logits = self.qa_outputs(outputs.last_hidden_state)  # (B, T, 2)
+        start_logits, end_logits = (one.contiguous() for one in logits.unbind(dim=-1))
+
+        loss = None
+        if places is not None:
+            loss = answer_loss(logits, places, num_items_in_batch)
+        output = DLFAQuestionAnsweringModelOutput(
+            loss,
+            start_logits,
+            end_logits,
+            outputs.hidden_states,
+            outputs.attentions,
+            *fusion_states(outputs, output_fusion),
+        )
+        return_dict = self.config.return_dict if return_dict is None else return_dict
+        return output if return_dict else output.to_tuple()
+
+
+def answer_loss(
+    logits: torch.Tensor, places: torch.Tensor, num_items_in_batch: torch.Tensor | int | None
+) -> torch.Tensor:
+    """The mean of the cross entropies of first and last token.
+
+    Args:
+        logits: (B, T, 2).
+        places, num_items_in_batch: as `labels` in `DLFAForQuestionAnswering.forward`.
+    """
+    places = places.to(logits.device)
+    places = places.masked_fill(places >= logits.shape[1], -100)
+    if num_items_in_batch is None:
+        num_items_in_batch = (places != -100).sum().clamp(min=1)
+    loss = F.cross_entropy(logits.float().transpose(1, 2).flatten(0, 1), places.flatten(), reduction="sum")
+    return loss / num_items_in_batch
+
+
 class ParserLinear(nn.Linear):
     """A map of the parser."""
 
@@ -1361,5 +1472,6 @@ def parsing_loss(
 
 DLFAModel.register_for_auto_class("AutoModel")
 DLFAForDependencyParsing.register_for_auto_class("AutoModel")  # there is no Auto class of its own
+DLFAForQuestionAnswering.register_for_auto_class("AutoModelForQuestionAnswering")
 DLFAForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
 DLFAForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")

@@ -1,5 +1,7 @@
 """A folder in the layout of XTREME's download."""
 
+import glob
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,14 +33,24 @@ class FolderSource:
         return str(self.root)
 
     def languages(self, task: Task, split: str) -> list[str]:
-        folder, suffix = self.root / task.folder, _suffix(task)
-        prefix = FILE_PREFIXES[check_split(split)] + "-"
-        if not folder.is_dir():
+        files = self._files(task, check_split(split))
+        if not files and not (self.root / task.folder).is_dir():
             there = ", ".join(sorted(entry.name for entry in self.root.iterdir() if entry.is_dir())) or "no folder"
-            example = f"{folder}/{prefix}{task.train_language}{suffix}"
+            example = self.root / _pattern(task, split).format(code=task.train_language)
             raise InputError(f"{self.root} has no folder {task.folder!r}: expected {example}; found {there}")
-        files = sorted(folder.glob(f"{prefix}*{suffix}"))
-        return ordered(task, (check_code(path.name[len(prefix) : -len(suffix)], str(path)) for path in files))
+        return ordered(task, files)
+
+    def _files(self, task: Task, split: str) -> dict[str, Path]:
+        """Language -> file; of a file that names none it is the training language."""
+        found: dict[str, Path] = {}
+        for pattern in filter(None, (task.layout.get(split), _pattern(task, split))):
+            parts = pattern.split("{code}")
+            of_name = re.compile("(?P<code>.+)".join(map(re.escape, parts[:2])) + "".join(map(_again, parts[2:])))
+            for path in sorted(self.root.glob("*".join(map(glob.escape, parts)))):
+                if (name := of_name.fullmatch(path.relative_to(self.root).as_posix())) and path.is_file():
+                    code = name["code"] if len(parts) > 1 else task.train_language
+                    found[check_code(code, str(path))] = path
+        return found
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
         return read_file(_in_xtremes_order(task), self._path(task, split, language), language)
@@ -48,7 +60,7 @@ class FolderSource:
 
     def _path(self, task: Task, split: str, language: str) -> Path:
         check_language(task, split, language, self.languages(task, split), str(self.root))
-        return self.root / task.folder / f"{FILE_PREFIXES[split]}-{language}{_suffix(task)}"
+        return self._files(task, split)[language]
 
 
 def _in_xtremes_order(task: Task) -> Task:
@@ -57,6 +69,15 @@ def _in_xtremes_order(task: Task) -> Task:
         return task
     named = [name for name in task.kind.file_columns if name in (task.files.columns or task.kind.file_columns)]
     return replace(task, files=TaskFiles({}, {name: place for place, name in enumerate(named)}))
+
+
+def _again(part: str) -> str:
+    """What follows where the language is named once more."""
+    return f"(?P=code){re.escape(part)}"
+
+
+def _pattern(task: Task, split: str) -> str:
+    return f"{task.folder}/{FILE_PREFIXES[split]}-{{code}}{_suffix(task)}"
 
 
 def _suffix(task: Task) -> str:

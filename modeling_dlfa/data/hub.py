@@ -41,7 +41,7 @@ class HubSource:
         hub = _hub(task)
         path = hub.repositories.get(split, hub.path)
         check_language(task, split, language, self.languages(task, split), path)
-        config = hub.config_name(language)
+        config = hub.config_name(language, split)
         where = f"{path}, {config}, {split}"
         name, folder = (None, config) if hub.in_folders else (config, None)
         theirs = hub.splits.get(split, split)

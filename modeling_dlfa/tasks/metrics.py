@@ -43,12 +43,14 @@ class XtremeMetric(evaluate.Metric):
     """The scores of one task, between 0 and 1; the configuration is the task's name."""
 
     def _info(self) -> evaluate.MetricInfo:
-        row = get_task(self.config_name).kind.metric_features()
+        kind = get_task(self.config_name).kind
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
             citation=_CITATION,
             inputs_description=_INPUTS,
-            features=datasets.Features({"predictions": row, "references": row}),
+            features=datasets.Features(
+                {"predictions": kind.metric_features(), "references": kind.reference_features()}
+            ),
         )
 
     def _compute(self, predictions: list, references: list) -> dict[str, float]:  # pyright: ignore

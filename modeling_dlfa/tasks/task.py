@@ -62,6 +62,8 @@ class HubDataset:
             the branch that the Hub converts repositories of loading scripts to.
         splits: our split -> the repository's name of it, where that is another one.
         repositories: split -> repository id, for splits that lie in another one than `path`.
+        configs: split -> pattern of the configuration name, where it is another one than `config`.
+        ids: pattern of how the rows' `id` begins, where languages lie in one configuration; filled as `config`.
     """
 
     path: str
@@ -73,11 +75,20 @@ class HubDataset:
     in_folders: bool = False
     splits: Mapping[str, str] = field(default_factory=dict)
     repositories: Mapping[str, str] = field(default_factory=dict)
+    configs: Mapping[str, str] = field(default_factory=dict)
+    ids: str = ""
 
-    def config_name(self, language: str) -> str:
+    def config_name(self, language: str, split: str = "test") -> str:
         """Name of the configuration that holds a language, e.g. "udpos.German"."""
-        name = language_name(language)
-        return self.config.format(code=language, name=name, treebank=self.treebanks.get(language, ""))
+        return self._filled(self.configs.get(split, self.config), language)
+
+    def id_prefix(self, language: str) -> str:
+        """How ids of a language begin, e.g. "finnish-"."""
+        return self._filled(self.ids, language).lower()
+
+    def _filled(self, pattern: str, language: str) -> str:
+        name, treebank = language_name(language), self.treebanks.get(language, "")
+        return pattern.format(code=language, name=name, treebank=treebank)
 
 
 @dataclass(frozen=True)
@@ -119,6 +130,8 @@ class Task:
         rung: key of `rungs.RUNGS` for a task that is made from dependency trees.
         folder: where a data folder and the sample keep it; by default its name.
         labels_from: the file that the labels were found in; empty where they were given.
+        layout: split -> pattern of a file's path in XTREME's download, `{code}` is the language; where there is none,
+            it is `<folder>/{train,dev,test}-{code}` with the ending of the kind. Those are taken too.
         metric_note: what a reader of its scores must know.
         note: what the data are like, for the model card.
         license: of the data, for the model card.
@@ -139,6 +152,7 @@ class Task:
     rung: str | None = None
     folder: str = ""
     labels_from: str = ""
+    layout: Mapping[str, str] = field(default_factory=dict)
     metric_note: str = ""
     note: str = ""
     license: str | None = None
@@ -193,7 +207,8 @@ class Task:
     def definition(self) -> dict[str, Any]:
         """What results and checkpoints say of the task, as JSON; `task_of_definition` reads it."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        for name in ("languages", "labels_from"):  # said by the scores; of the machine that it was trained on
+        # Said by the scores; of the machine that it was trained on.
+        for name in ("languages", "labels_from", "layout"):
             del values[name]
         values |= {"kind": self.kind.name, "recipe": asdict(self.recipe)}
         values["hub"] = None if self.hub is None else asdict(self.hub)

@@ -1,4 +1,4 @@
-"""XTREME's tasks as data (Hu et al. 2020, arXiv 2003.11080): four of the benchmark's nine."""
+"""XTREME's tasks as data (Hu et al. 2020, arXiv 2003.11080): seven of the benchmark's nine."""
 
 from .rungs import RUNGS
 from .task import HubDataset, Recipe, Task
@@ -77,4 +77,70 @@ UDPOS = Task(
     note=_TREEBANKS_NOTE,
 )
 
-XTREME_TASKS: tuple[Task, ...] = (XNLI, PAWSX, PANX, UDPOS)
+_SQUAD = "rajpurkar/squad"
+_SQUAD_COLUMNS = {name: name for name in ("id", "context", "question", "answers")}
+_SQUAD_FILES = {"train": "squad/train-v1.1.json", "validation": "squad/dev-v1.1.json"}
+_ANSWERS_RECIPE = Recipe(3, 3e-5, 32, 384, eval_steps=500, seed=42)
+_ANSWERS_NOTE = "The score is the mean of exact match and F1, XTREME's for questions; both are in `all_results.json`."
+_AS_ENGLISH = (
+    "Answers are compared as English ones in every language, so that Chinese and Thai ones hardly match in part."
+)
+
+XQUAD = Task(
+    name="xquad",
+    kind="answers",  # pyright: ignore[reportArgumentType]
+    languages=english_first("ar de el en es hi ru th tr vi zh"),
+    labels=(),
+    recipe=_ANSWERS_RECIPE,
+    hub=HubDataset(
+        "google/xquad",
+        "xquad.{code}",
+        columns=_SQUAD_COLUMNS,
+        splits={"test": "validation"},
+        repositories={"train": _SQUAD, "validation": _SQUAD},
+        configs={"train": "plain_text", "validation": "plain_text"},
+    ),
+    layout={**_SQUAD_FILES, "test": "xquad/xquad.{code}.json"},
+    metric_note=f"{_ANSWERS_NOTE} {_AS_ENGLISH}",
+    note="The test questions are translations from English.",
+)
+MLQA = Task(
+    name="mlqa",
+    kind="answers",  # pyright: ignore[reportArgumentType]
+    languages=english_first("ar de en es hi vi zh"),
+    labels=(),
+    metric="em_f1_mlqa",
+    recipe=_ANSWERS_RECIPE,
+    hub=HubDataset(
+        "facebook/mlqa",
+        "mlqa.{code}.{code}",
+        columns=_SQUAD_COLUMNS,
+        repositories={"train": _SQUAD, "validation": _SQUAD},
+        configs={"train": "plain_text", "validation": "plain_text"},
+    ),
+    layout={**_SQUAD_FILES, "test": "mlqa/MLQA_V1/test/test-context-{code}-question-{code}.json"},
+    metric_note=f"{_ANSWERS_NOTE} Articles and punctuation of each language are left out, as MLQA does it.",
+)
+TYDIQA = Task(
+    name="tydiqa",
+    kind="answers",  # pyright: ignore[reportArgumentType]
+    languages=english_first("ar bn en fi id ko ru sw te"),
+    labels=(),
+    recipe=_ANSWERS_RECIPE,
+    hub=HubDataset(
+        "google-research-datasets/tydiqa",
+        "secondary_task",
+        columns=_SQUAD_COLUMNS,
+        splits={"test": "validation"},
+        ids="{name}-",
+    ),
+    layout={
+        "train": "tydiqa/tydiqa-goldp-v1.1-train/tydiqa.goldp.{code}.train.json",
+        "validation": "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa.goldp.{code}.dev.json",
+        "test": "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa.goldp.{code}.dev.json",
+    },
+    metric_note=f"{_ANSWERS_NOTE} {_AS_ENGLISH}",
+    note="There is no test set: scored are development data, the English part of which is looked at in training.",
+)
+
+XTREME_TASKS: tuple[Task, ...] = (XNLI, PAWSX, PANX, UDPOS, XQUAD, MLQA, TYDIQA)

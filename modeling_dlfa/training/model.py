@@ -31,8 +31,8 @@ def model_arguments(arguments: RunArguments, task: Task, start: PreTrainedConfig
         "fusion_layer": None if arguments.fusion_layer == AUTO_LAYER else arguments.fusion_layer,
         "pooling": pooling(arguments, start),
         "input_norm": arguments.input_norm,
-        "id2label": dict(enumerate(task.labels)),
-        "label2id": {label: index for index, label in enumerate(task.labels)},
+        "id2label": dict(enumerate(task.kind.outputs(task))),
+        "label2id": {label: index for index, label in enumerate(task.kind.outputs(task))},
         "problem_type": task.kind.problem_type,
     } | arguments.overrides()
 
@@ -178,10 +178,10 @@ def open_finished(folder: Path, task: Task) -> DLFAPreTrainedModel:
     """
     config = open_config(str(folder))
     labels = tuple((config.id2label or {}).values()) if _is_dlfa(config) else ()
-    if labels != task.labels:
+    if labels != (asked := task.kind.outputs(task)):
         raise InputError(
             f"{folder} answers with {', '.join(labels) or 'no labels'}, expected those of {task.name}: "
-            f"{', '.join(task.labels)}"
+            f"{', '.join(asked)}"
         )
     try:
         model, info = cast(Any, task.kind.model_class.from_pretrained(folder, output_loading_info=True))

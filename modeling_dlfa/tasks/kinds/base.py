@@ -105,6 +105,10 @@ class Kind(ABC):
     def model_class(self) -> type["DLFAPreTrainedModel"]:
         """Class of the model with its head."""
 
+    def outputs(self, task: "Task") -> tuple[str, ...]:
+        """What the head's logits are called, in the checkpoint's `id2label`: by default the labels."""
+        return task.labels
+
     def default_metric(self, labels: Sequence[str]) -> str:
         """The metric that a task with these labels reports if it does not say."""
         return self.metrics[0]
@@ -266,6 +270,10 @@ class Kind(ABC):
     def metric_features(self) -> Any:
         """Type of one row's names in an `evaluate` metric."""
         raise NotImplementedError
+
+    def reference_features(self) -> Any:
+        """Type of one row's gold answer there; by default as that of an answer."""
+        return self.metric_features()
 
     def from_metric(self, values: list) -> list:
         """Names in the shape of `references`, of what an `evaluate` metric takes."""

@@ -1,0 +1,258 @@
+"""Answers that stand in a text: extractive question answering, as SQuAD, XQuAD, MLQA and TyDiQA ask for it."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from datasets import Dataset, Features, List, Value
+from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
+
+from ...errors import InputError
+from ...files import read_object
+from ..answer_scores import exact_match_and_f1, mlqa_words, squad_words
+from ..encoding import LabelPiece
+from ..scores import check_same_length, in_percent
+from ..spans import Span, best_spans, candidates
+from ..squad import Question, question_of, read_questions
+from ..windows import encode_questions
+from .base import Answers as Answered
+from .base import Kind
+
+
+if TYPE_CHECKING:
+    from ...modeling_dlfa import DLFAForQuestionAnswering
+    from ..task import Task
+
+
+NO_ANSWER = "no answer"
+"""The label of a task whose contexts may lack the answer (SQuAD 2); other tasks have no labels."""
+
+ALTERNATIVES = 4  # that a finished run names beside its answer
+
+
+class Answers(Kind):
+    """A question, and the place in a text that answers it. Scores are those of SQuAD, or of MLQA for its languages."""
+
+    name = "answers"
+    label_column = "texts"
+    metrics = ("em_f1", "em_f1_mlqa")
+    beside = dict.fromkeys(metrics, ("exact_match", "f1"))
+    fewest_labels = 0
+    metric_names = {
+        **dict.fromkeys(metrics, "Mean of exact match and F1"),
+        **{"exact_match": "Exact match", "f1": "F1"},
+    }
+    suffix = ".json"
+    auto_class = "AutoModelForQuestionAnswering"
+    pipeline_tag = "question-answering"
+
+    @property
+    def model_class(self) -> "type[DLFAForQuestionAnswering]":
+        from ...modeling_dlfa import DLFAForQuestionAnswering
+
+        return DLFAForQuestionAnswering
+
+    def outputs(self, task: "Task") -> tuple[str, ...]:
+        return ("start", "end")
+
+    def special_tokens(self, task: "Task", tokenizer: PreTrainedTokenizerBase) -> int:
+        return tokenizer.num_special_tokens_to_add(pair=True)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Rows
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def features(self, task: "Task") -> Features:
+        texts = {name: Value("string") for name in ("id", "language", "context", "question")}
+        return Features({**texts, "texts": List(Value("string")), "starts": List(Value("int64"))})
+
+    def read(self, task: "Task", path: Path, language: str, labelled: bool = True) -> dict[str, list]:
+        questions = read_questions(path, labelled)
+        for one in questions if labelled else ():
+            self._check_answered(task, one, f"{path}: question {one.id!r}")
+        return self._columns(questions, language)
+
+    @staticmethod
+    def _check_answered(task: "Task", one: Question, where: str) -> None:
+        if not one.texts and NO_ANSWER not in task.labels:
+            raise InputError(
+                f"{where}: expected an answer, found none; a task with such questions has the label {NO_ANSWER!r}"
+            )
+
+    def _columns(self, questions: Sequence[Question], language: str) -> dict[str, list]:
+        columns = {name: [getattr(one, name) for one in questions] for name in ("id", "context", "question")}
+        answers = {name: [getattr(one, name) for one in questions] for name in ("texts", "starts")}
+        return {**columns, "language": [language] * len(questions), **answers}
+
+    def label_names_in(self, task: "Task", path: Path) -> list[str]:
+        return [] if all(one.texts for one in read_questions(path)) else [NO_ANSWER]
+
+    def raw_columns(self, task: "Task") -> tuple[str, ...]:
+        return ("id", "context", "question", "answers")
+
+    def normalise(
+        self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
+    ) -> dict[str, list]:
+        prefix = task.hub.id_prefix(language) if task.hub is not None else ""
+        questions = []
+        for number in range(len(columns["id"])):
+            values = {name: column[number] for name, column in columns.items()}
+            if str(values["id"]).startswith(prefix):
+                one = question_of(values, f"{where}: question {values['id']!r}")
+                self._check_answered(task, one, f"{where}: question {one.id!r}")
+                questions.append(one)
+        return self._columns(questions, language)
+
+    def labels_of(self, columns: Mapping[str, list]) -> list:
+        return [text for texts in columns["texts"] for text in texts or [NO_ANSWER]]
+
+    def tokens(self, rows: Dataset) -> list[list[str]] | None:
+        """Their ids, under which predictions are written."""
+        return [[name] for name in rows["id"][:]]
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # From rows to the model, and back
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def encode(
+        self,
+        task: "Task",
+        rows: Dataset,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        label_piece: LabelPiece = "character",
+    ) -> Dataset:
+        return encode_questions(rows, tokenizer, max_length)
+
+    def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
+        """Padding stands behind, whatever the tokenizer says: places are counted from a row's first token."""
+        padding = DataCollatorWithPadding(tokenizer)
+
+        def collate(rows: list[dict[str, Any]]) -> Any:
+            asked, tokenizer.padding_side = tokenizer.padding_side, "right"
+            try:
+                return padding(rows)
+            finally:
+                tokenizer.padding_side = asked
+
+        return collate
+
+    def keep(self, logits: Any, labels: torch.Tensor) -> torch.Tensor:
+        """The best places of each window for the first and for the last token."""
+        return candidates(logits[0], logits[1])
+
+    def in_order(
+        self, task: "Task", rows: Dataset, features: Dataset, predictions: np.ndarray, label_ids: np.ndarray
+    ) -> list:
+        return [spans[0].text if spans else "" for spans in self._spans(task, rows, features, predictions)]
+
+    def _spans(self, task: "Task", rows: Dataset, features: Dataset, predictions: np.ndarray) -> list[list[Span]]:
+        return best_spans(rows["context"][:], features, predictions, NO_ANSWER in task.labels)
+
+    def references(self, rows: Dataset) -> list:
+        """Of each question the texts that answer it, and their language."""
+        pairs = zip(rows["texts"][:], rows["language"][:], strict=True)
+        return [{"texts": texts, "language": language} for texts, language in pairs]
+
+    def score(self, task: "Task", predicted: Sequence, gold: Sequence) -> dict[str, float]:
+        check_same_length(predicted, gold)
+        exact, f1 = (float(np.mean(values)) for values in zip(*self._scores(task, predicted, gold), strict=True))
+        return in_percent({task.metric: (exact + f1) / 2, "exact_match": exact, "f1": f1})
+
+    @staticmethod
+    def _scores(task: "Task", predicted: Sequence, gold: Sequence) -> list[tuple[float, float]]:
+        of_mlqa = task.metric == "em_f1_mlqa"
+        return [
+            exact_match_and_f1(ours, one["texts"], mlqa_words(one["language"]) if of_mlqa else squad_words)
+            for ours, one in zip(predicted, gold, strict=True)
+        ]
+
+    def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:
+        return np.array([((exact + f1) / 2, 1, 1) for exact, f1 in self._scores(task, predicted, gold)], dtype=float)
+
+    def majority(self, task: "Task", seen: Sequence, asked: Sequence | None = None) -> list:
+        return [""] * len(seen if asked is None else asked)
+
+    def label_names(self, task: "Task", labels: Sequence) -> list:
+        return list(labels)
+
+    def metric_features(self) -> Any:
+        return Value("string")
+
+    def reference_features(self) -> Any:
+        return {"texts": List(Value("string")), "language": Value("string")}
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Predictions and card
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def prediction_text(self, task: "Task", names: list, tokens: Sequence[Sequence[str]] | None) -> str:
+        if tokens is None:
+            raise ValueError("predictions are written with the questions' ids")
+        by_id = {name: text for (name,), text in zip(tokens, names, strict=True)}
+        return json.dumps(by_id, ensure_ascii=False, indent=1) + "\n"
+
+    def read_predictions(self, task: "Task", path: Path) -> list:
+        _, values = read_object(path)
+        for name, text in values.items():
+            if not isinstance(text, str):
+                raise InputError(f"{path}: question {name!r}: expected a text, found {json.dumps(text)}")
+        return list(values.values())
+
+    def from_texts(
+        self, task: "Task", texts: Sequence[str | Sequence[str]], tokenizer: PreTrainedTokenizerBase
+    ) -> tuple[dict[str, list], list[dict[str, Any]]]:
+        questions = []
+        for number, text in enumerate(texts, start=1):
+            parts = text.split("\t") if isinstance(text, str) else list(text)
+            if len(parts) != 2 or not all(part.strip() for part in parts):
+                raise InputError(f"text {number}: expected question<tab>context, found {text!r}")
+            questions.append(Question(str(number), parts[1], parts[0], [], []))
+        return self._columns(questions, ""), [{} for _ in texts]
+
+    def confident(self, outputs: Any, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        kept = candidates(outputs.start_logits, outputs.end_logits)
+        return kept, kept[:, :1]
+
+    def answers(
+        self,
+        task: "Task",
+        rows: Dataset,
+        features: Dataset,
+        predicted: np.ndarray,
+        probabilities: np.ndarray,
+        labels: np.ndarray,
+    ) -> Answered:
+        """The best places of each question, and their share of the odds of all that were looked at."""
+        names = self._spans(task, rows, features, predicted)
+        return Answered(names, [_shares([span.score for span in spans]) for spans in names])
+
+    def described(self, task: "Task", rows: Dataset, answers: Answered) -> list[dict[str, Any]]:
+        found = []
+        both = zip(rows["id"][:], rows["question"][:], answers.names, answers.probabilities, strict=True)
+        for name, question, spans, shares in both:
+            told = [
+                {"answer": span.text, "start": span.start, "end": span.end, "probability": round(share, 4)}
+                for span, share in zip(spans[: 1 + ALTERNATIVES], shares)
+            ]
+            nothing = {"answer": "", "start": None, "end": None, "probability": None}
+            found.append({"id": name, "question": question, **(told[0] if told else nothing), "others": told[1:]})
+        return found
+
+    def example(self, task: "Task", repository: str) -> str:
+        return (
+            "from modeling_dlfa import predict\n\n"
+            'question, context = "Who was born in Hamburg?", "Angela Merkel was born in Hamburg."\n'
+            f'predict("{repository}", [(question, context)], revision="<commit>")'
+        )
+
+
+def _shares(scores: Sequence[float]) -> list[float]:
+    """Softmax."""
+    most = max(scores, default=0.0)
+    odds = [math.exp(score - most) for score in scores]
+    return [value / sum(odds) for value in odds]
