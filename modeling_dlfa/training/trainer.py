@@ -134,6 +134,7 @@ class DLFATrainer(Trainer):
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
+        self.label_names = ["labels"]  # of every kind; by a model's name the Trainer would guess others
         self.keep = keep
         self.eval_tokens = eval_tokens
         self._eval_lengths: list[int] | None = None  # of the rows that a loader is made for
