@@ -1,4 +1,4 @@
-"""XQuAD divided by article, to train and to score on it: `python results/xquad_articles.py --data PATH --output FOLDER`.
+"""XQuAD divided by article, to train and to score on: `python results/xquad_articles.py --data PATH --output FOLDER`.
 
 There is no SQuAD among the project's data, so XQuAD's 48 articles are divided: English questions about the first 32
 train, about the next 4 they are development data, and about the last 12 every language is scored. This is not the
