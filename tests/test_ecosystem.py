@@ -18,6 +18,7 @@ from transformers import AutoTokenizer, Trainer, TrainerCallback, TrainingArgume
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
     DLFAModel,
@@ -26,7 +27,12 @@ from modeling_dlfa.configuration_dlfa import FUSION_READS
 from tests.elsewhere import run_elsewhere
 
 
-HEADS = (DLFAForSequenceClassification, DLFAForTokenClassification, DLFAForDependencyParsing)
+HEADS = (
+    DLFAForSequenceClassification,
+    DLFAForTokenClassification,
+    DLFAForDependencyParsing,
+    DLFAForQuestionAnswering,
+)
 by_head = pytest.mark.parametrize("head", HEADS, ids=lambda c: c.__name__)
 
 
@@ -403,7 +409,8 @@ def test_onnx_gives_the_same_logits(head, family, arguments, encoder_folder, tmp
     session = runtime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     for rows, length in ((1, 5), (4, 12), (2, 30)):
         inputs = inputs_for(model, rows, length)
-        name = "arc_logits" if head is DLFAForDependencyParsing else "logits"
+        names = {DLFAForDependencyParsing: "arc_logits", DLFAForQuestionAnswering: "start_logits"}
+        name = names.get(head, "logits")
         (logits,) = session.run([name], {name: tensor.numpy() for name, tensor in inputs.items()})
         expected = scores(model, inputs)
         assert expected.std() > 0.01

@@ -10,6 +10,7 @@ import torch
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
     DLFAModel,
@@ -17,7 +18,13 @@ from modeling_dlfa import (
 )
 
 
-CLASSES = (DLFAModel, DLFAForSequenceClassification, DLFAForTokenClassification, DLFAForDependencyParsing)
+CLASSES = (
+    DLFAModel,
+    DLFAForSequenceClassification,
+    DLFAForTokenClassification,
+    DLFAForDependencyParsing,
+    DLFAForQuestionAnswering,
+)
 OF_ENCODER = {"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 3, "vocab_size": 64}
 
 

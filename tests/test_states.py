@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
 )
@@ -34,6 +35,7 @@ HEADS = {
     "pairs": DLFAForSequenceClassification,
     "tags": DLFAForTokenClassification,
     "trees": DLFAForDependencyParsing,
+    "answers": DLFAForQuestionAnswering,
 }
 FUSIONS: dict[str, dict[str, Any]] = {
     "aif": {"fusion": "aif", "fusion_layer": 1},
@@ -83,7 +85,8 @@ def inputs_of(kind: str, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tens
 
 
 def logits_of(kind: str, output: Any) -> list[torch.Tensor]:
-    return [output.arc_logits, output.relation_logits] if kind == "trees" else [output.logits]
+    names = {"trees": ("arc_logits", "relation_logits"), "answers": ("start_logits", "end_logits")}
+    return [output[name] for name in names.get(kind, ("logits",))]
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)

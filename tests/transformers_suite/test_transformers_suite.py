@@ -21,6 +21,7 @@ from transformers import AutoConfig
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
     DLFAModel,
@@ -54,7 +55,13 @@ EXPECTED_FAILURES = {
 }
 
 ENCODERS = {"bert": {}, "xlm-roberta": {"type_vocab_size": 1}}
-MODEL_CLASSES = (DLFAModel, DLFAForSequenceClassification, DLFAForTokenClassification, DLFAForDependencyParsing)
+MODEL_CLASSES = (
+    DLFAModel,
+    DLFAForSequenceClassification,
+    DLFAForTokenClassification,
+    DLFAForDependencyParsing,
+    DLFAForQuestionAnswering,
+)
 NUM_LABELS = 3
 
 
@@ -100,6 +107,7 @@ def complete(inputs: dict[str, torch.Tensor], model_class: type, with_labels: bo
         inputs["labels"] = {
             DLFAForSequenceClassification: classes[:, 1],
             DLFAForTokenClassification: classes,
+            DLFAForQuestionAnswering: torch.stack((classes[:, 1], classes[:, 1] + 1), dim=-1),
             DLFAForDependencyParsing: torch.stack((tokens, classes), dim=-1),  # each word hangs on the one before
         }[model_class]
     return inputs
