@@ -1,4 +1,4 @@
-"""An embedded sample of the four tasks and of dependency trees in ten languages, generated from a grammar for each.
+"""An embedded sample of the tasks in ten languages, generated from a grammar for each.
 
 What it is for: a first run, tests and examples without a download. What it is *not*: a benchmark. The sentences are
 generated from some 200 concepts and about a dozen patterns; the test sets are parallel over the languages; tags, trees
@@ -7,7 +7,8 @@ differences between methods on it say little. Sentences are grammatical in each 
 
 English has training, validation and test rows, every other language test rows. About a third of the vocabulary occurs
 in validation and test only. Classification rows hold `sentence1, sentence2, label`, tagging rows `tokens, tags`,
-and the rows of "uddep" `tokens, upos, heads, relations`: the sentences of "udpos" with their trees (see grammar.py).
+the rows of "uddep" `tokens, upos, heads, relations`: the sentences of "udpos" with their trees (see grammar.py).
+Questions hold `id, context, question, answers`, as SQuAD's.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from ...errors import InputError
-from . import pairs, tagging
+from . import pairs, questions, tagging
 from .chinese import Chinese
 from .drawing import Draw
 from .english import English
@@ -47,12 +48,14 @@ SIZES = {
     "panx": {"train": 600, "validation": 100, "test": 100},
     "udpos": {"train": 600, "validation": 100, "test": 100},
     "uddep": {"train": 600, "validation": 100, "test": 100},
+    **{name: {"train": 600, "validation": 100, "test": 100} for name in ("xquad", "mlqa", "tydiqa")},
 }
 # Share of held-out concepts in validation and test. Names look alike in all Latin scripts, so that known ones could be
 # looked up: in panx most are new.
 _SENTENCES_OF = {"uddep": "udpos"}  # tasks that have the sentences of another
-_HELD_OUT = {"xnli": 0.4, "pawsx": 0.4, "panx": 0.85, "udpos": 0.4}
+_HELD_OUT = {"xnli": 0.4, "pawsx": 0.4, "panx": 0.85, "udpos": 0.4, "xquad": 0.4, "mlqa": 0.4, "tydiqa": 0.4}
 _LABELS = {"xnli": ("entailment", "neutral", "contradiction"), "pawsx": ("0", "1")}
+_QUESTIONS = ("xquad", "mlqa", "tydiqa")
 _PAIRS: dict[str, Callable[[Draw, str], pairs.Pair]] = {"xnli": pairs.inference, "pawsx": pairs.paraphrase}
 
 
@@ -66,14 +69,14 @@ def rows(task_name: str, split: str, language: str) -> list[dict[str, Any]]:
     """The rows of a task, the same in every process.
 
     Args:
-        task_name: "xnli", "pawsx", "panx", "udpos" or "uddep".
+        task_name: one of `SIZES`.
         split: "train", "validation" (both English only) or "test". Row *i* of a test set means the same in every
             language.
         language: one of `languages(split)`.
 
     Returns:
-        `{"sentence1", "sentence2", "label"}`, `{"tokens", "tags"}` or `{"tokens", "upos", "heads", "relations"}` for
-        each row. Heads are numbered from 1, 0 is the root; relations are those of Universal Dependencies 2 without
+        `{"sentence1", "sentence2", "label"}`, `{"tokens", "tags"}`, `{"tokens", "upos", "heads", "relations"}` or
+        `{"id", "context", "question", "answers"}` for each row. Heads are numbered from 1, 0 is the root; relations are those of Universal Dependencies 2 without
         subtypes. Row *i* of "uddep" is the sentence of row *i* of "udpos".
 
     Raises:
@@ -82,10 +85,11 @@ def rows(task_name: str, split: str, language: str) -> list[dict[str, Any]]:
     _check(task_name, tuple(SIZES), "task")
     _check(language, languages(split), f"language for the split {split!r}")
     grammar = _GRAMMARS[language]
-    return [
-        _row(task_name, grammar, frame, label)
-        for frame, label in _frames(_SENTENCES_OF.get(task_name, task_name))[split]
-    ]
+    frames = _frames(_SENTENCES_OF.get(task_name, task_name))[split]
+    made = [_row(task_name, grammar, frame, label) for frame, label in frames]
+    if task_name in _QUESTIONS:
+        return [{"id": f"{language}-{split}-{number}", **row} for number, row in enumerate(made)]
+    return made
 
 
 def _check(value: str, choices: tuple[str, ...], what: str) -> None:
@@ -97,6 +101,10 @@ def _row(task_name: str, grammar: Grammar, frame: Frame, label: str) -> dict[str
     if task_name in _PAIRS:
         first, second = (grammar.text(_tokens(grammar, sentence)) for sentence in frame)
         return {"sentence1": first, "sentence2": second, "label": label}
+    if task_name in _QUESTIONS:
+        asked = questions.asked(grammar, frame, int(label))
+        answers = {"text": [asked.answer], "answer_start": [asked.start]}
+        return {"context": asked.context, "question": asked.question, "answers": answers}
     tokens = _tokens(grammar, frame[0])
     if task_name == "uddep":
         return {
@@ -138,4 +146,6 @@ def _draw(task_name: str, draw: Draw, index: int) -> tuple[Frame, str]:
     if task_name in _PAIRS:
         label = _LABELS[task_name][index % len(_LABELS[task_name])]
         return _PAIRS[task_name](draw, label), label
+    if task_name in _QUESTIONS:
+        return questions.facts(draw), str(index % questions.FACTS)
     return ((tagging.speech if task_name == "udpos" else tagging.names)(draw),), ""

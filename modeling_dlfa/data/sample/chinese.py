@@ -131,7 +131,7 @@ TIMES = {
 }
 FREQUENCIES = {"often": "经常", "always": "总是", "rarely": "很少"}
 NUMERALS = {2: "两", 3: "三", 4: "四"}
-PRONOUNS = {"he": "他/PRON", "she": "她/PRON", "they": "他们/PRON", "someone": "人/NOUN"}
+PRONOUNS = {"he": "他/PRON", "she": "她/PRON", "they": "他们/PRON", "someone": "人/NOUN", "who": "谁/PRON"}
 NAMES = {
     "Anna": "安娜",
     "Maria": "玛丽亚",
@@ -202,6 +202,7 @@ class Chinese(Grammar):
     spaced = False
     stop = "。/PUNCT"
     exclamation_marks = ("", "！/PUNCT")
+    question_marks = ("", "？/PUNCT")
     comma = "，/PUNCT"
     listing_comma = "、/PUNCT"
     brackets = ("（/PUNCT", "）/PUNCT")

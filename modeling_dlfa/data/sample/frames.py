@@ -14,7 +14,7 @@ class Phrase:
     """Who or what: a noun ("teacher"), a named person, an organisation, or a pronoun.
 
     `head` is a concept of concepts.py, a given name, a company, an institution (with `city`), or one of the pronouns
-    "he", "she", "they", "someone". `also` is a second conjunct ("Anna and the doctor").
+    "he", "she", "they", "someone", "who". `also` is a second conjunct ("Anna and the doctor").
     """
 
     head: str

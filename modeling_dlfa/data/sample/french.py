@@ -135,7 +135,7 @@ TIMES = {
 }
 FREQUENCIES = {"often": "souvent", "always": "toujours", "rarely": "rarement"}
 NUMERALS = {2: "deux", 3: "trois", 4: "quatre"}
-PRONOUNS = {"he": "il", "she": "elle", "they": "ils", "someone": "quelqu'un"}
+PRONOUNS = {"he": "il", "she": "elle", "they": "ils", "someone": "quelqu'un", "who": "qui"}
 CITIES = {
     "London": "Londres",
     "Rome": "Rome",

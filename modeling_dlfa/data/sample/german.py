@@ -134,7 +134,7 @@ TIMES = {
 }
 FREQUENCIES = {"often": "oft", "always": "immer", "rarely": "selten"}
 NUMERALS = {2: "zwei", 3: "drei", 4: "vier"}
-PRONOUNS = {"he": "er", "she": "sie", "they": "sie", "someone": "jemand"}
+PRONOUNS = {"he": "er", "she": "sie", "they": "sie", "someone": "jemand", "who": "wer"}
 CITIES = {
     "Rome": "Rom",
     "Moscow": "Moskau",

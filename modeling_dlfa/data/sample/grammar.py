@@ -90,6 +90,7 @@ class Grammar(ABC):
     code: ClassVar[str]
     stop: ClassVar[str] = "./PUNCT"
     exclamation_marks: ClassVar[tuple[str, str]] = ("", "!/PUNCT")
+    question_marks: ClassVar[tuple[str, str]] = ("", "?/PUNCT")
     comma: ClassVar[str] = ",/PUNCT"
     listing_comma: ClassVar[str] = ",/PUNCT"  # between the members of a list
     brackets: ClassVar[tuple[str, str]] = ("(/PUNCT", ")/PUNCT")
@@ -134,6 +135,11 @@ class Grammar(ABC):
             return rel("root", tagged(opening) + exclamation + tagged(closing))
         return rel("root", self.capitalised(tokens + tagged(self.stop)))
 
+    def question(self, clause: Clause) -> list[Token]:
+        """The tree of a question, in which the pronoun "who" is the subject."""
+        opening, closing = self.question_marks
+        return rel("root", tagged(opening) + self.capitalised(self.clause(clause)) + tagged(closing))
+
     def fragment(self, fragment: Fragment) -> list[Token]:
         """The words of a fragment; it is no sentence and gets no tree."""
         if fragment.kind == "list":
@@ -161,12 +167,12 @@ class Grammar(ABC):
         text = ""
         for token in tokens:
             form = token.form
-            glued = not text or text.endswith(("'", "(", "¡")) or form in _CLOSING or form.startswith("'")
+            glued = not text or text.endswith(("'", "(", "¡", "¿")) or form in _CLOSING or form.startswith("'")
             text += form if glued else f" {form}"
         return text
 
 
-_CLOSING = frozenset([".", ",", "!", ")", "।"])
+_CLOSING = frozenset([".", ",", "!", "?", ")", "।"])
 
 
 def pick_adjuncts(

@@ -132,7 +132,7 @@ TIMES = {
 }
 FREQUENCIES = {"often": "sering", "always": "selalu", "rarely": "jarang"}
 NUMERALS = {2: "dua", 3: "tiga", 4: "empat"}
-PRONOUNS = {"he": "dia", "she": "dia", "they": "mereka", "someone": "seseorang"}
+PRONOUNS = {"he": "dia", "she": "dia", "they": "mereka", "someone": "seseorang", "who": "siapa/PRON yang/SCONJ"}
 CITIES = {
     "Rome": "Roma",
     "Moscow": "Moskow",

@@ -135,7 +135,7 @@ TIMES = {
 }
 FREQUENCIES = {"often": "よく", "always": "いつも", "rarely": "たまに"}
 NUMERALS = {2: "二", 3: "三", 4: "四"}
-PRONOUNS = {"he": "彼/PRON", "she": "彼女/PRON", "they": "彼/PRON/compound ら/NOUN", "someone": "誰/PRON か/PART/mark"}
+PRONOUNS = {"he": "彼/PRON", "she": "彼女/PRON", "they": "彼/PRON/compound ら/NOUN", "someone": "誰/PRON か/PART/mark", "who": "誰/PRON"}
 NAMES = {
     "Anna": "アンナ",
     "Maria": "マリア",
@@ -209,6 +209,7 @@ class Japanese(Grammar):
     spaced = False
     stop = "。/PUNCT"
     exclamation_marks = ("", "ね/PART/mark ！/PUNCT")
+    question_marks = ("", "か/PART/mark 。/PUNCT")
     comma = "、/PUNCT"
     listing_comma = "、/PUNCT"
     brackets = ("（/PUNCT", "）/PUNCT")
@@ -268,7 +269,7 @@ class Japanese(Grammar):
         place = adverbial(f"{PLACES[clause.place]} で/ADP" if clause.place else "")
         first, time, place = pick_adjuncts(clause, time, place)
         front = first + tagged(self.comma) if first else []
-        particle = "が/ADP" if subordinate or clause.subject.head == "someone" else "は/ADP"
+        particle = "が/ADP" if subordinate or clause.subject.head in ("someone", "who") else "は/ADP"
         subject = rel("nsubj", self.phrase(clause.subject) + tagged(particle))
         frequency = tagged(FREQUENCIES.get(clause.frequency, ""), "ADV")
         return front + subject + time + frequency + place + self._predicate(clause)

@@ -149,7 +149,7 @@ TIMES = {
 }
 FREQUENCIES = {"often": "часто", "always": "всегда", "rarely": "редко"}
 NUMERALS = {2: ("два", "две"), 3: ("три", "три"), 4: ("четыре", "четыре")}
-PRONOUNS = {"he": "он", "she": "она", "they": "они", "someone": "кто-то"}
+PRONOUNS = {"he": "он", "she": "она", "they": "они", "someone": "кто-то", "who": "кто"}
 # given name: nominative, accusative, genitive
 NAMES = {
     "Anna": "Анна Анну Анны",

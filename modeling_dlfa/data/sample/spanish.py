@@ -132,7 +132,7 @@ TIMES = {
 }
 FREQUENCIES = {"often": "frecuentemente", "always": "siempre", "rarely": "raramente"}
 NUMERALS = {2: "dos", 3: "tres", 4: "cuatro"}
-PRONOUNS = {"he": "él", "she": "ella", "they": "ellos", "someone": "alguien"}
+PRONOUNS = {"he": "él", "she": "ella", "they": "ellos", "someone": "alguien", "who": "quién"}
 CITIES = {
     "Paris": "París",
     "London": "Londres",
@@ -171,6 +171,7 @@ class Spanish(Grammar):
     code = "es"
     interjection = "ay/INTJ"
     exclamation_marks = ("¡/PUNCT", "!/PUNCT")
+    question_marks = ("¿/PUNCT", "?/PUNCT")
     conjunction = "y/CCONJ"
     links = {"but": (",/PUNCT pero/CCONJ", "conj"), "because": ("porque/SCONJ", "advcl")}
 

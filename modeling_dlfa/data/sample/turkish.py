@@ -135,7 +135,7 @@ TIMES = {
 }
 FREQUENCIES = {"often": "sıklıkla", "always": "hep", "rarely": "nadiren"}
 NUMERALS = {2: "iki", 3: "üç", 4: "dört"}
-PRONOUNS = {"he": "o", "she": "o", "they": "onlar", "someone": "biri"}
+PRONOUNS = {"he": "o", "she": "o", "they": "onlar", "someone": "biri", "who": "kim"}
 NAMES = {"Sofia": "Sofya", "Julia": "Jülya", "Victor": "Viktor", "Clara": "Klara", "Oscar": "Oskar"}
 CITIES = {
     "London": "Londra",
