@@ -112,7 +112,7 @@ def read_object(path: Path) -> tuple[bytes, dict[str, Any]]:
     """
     try:
         content = path.read_bytes()
-        values = json.loads(content.decode("utf-8"))
+        values = json.loads(content.decode("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {one_line(error)}") from error
     if not isinstance(values, dict):

@@ -45,9 +45,11 @@ class FolderSource:
         found: dict[str, Path] = {}
         for pattern in filter(None, (task.layout.get(split), _pattern(task, split))):
             parts = pattern.split("{code}")
-            of_name = re.compile("(?P<code>.+)".join(map(re.escape, parts[:2])) + "".join(map(_again, parts[2:])))
+            of_name = "(?P<code>.*)".join(map(re.escape, parts[:2])) + "".join(map(_again, parts[2:]))
             for path in sorted(self.root.glob("*".join(map(glob.escape, parts)))):
-                if (name := of_name.fullmatch(path.relative_to(self.root).as_posix())) and path.is_file():
+                if (
+                    name := re.fullmatch(of_name, path.relative_to(self.root).as_posix(), re.DOTALL)
+                ) and path.is_file():
                     code = name["code"] if len(parts) > 1 else task.train_language
                     found[check_code(code, str(path))] = path
         return found

@@ -45,7 +45,8 @@ class HubSource:
         where = f"{path}, {config}, {split}"
         name, folder = (None, config) if hub.in_folders else (config, None)
         theirs = hub.splits.get(split, split)
-        place = (path, name, folder, theirs, hub.revision)
+        prefix = hub.id_prefix(language)
+        place = (path, name, folder, theirs, hub.revision, prefix)
         if place in self._loaded:
             return place, where
         try:
@@ -57,7 +58,8 @@ class HubSource:
                 f"cannot load {where} from the Hub ({reason}): check the network, or give a folder or 'sample' as data"
             ) from error
         assert isinstance(raw, Dataset)
-        self._loaded[place] = raw
+        own = [row for row, name in enumerate(raw[hub.columns["id"]]) if name.startswith(prefix)] if prefix else None
+        self._loaded[place] = raw if own is None else raw.select(own)
         return place, where
 
 

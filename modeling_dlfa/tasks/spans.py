@@ -1,6 +1,5 @@
 """From scores of first and last tokens to answers: the best spans over all windows of a question."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +54,7 @@ def candidates(start_logits: torch.Tensor, end_logits: torch.Tensor) -> torch.Te
     return torch.cat([*parts, nothing], dim=1)
 
 
-def best_spans(contexts: Sequence[str], features: Dataset, kept: np.ndarray, may_lack: bool) -> list[list[Span]]:
+def best_spans(contexts: list[str], features: Dataset, kept: np.ndarray, may_lack: bool) -> list[list[Span]]:
     """The answers to each question, the best first.
 
     Args:

@@ -18,6 +18,7 @@ from modeling_dlfa.errors import InputError
 
 
 PAIRS, TAGGING = ("xnli", "pawsx"), ("udpos", "panx")
+QUESTIONS = ("xquad", "mlqa", "tydiqa")
 SCRIPTS = {
     "hi": {"DEVANAGARI"},
     "ja": {"HIRAGANA", "KATAKANA", "CJK", "KATAKANA-HIRAGANA"},
@@ -34,6 +35,8 @@ every_language = pytest.mark.parametrize("language", sample.LANGUAGES)
 
 def _texts(task: str, split: str, language: str) -> list[tuple[str, ...]]:
     rows = sample.rows(task, split, language)
+    if task in QUESTIONS:
+        return [(row["context"], row["question"]) for row in rows]
     return [(str(r["sentence1"]), str(r["sentence2"])) if task in PAIRS else tuple(r["tokens"]) for r in rows]
 
 
@@ -87,7 +90,7 @@ def test_languages_and_sizes() -> None:
         ("xnli", "train", "de", "'de'"),
         ("udpos", "validation", "zh", "'zh'"),
         ("panx", "test", "xx", "'xx'"),
-        ("tydiqa", "test", "en", "'tydiqa'"),
+        ("squad", "test", "en", "'squad'"),
         ("udpos", "dev", "en", "'dev'"),
     ],
 )
@@ -130,6 +133,28 @@ def test_names_are_parallel_and_well_formed_iob2(language: str) -> None:
             before = tag
         entities = sorted(tag for tag in row["tags"] if tag.startswith("B-"))
         assert entities == sorted(tag for tag in english["tags"] if tag.startswith("B-"))
+
+
+@every_language
+@pytest.mark.parametrize("task", QUESTIONS)
+def test_questions_are_parallel_and_their_answers_stand_where_it_is_said(task: str, language: str) -> None:
+    rows, english = sample.rows(task, "test", language), sample.rows(task, "test", "en")
+    assert len({row["id"] for row in rows}) == len(rows)
+    for row, theirs in zip(rows, english, strict=True):
+        (answer,), (start,) = row["answers"]["text"], row["answers"]["answer_start"]
+        assert row["context"][start : start + len(answer)] == answer
+        assert row["context"].count(answer) == 1 and answer not in row["question"]
+        assert row["question"][-1] in "?？。"
+        assert row["id"].split("-")[1:] == theirs["id"].split("-")[1:]
+
+
+@pytest.mark.parametrize("task", QUESTIONS)
+def test_no_place_of_a_text_answers_more_than_the_others(task: str) -> None:
+    """The first sentence does, for a third of the questions at most, and so do the others."""
+    places = Counter(
+        row["context"][: row["answers"]["answer_start"][0]].count(".") for row in sample.rows(task, "test", "en")
+    )
+    assert set(places) == {0, 1, 2, 3} and max(places.values()) <= 34
 
 
 def test_no_name_is_a_lookup() -> None:

@@ -76,8 +76,9 @@ def rows(task_name: str, split: str, language: str) -> list[dict[str, Any]]:
 
     Returns:
         `{"sentence1", "sentence2", "label"}`, `{"tokens", "tags"}`, `{"tokens", "upos", "heads", "relations"}` or
-        `{"id", "context", "question", "answers"}` for each row. Heads are numbered from 1, 0 is the root; relations are those of Universal Dependencies 2 without
-        subtypes. Row *i* of "uddep" is the sentence of row *i* of "udpos".
+        `{"id", "context", "question", "answers"}` for each row. Heads are numbered from 1, 0 is the root; relations
+        are those of Universal Dependencies 2 without subtypes. Row *i* of "uddep" is the sentence of row *i* of
+        "udpos".
 
     Raises:
         InputError: the sample has no such task, split or language.

@@ -135,7 +135,13 @@ TIMES = {
 }
 FREQUENCIES = {"often": "よく", "always": "いつも", "rarely": "たまに"}
 NUMERALS = {2: "二", 3: "三", 4: "四"}
-PRONOUNS = {"he": "彼/PRON", "she": "彼女/PRON", "they": "彼/PRON/compound ら/NOUN", "someone": "誰/PRON か/PART/mark", "who": "誰/PRON"}
+PRONOUNS = {
+    "he": "彼/PRON",
+    "she": "彼女/PRON",
+    "they": "彼/PRON/compound ら/NOUN",
+    "someone": "誰/PRON か/PART/mark",
+    "who": "誰/PRON",
+}
 NAMES = {
     "Anna": "アンナ",
     "Maria": "マリア",

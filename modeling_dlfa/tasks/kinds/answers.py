@@ -97,14 +97,12 @@ class Answers(Kind):
     def normalise(
         self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
     ) -> dict[str, list]:
-        prefix = task.hub.id_prefix(language) if task.hub is not None else ""
         questions = []
-        for number in range(len(columns["id"])):
-            values = {name: column[number] for name, column in columns.items()}
-            if str(values["id"]).startswith(prefix):
-                one = question_of(values, f"{where}: question {values['id']!r}")
-                self._check_answered(task, one, f"{where}: question {one.id!r}")
-                questions.append(one)
+        for values in zip(*columns.values(), strict=True):
+            row = dict(zip(columns, values, strict=True))
+            one = question_of(row, f"{where}: question {row['id']!r}")
+            self._check_answered(task, one, f"{where}: question {one.id!r}")
+            questions.append(one)
         return self._columns(questions, language)
 
     def labels_of(self, columns: Mapping[str, list]) -> list:
