@@ -1,6 +1,7 @@
 """What all tests share: no network, a Hugging Face cache of their own, the embedded encoder decoded once."""
 
 import importlib.util
+import json
 import os
 import random
 import sys
@@ -153,17 +154,38 @@ def _pair(task: str, draw: random.Random) -> str:
     return f"{first}\t{LABEL_WORDS[task][label]} {second}\t{label}\n"
 
 
+QUESTIONS = ("xquad", "mlqa", "tydiqa")
+
+
+def _question(draw: random.Random, name: str) -> dict:
+    """A text of letters, one of which is the answer wherever it stands; the longer texts are read in windows."""
+    words = draw.choices("bcdefgh", k=draw.choice((3, 4, 12)))
+    words.insert(draw.randrange(len(words) + 1), draw.choice("lnopv"))
+    context = " ".join(words)
+    start = next(place for place, letter in enumerate(context) if letter in "lnopv")
+    answers = [{"text": context[start], "answer_start": start}]
+    return {"context": context, "qas": [{"id": name, "question": "well", "answers": answers}]}
+
+
+def _content(task: str, split: str, language: str) -> str:
+    draw, rows = random.Random(f"{task} {split} {language}"), range(SIZES[split])
+    if task in QUESTIONS:
+        paragraphs = [_question(draw, f"{language}-{split}-{number}") for number in rows]
+        return json.dumps({"version": "1.1", "data": [{"title": "letters", "paragraphs": paragraphs}]})
+    if task == "uddep":
+        return "".join(_tree(draw) for _ in rows)
+    return "".join((_tagged if task in TAG_WORDS else _pair)(task, draw) for _ in rows)
+
+
 def write_xtreme_folder(root: Path) -> Path:
     """XTREME's tasks and trees in four languages: training data in English, development and test data in all."""
-    for task in (*TAG_WORDS, *LABEL_WORDS, "uddep"):
+    endings = {"uddep": ".conllu", **dict.fromkeys(QUESTIONS, ".json")}
+    for task in (*TAG_WORDS, *LABEL_WORDS, "uddep", *QUESTIONS):
         (root / task).mkdir(parents=True)
-        row = _tagged if task in TAG_WORDS else _pair if task in LABEL_WORDS else lambda _, draw: _tree(draw)
-        suffix = "conllu" if task == "uddep" else "tsv"
         for language in LANGUAGES:
             for split in ("train", "dev", "test") if language == "en" else ("dev", "test"):
-                draw = random.Random(f"{task} {split} {language}")
-                text = "".join(row(task, draw) for _ in range(SIZES[split]))
-                (root / task / f"{split}-{language}.{suffix}").write_text(text, encoding="utf-8")
+                file = root / task / f"{split}-{language}{endings.get(task, '.tsv')}"
+                file.write_text(_content(task, split, language), encoding="utf-8")
     return root
 
 

@@ -119,6 +119,7 @@ MLQA = Task(
         configs={"train": "plain_text", "validation": "plain_text"},
     ),
     layout={**_SQUAD_FILES, "test": "mlqa/MLQA_V1/test/test-context-{code}-question-{code}.json"},
+    note="The texts are of each language's Wikipedia, the questions translated from English.",
     metric_note=f"{_ANSWERS_NOTE} Articles and punctuation of each language are left out, as MLQA does it.",
 )
 TYDIQA = Task(

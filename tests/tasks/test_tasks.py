@@ -21,7 +21,11 @@ XTREME = {
         "af,ar,bg,de,el,en,es,et,eu,fa,fi,fr,he,hi,hu,id,it,ja,kk,ko,mr,nl,pt,ru,ta,te,th,tl,tr,ur,vi,yo,zh",
         *(17, 10, 500, 1),
     ),
+    "xquad": ("en,es,de,el,ru,tr,ar,vi,th,zh,hi", 0, 3, 500, 42),
+    "mlqa": ("en,es,de,ar,hi,vi,zh", 0, 3, 500, 42),
+    "tydiqa": ("en,ar,bn,fi,id,ko,ru,sw,te", 0, 3, 500, 42),
 }
+OF_ANSWERS = (3e-5, 32, 384)
 
 
 # Kind, number of labels and reported metric, from easy to hard.
@@ -35,7 +39,7 @@ LADDER = {
 }
 
 
-def test_there_are_xtremes_four_tasks_and_the_ladder():
+def test_there_are_xtremes_tasks_and_the_ladder():
     assert list(XTREME_TASKS) == list(XTREME)
     assert list(TASKS) == [*XTREME, *LADDER]
     assert all(task.name == name for name, task in TASKS.items())
@@ -74,10 +78,14 @@ def test_a_task_has_xtremes_languages_labels_and_recipe(name):
     assert len(set(task.labels)) == len(task.labels) == labels
     recipe = task.recipe
     assert (recipe.num_train_epochs, recipe.eval_steps, recipe.seed) == (epochs, eval_steps, seed)
-    assert (recipe.learning_rate, recipe.per_device_train_batch_size, recipe.max_length) == (2e-5, 32, 128)
+    expected = OF_ANSWERS if task.kind.name == "answers" else (2e-5, 32, 128)
+    assert (recipe.learning_rate, recipe.per_device_train_batch_size, recipe.max_length) == expected
 
 
-@pytest.mark.parametrize(("name", "count"), [("xnli", 15), ("pawsx", 7), ("panx", 40), ("udpos", 33)])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("xnli", 15), ("pawsx", 7), ("panx", 40), ("udpos", 33), ("xquad", 11), ("mlqa", 7), ("tydiqa", 9)],
+)
 def test_a_task_has_as_many_languages_as_the_paper_says(name, count):
     assert len(get_task(name).languages) == count
 
@@ -85,10 +93,13 @@ def test_a_task_has_as_many_languages_as_the_paper_says(name, count):
 @pytest.mark.parametrize("name", TASKS)
 def test_the_reported_metric_is_one_that_the_scores_have(name):
     task = get_task(name)
-    gold = list(task.labels) if task.kind.name == "pairs" else [list(task.labels)]
+    gold: list = list(task.labels) if task.kind.name == "pairs" else [list(task.labels)]
+    predicted = gold
     if task.kind.name == "trees":
-        gold = [[(0, label)] for label in task.labels]
-    assert score(task, gold, gold)[task.metric] == 100
+        predicted = gold = [[(0, label)] for label in task.labels]
+    if task.kind.name == "answers":
+        gold, predicted = [{"texts": ["Rome", "a town"], "language": "en"}] * 2, ["Rome", "town"]
+    assert score(task, predicted, gold)[task.metric] == 100
 
 
 @pytest.mark.parametrize(
@@ -98,11 +109,25 @@ def test_the_reported_metric_is_one_that_the_scores_have(name):
         ("pawsx", "google-research-datasets/paws-x", "de", "zh"),
         ("panx", "google/xtreme", "PAN-X.de", "PAN-X.zh"),
         ("udpos", "google/xtreme", "udpos.German", "udpos.Chinese"),
+        ("xquad", "google/xquad", "xquad.de", "xquad.zh"),
+        ("mlqa", "facebook/mlqa", "mlqa.de.de", "mlqa.zh.zh"),
+        ("tydiqa", "google-research-datasets/tydiqa", "secondary_task", "secondary_task"),
     ],
 )
 def test_hub_configurations_are_named_as_on_the_hub(name, path, german, chinese):
     hub = hub_of(get_task(name))
     assert (hub.path, hub.config_name("de"), hub.config_name("zh")) == (path, german, chinese)
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "config"),
+    [("xquad", "train", "plain_text"), ("mlqa", "validation", "plain_text"), ("tydiqa", "train", "secondary_task")],
+)
+def test_readers_are_trained_on_english_data_of_their_own(name, split, config):
+    hub = hub_of(get_task(name))
+    assert hub.config_name("en", split) == config
+    assert hub.repositories.get(split, hub.path) == (hub.path if name == "tydiqa" else "rajpurkar/squad")
+    assert hub.id_prefix("fi") == ("finnish-" if name == "tydiqa" else "")
 
 
 @pytest.mark.parametrize("alias", [alias for task in TASKS.values() for alias in task.label_aliases.items()])

@@ -24,6 +24,8 @@ def results(task: str = "udpos", **changes) -> RunResults:
         "panx": ("f1", "precision", "recall"),
         "uddep": ("las", "uas"),
         "uddep-arcs": ("uas",),
+        **dict.fromkeys(("xquad", "tydiqa"), ("em_f1", "exact_match", "f1")),
+        "mlqa": ("em_f1_mlqa", "exact_match", "f1"),
     }
     metrics = names.get(task, ("accuracy",))
     scores = {"en": 90.123, "de": 70.456, "zh": 20.5}
@@ -64,7 +66,8 @@ def test_metadata_round_trip(task: str, tmp_path: Path):
     one = results(task)
     _, data = read_back(one, tmp_path)
     assert data.library_name == "transformers"
-    assert data.pipeline_tag == ("text-classification" if task in ("xnli", "pawsx") else "token-classification")
+    tags = {"pairs": "text-classification", "answers": "question-answering"}
+    assert data.pipeline_tag == tags.get(TASKS[task].kind.name, "token-classification")
     assert data.base_model == one.encoder
     assert data.language == ["de", "en", "zh"]
     assert data.datasets == [hub_of(TASKS[task]).path]

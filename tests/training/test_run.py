@@ -52,8 +52,7 @@ def scores(folder: Path) -> dict:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_leaves_exactly_this(finished_run: Callable[[str], Path], task: str):
-    suffix = "conllu" if TASKS[task].kind.name == "trees" else "tsv"
-    predictions = {f"predictions/{task}/test-{code}.{suffix}" for code in LANGUAGES}
+    predictions = {f"predictions/{task}/test-{code}{TASKS[task].kind.suffix}" for code in LANGUAGES}
     predictions |= {f"predictions/{task}/test-counts.npz"}
     assert files(finished_run(task)) == CHECKPOINT | {"README.md", "all_results.json", "settings.json"} | predictions
 
@@ -68,12 +67,15 @@ def test_scores_are_those_of_the_predictions(finished_run: Callable[[str], Path]
         references: list = rows[LABEL_COLUMNS[one.kind]][:]
         if one.kind.name == "trees":
             references = [list(zip(*arcs)) for arcs in zip(rows["heads"][:], references)]
+        if one.kind.name == "answers":
+            references = [{"texts": texts, "language": code} for texts in references]
         predicted = read_predictions(prediction_file(folder / "predictions", one, code), one)
         assert score(one, predicted, references) == results.all_metrics[code]
         assert results.scores[code] == results.all_metrics[code][one.metric]
         assert results.support[code] == len(rows)
         labels = references if one.kind.name == "pairs" else [tag for tags in references for tag in tags]
-        most_frequent = 100 * max(map(labels.count, labels)) / len(labels) if task != "panx" else 0.0
+        nothing = task == "panx" or one.kind.name == "answers"
+        most_frequent = 0.0 if nothing else 100 * max(map(labels.count, labels)) / len(labels)
         if one.kind.name == "trees":
             most_frequent = score(one, majority_predictions(one, references), references)[one.metric]
         reached = results.all_metrics[code].get("accuracy", results.scores[code])

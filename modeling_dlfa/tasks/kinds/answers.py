@@ -242,11 +242,21 @@ class Answers(Kind):
         return found
 
     def example(self, task: "Task", repository: str) -> str:
-        return (
-            "from modeling_dlfa import predict\n\n"
-            'question, context = "Who was born in Hamburg?", "Angela Merkel was born in Hamburg."\n'
-            f'predict("{repository}", [(question, context)], revision="<commit>")'
-        )
+        return EXAMPLE.format(repository=repository)
+
+
+EXAMPLE = """from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+source = {{"revision": "<commit>", "trust_remote_code": True}}
+name = "{repository}"
+tokenizer = AutoTokenizer.from_pretrained(name, **source)
+model = AutoModelForQuestionAnswering.from_pretrained(name, **source)
+inputs = tokenizer("Who was born in Hamburg?", "Angela Merkel was born in Hamburg.", return_tensors="pt")
+outputs = model(**inputs)
+first, last = outputs.start_logits.argmax(), outputs.end_logits.argmax()
+print(tokenizer.decode(inputs.input_ids[0, first : last + 1]))
+
+# Longer texts, places and probabilities: modeling_dlfa.predict(name, [(question, context)])"""
 
 
 def _shares(scores: Sequence[float]) -> list[float]:
