@@ -170,7 +170,8 @@ def _question(draw: random.Random, name: str) -> dict:
 def _content(task: str, split: str, language: str) -> str:
     draw, rows = random.Random(f"{task} {split} {language}"), range(SIZES[split])
     if task in QUESTIONS:
-        paragraphs = [_question(draw, f"{language}-{split}-{number}") for number in rows]
+        name = {"en": "english", "de": "german", "ru": "russian", "zh": "chinese"}[language]  # as in TyDiQA's ids
+        paragraphs = [_question(draw, f"{name}-{split}-{number}") for number in rows]
         return json.dumps({"version": "1.1", "data": [{"title": "letters", "paragraphs": paragraphs}]})
     if task == "uddep":
         return "".join(_tree(draw) for _ in rows)

@@ -31,7 +31,14 @@ FLAGS = (
     "--max_length 16 --learning_rate 5e-3 --pooling mean --per_device_train_batch_size 8 --num_train_epochs 2 "
     "--eval_strategy no --use_cpu --disable_tqdm true --fusion_layer 1"
 )
-SUFFIXES = {"xnli": ".tsv", "panx": ".tsv", "udpos": ".tsv", "uddep": ".conllu", "uddep-upos": ".conllu"}
+SUFFIXES = {
+    "xnli": ".tsv",
+    "panx": ".tsv",
+    "udpos": ".tsv",
+    "uddep": ".conllu",
+    "uddep-upos": ".conllu",
+    "xquad": ".json",
+}
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +74,9 @@ def test_answers_are_the_predictions_of_the_run(run_of, xtreme_folder: Path, tas
     elif one.kind.name == "tags":
         assert [answer["tags"] for answer in answers] == expected
         probabilities = [p for answer in answers for p in answer["probabilities"]]
+    elif one.kind.name == "answers":
+        assert [answer["answer"] for answer in answers] == expected
+        probabilities = [answer["probability"] for answer in answers]
     else:
         assert [list(zip(answer["heads"], answer["relations"])) for answer in answers] == expected
         probabilities = [p for answer in answers for p in answer["probabilities"] if p is not None]
@@ -88,6 +98,23 @@ def test_pairs_from_standard_input(run_of, monkeypatch: pytest.MonkeyPatch, caps
         rows = [dict(zip(names, fields, strict=True)) for fields in lines]
     assert [(row["sentence1"], row["sentence2"]) for row in rows] == [("a b", "yes c"), ('a, "b"', "no c")]
     assert all(row["label"] in get_task("xnli").labels and 0 < float(row["probability"]) <= 1 for row in rows)
+
+
+def test_a_question_has_answers_with_their_places_in_a_text_of_any_length(run_of, tmp_path: Path, capsys):
+    contexts = ["b c p d e", " ".join(["b", "c", "d", "e"] * 60) + " v " + " ".join(["h"] * 80)]
+    answers = predict(run_of("xquad"), [("well", context) for context in contexts])
+    for context, answer, right in zip(contexts, answers, ("p", "v"), strict=True):
+        assert answer["question"] == "well" and answer["answer"] == right
+        for one in (answer, *answer["others"]):
+            assert context[one["start"] : one["end"]] == one["answer"] != ""
+        probabilities = [one["probability"] for one in (answer, *answer["others"])]
+        assert probabilities == sorted(probabilities, reverse=True) and 0 < sum(probabilities) <= 1.001
+    rows = [{"id": f"q{n}", "question": "well", "context": context} for n, context in enumerate(contexts)]
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert main([str(run_of("xquad")), str(tmp_path / "new.jsonl")]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["id"] for line in lines] == ["q0", "q1"]
+    assert [(line["answer"], line["start"]) for line in lines] == [(one["answer"], one["start"]) for one in answers]
 
 
 def test_words_of_a_text_have_their_places(run_of, tmp_path: Path):

@@ -42,9 +42,9 @@ class HubSource:
         path = hub.repositories.get(split, hub.path)
         check_language(task, split, language, self.languages(task, split), path)
         config = hub.config_name(language, split)
-        where = f"{path}, {config}, {split}"
-        name, folder = (None, config) if hub.in_folders else (config, None)
         theirs = hub.splits.get(split, split)
+        where = f"{path}, {config}, {theirs}"
+        name, folder = (None, config) if hub.in_folders else (config, None)
         prefix = hub.id_prefix(language)
         place = (path, name, folder, theirs, hub.revision, prefix)
         if place in self._loaded:

@@ -31,11 +31,13 @@ class Recipe:
 
     Attributes:
         num_train_epochs: passes over the training set.
-        learning_rate: peak of a linear decay without warm-up.
+        learning_rate: peak of a linear decay.
         per_device_train_batch_size: examples per update; XTREME reaches 32 by accumulating 4 batches of 8.
         max_length: sub-words per example, special tokens included.
         eval_steps: updates between two looks at the development set.
         seed: XTREME's single seed.
+        warmup_steps: updates before the peak, or below 1 their share of all.
+        weight_decay: of all weights but biases and normalisations.
     """
 
     num_train_epochs: float = 5
@@ -44,6 +46,8 @@ class Recipe:
     max_length: int = 128
     eval_steps: int = 100
     seed: int = 42
+    warmup_steps: float = 0
+    weight_decay: float = 0
 
 
 @dataclass(frozen=True)

@@ -220,7 +220,13 @@ def _recipe(values: Any) -> Recipe:
         raise InputError(f"expected some of {', '.join(names)}, found {values!r}")
     for name, value in values.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        least = 0 if name in ("seed", "learning_rate") else 1 if names[name] is int else 1e-9
+        least = (
+            0
+            if name in ("seed", "learning_rate", "warmup_steps", "weight_decay")
+            else 1
+            if names[name] is int
+            else 1e-9
+        )
         most = 2**31 - 1 if names[name] is int else sys.float_info.max
         if not number or not least <= value <= most or (names[name] is int and value != int(value)):
             whole = "a whole number" if names[name] is int else "a number"

@@ -56,6 +56,8 @@ def recipe_defaults(task: Task, data: str, train: str = "all") -> dict[str, Any]
     defaults = {
         "num_train_epochs": recipe.num_train_epochs,
         "learning_rate": recipe.learning_rate,
+        "warmup_steps": recipe.warmup_steps,
+        "weight_decay": recipe.weight_decay,
         "per_device_train_batch_size": recipe.per_device_train_batch_size,
         "per_device_eval_batch_size": 32,
         "do_train": True,

@@ -70,6 +70,11 @@ FEATURES = {
     "panx": [TOKENS, feature("ner_tags", labels(PANX), sequence=True), LANGS],
     "udpos": [TOKENS, feature("pos_tags", labels(UDPOS), sequence=True)],
 }
+ANSWERS = {
+    "name": "answers",
+    "sequence": [{"name": "text", "dtype": "string"}, {"name": "answer_start", "dtype": "int32"}],
+}
+QUESTIONS = [feature(name, "string") for name in ("id", "title", "context", "question")] + [ANSWERS]
 FEATURES["wikiann"] = [*FEATURES["panx"], feature("spans", "string", sequence=True)]
 
 
@@ -107,6 +112,11 @@ def raw(name: str, rows: Dataset, language: str) -> dict[str, list]:
     if name == "xnli":
         sentences = {"premise": rows["sentence1"][:], "hypothesis": rows["sentence2"][:]}
         return sentences | {"label": renumbered(rows["label"][:], XNLI)}
+    if task.kind.name == "answers":
+        pairs = zip(rows["texts"][:], rows["starts"][:], strict=True)
+        answers = [{"text": texts, "answer_start": starts} for texts, starts in pairs]
+        texts = {column: rows[column][:] for column in ("id", "context", "question")}
+        return texts | {"title": ["letters"] * len(rows), "answers": answers}
     if name == "pawsx":
         return {"id": list(range(len(rows))), **{column: rows[column][:] for column in rows.column_names}}
     column, order = ("ner_tags", PANX) if name == "panx" else ("pos_tags", UDPOS)
@@ -163,6 +173,22 @@ def fill(hub: HubServer, folder: FolderSource) -> None:
     tags = [[UDPOS[tag] for tag in ids] for ids in words["pos_tags"]]
     xtreme.add("udpos.French", [TOKENS, feature("pos_tags", "string", True)], {"test": words | {"pos_tags": tags}})
 
+    squad, xquad, mlqa, tydiqa = (Repository() for _ in range(4))
+    english = splits("xquad", "en")
+    squad.add("plain_text", QUESTIONS, {split: english[split] for split in ("train", "validation")})
+    for language in ("en", "de"):
+        xquad.add(f"xquad.{language}", QUESTIONS, {"validation": splits("xquad", language)["test"]})
+        mlqa.add(f"mlqa.{language}.{language}", QUESTIONS, {"test": splits("mlqa", language)["test"]})
+    mixed = {
+        column: [*splits("tydiqa", "ru")["test"][column], *values]
+        for column, values in splits("tydiqa", "en")["test"].items()
+    }
+    tydiqa.add("secondary_task", QUESTIONS, {"train": splits("tydiqa", "en")["train"], "validation": mixed})
+    hub.add("dataset", "rajpurkar/squad", squad.everything())
+    hub.add("dataset", "google/xquad", xquad.everything())
+    hub.add("dataset", "facebook/mlqa", mlqa.everything())
+    hub.add("dataset", "google-research-datasets/tydiqa", tydiqa.everything())
+
     hub.add("dataset", "facebook/xnli", xnli.everything())
     hub.add("dataset", "google-research-datasets/paws-x", pawsx.everything())
     hub.add("dataset", "google/xtreme", xtreme.everything())
@@ -209,11 +235,16 @@ WIKIANN = "unimelb-nlp/wikiann"
 GOOD = [(name, split, "en", None) for name in ("xnli", "pawsx", "panx", "udpos") for split in FILE_PREFIXES]
 GOOD += [(name, split, "de", None) for name in ("xnli", "pawsx", "panx", "udpos") for split in ("validation", "test")]
 GOOD += [("panx", split, "en", WIKIANN) for split in FILE_PREFIXES] + [("uddep", "test", "de", None)]
+GOOD += [("xquad", split, "en", None) for split in FILE_PREFIXES]
+GOOD += [("xquad", "test", "de", None), ("mlqa", "test", "de", None), ("tydiqa", "train", "en", None)]
+GOOD += [("tydiqa", "test", "en", None), ("tydiqa", "test", "ru", None)]
 BY_NAME = [("xnli", "validation", "fr", None), ("udpos", "test", "fr", None), ("xnli", "validation", "vi", None)]
 
 LOST = "cannot load facebook/xnli, {}, {} from the Hub ({}"
 REFUSED = {
     ("udpos", "train", "th", None): "udpos has no train data for 'th' in google/xtreme: there is en, af, ar, bg, de,",
+    ("xquad", "train", "de", None): "xquad has no train data for 'de' in rajpurkar/squad: there is en",
+    ("tydiqa", "test", "fi", None): "google-research-datasets/tydiqa, secondary_task, validation: no data",
     ("panx", "test", "pl", None): "panx has no test data for 'pl' in google/xtreme: there is en, af, ar, bg, bn, de,",
     ("xnli", "test", "es", None): LOST.format("es", "test", "ValueError: BuilderConfig 'es' not found. Available: ['"),
     ("xnli", "validation", "ru", None): LOST.format("ru", "validation", 'ValueError: Unknown split "validation"'),

@@ -25,7 +25,7 @@ XTREME = {
     "mlqa": ("en,es,de,ar,hi,vi,zh", 0, 3, 500, 42),
     "tydiqa": ("en,ar,bn,fi,id,ko,ru,sw,te", 0, 3, 500, 42),
 }
-OF_ANSWERS = (3e-5, 32, 384)
+OF_ANSWERS = (3e-5, 32, 384, 0.06, 1e-4)
 
 
 # Kind, number of labels and reported metric, from easy to hard.
@@ -78,8 +78,9 @@ def test_a_task_has_xtremes_languages_labels_and_recipe(name):
     assert len(set(task.labels)) == len(task.labels) == labels
     recipe = task.recipe
     assert (recipe.num_train_epochs, recipe.eval_steps, recipe.seed) == (epochs, eval_steps, seed)
-    expected = OF_ANSWERS if task.kind.name == "answers" else (2e-5, 32, 128)
-    assert (recipe.learning_rate, recipe.per_device_train_batch_size, recipe.max_length) == expected
+    expected = OF_ANSWERS if task.kind.name == "answers" else (2e-5, 32, 128, 0, 0)
+    rate, batch, length = recipe.learning_rate, recipe.per_device_train_batch_size, recipe.max_length
+    assert (rate, batch, length, recipe.warmup_steps, recipe.weight_decay) == expected
 
 
 @pytest.mark.parametrize(

@@ -84,9 +84,9 @@ class Answers(Kind):
             )
 
     def _columns(self, questions: Sequence[Question], language: str) -> dict[str, list]:
-        columns = {name: [getattr(one, name) for one in questions] for name in ("id", "context", "question")}
-        answers = {name: [getattr(one, name) for one in questions] for name in ("texts", "starts")}
-        return {**columns, "language": [language] * len(questions), **answers}
+        names = ("id", "context", "question", "texts", "starts")
+        columns = {name: [getattr(one, name) for one in questions] for name in names}
+        return {"id": columns.pop("id"), "language": [language] * len(questions), **columns}
 
     def label_names_in(self, task: "Task", path: Path) -> list[str]:
         return [] if all(one.texts for one in read_questions(path)) else [NO_ANSWER]
