@@ -27,7 +27,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import expanded, read_yaml, stamp
-from .kinds import get_kind
+from .kinds import KINDS, get_kind
 from .languages import CODE, check_code
 from .task import SPLITS, HubDataset, Recipe, Task, TaskFiles
 
@@ -66,9 +66,7 @@ def _read(path: Path) -> Task:
         if entry not in ENTRIES:
             raise InputError(f"{path}: unknown entry {entry!r}: expected {', '.join(ENTRIES)}")
     if "kind" not in values:
-        raise InputError(f"{path}: kind: missing, expected pairs, tags or trees")
-    if "labels" not in values:
-        raise InputError(f"{path}: labels: missing, expected a list of names, or {FROM_TRAINING!r}")
+        raise InputError(f"{path}: kind: missing, expected one of {', '.join(KINDS)}")
     if "files" not in values and "hub" not in values:
         raise InputError(f"{path}: files: missing, expected files of train, validation and test, or hub")
 
@@ -88,6 +86,8 @@ def _read(path: Path) -> Task:
         "hub": part("hub", _hub) if "hub" in values else None,
         "reference": str(path.resolve()),
     }
+    if "labels" not in values and arguments["kind"].fewest_labels:
+        raise InputError(f"{path}: labels: missing, expected a list of names, or {FROM_TRAINING!r}")
     if "files" in values:
         arguments["files"] = part("files", lambda files: _files(files, path.parent, values))
     for entry in ("train_language", "metric", "note", "metric_note", "license"):
@@ -100,7 +100,9 @@ def _read(path: Path) -> Task:
     if "train_language" in arguments:
         check_code(arguments["train_language"], f"{path}: train_language")
     try:
-        if values["labels"] == FROM_TRAINING:
+        if "labels" not in values:
+            task = Task(**arguments, labels=())
+        elif values["labels"] == FROM_TRAINING:
             file = _training_file(arguments, path)
             task = Task(**arguments, labels=_labels_in(file, arguments), labels_from=str(file))
         else:
@@ -127,12 +129,12 @@ def _labels_in(file: Path, arguments: dict[str, Any]) -> tuple[str, ...]:
     if key not in _FOUND:
         blank = Task(name=arguments["name"], kind=arguments["kind"], labels=("?", "??"), files=arguments["files"])
         names = blank.kind.label_names_in(blank, file)
-        if not names:
+        if not names and blank.kind.fewest_labels:
             raise InputError(f"{file}: no data")
         _FOUND[key] = frozenset(names)
     aliases = arguments.get("label_aliases", {})
     found = {aliases.get(label, label) for label in _FOUND[key]}
-    if found & {"", "_"} or not found:
+    if found & {"", "_"}:
         raise InputError(f"{file}: expected a label in every row, to take the task's labels from")
     return tuple(sorted(found, key=_natural))
 

@@ -24,15 +24,15 @@ class Asked(NamedTuple):
 
 def facts(draw: Draw) -> tuple[Sentence, ...]:
     """What some persons did, each something else; half of the time two of them to different things."""
-    persons: list[str] = []
+    names: list[str] = []
     clauses: list[Clause] = []
     while len(clauses) < FACTS:
-        person = draw.person(but=persons, surname=0)
+        person = draw.person(but=names, surname=0.5)
         verb = clauses[-1].verb if clauses and len(clauses) % 2 and draw.chance(0.5) else draw.pick(_VERBS)
         clause = replace(draw.act(subject=person, verb=verb, tense="past", adjuncts=0.4), object=draw.thing(verb))
         deeds = [(other.verb, other.object.head) for other in clauses if other.object is not None]
         if clause.object is not None and (verb, clause.object.head) not in deeds:
-            persons.append(person.head)
+            names += [person.head, person.surname]
             clauses.append(clause)
     return tuple(map(Sentence, clauses))
 
