@@ -103,7 +103,8 @@ def _row(task_name: str, grammar: Grammar, frame: Frame, label: str) -> dict[str
         first, second = (grammar.text(_tokens(grammar, sentence)) for sentence in frame)
         return {"sentence1": first, "sentence2": second, "label": label}
     if task_name in _QUESTIONS:
-        asked = questions.asked(grammar, frame, int(label))
+        sentences = [sentence for sentence in frame if isinstance(sentence, Sentence)]
+        asked = questions.asked(grammar, sentences, int(label))
         answers = {"text": [asked.answer], "answer_start": [asked.start]}
         return {"context": asked.context, "question": asked.question, "answers": answers}
     tokens = _tokens(grammar, frame[0])

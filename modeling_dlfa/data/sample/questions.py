@@ -1,5 +1,6 @@
 """The questions of the sample: who of several persons did something, as a text of a few sentences tells it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ def facts(draw: Draw) -> tuple[Sentence, ...]:
 _VERBS = tuple(verb for verb in concepts.OBJECTS if verb not in ("greet", "understand"))
 
 
-def asked(grammar: Grammar, sentences: tuple[Sentence, ...], which: int) -> Asked:
+def asked(grammar: Grammar, sentences: Sequence[Sentence], which: int) -> Asked:
     """Who did what the sentence at a place says."""
     texts = [grammar.text(grammar.sentence(sentence)) for sentence in sentences]
     between = " " if grammar.spaced else ""
