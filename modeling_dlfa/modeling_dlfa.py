@@ -1,7 +1,7 @@
 """DLFA: fuse one lower layer of a pretrained encoder with its last layer (Chen et al. 2022, arXiv 2205.08497).
 
-Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels or choices. x = `hidden_states[L]`, y = `hidden_states[k]`,
-or the mean of several.
+Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels or choices. x = `hidden_states[L]`, y =
+`hidden_states[k]`, or the mean of several.
 """
 
 import copy
@@ -993,6 +993,8 @@ class PoolerOnly(PreTrainedModel):
 
 class DLFAPooling(DLFAPreTrainedModel):
     """What models share whose head reads one vector of each sequence."""
+
+    dlfa: "DLFAModel"
 
     @property
     def head(self) -> SequenceClassificationHead:

@@ -1,4 +1,4 @@
-"""An embedded sample of the four tasks and of dependency trees in ten languages, generated from a grammar for each.
+"""An embedded sample of five tasks and of dependency trees in ten languages, generated from a grammar for each.
 
 What it is for: a first run, tests and examples without a download. What it is *not*: a benchmark. The sentences are
 generated from some 200 concepts and about a dozen patterns; the test sets are parallel over the languages; tags, trees
@@ -6,8 +6,9 @@ and labels follow from the meaning, so there is no annotation noise. Scores are 
 differences between methods on it say little. Sentences are grammatical in each language, not always sensible.
 
 English has training, validation and test rows, every other language test rows. About a third of the vocabulary occurs
-in validation and test only. Classification rows hold `sentence1, sentence2, label`, tagging rows `tokens, tags`,
-and the rows of "uddep" `tokens, upos, heads, relations`: the sentences of "udpos" with their trees (see grammar.py).
+in validation and test only. Classification rows hold `sentence1, sentence2, label`, those of "xcopa" `prompt, choices,
+label`, tagging rows `tokens, tags`, and the rows of "uddep" `tokens, upos, heads, relations`: the sentences of "udpos"
+with their trees (see grammar.py).
 """
 
 from collections.abc import Callable
@@ -47,13 +48,18 @@ SIZES = {
     "panx": {"train": 600, "validation": 100, "test": 100},
     "udpos": {"train": 600, "validation": 100, "test": 100},
     "uddep": {"train": 600, "validation": 100, "test": 100},
+    "xcopa": {"train": 1000, "validation": 100, "test": 100},
 }
 # Share of held-out concepts in validation and test. Names look alike in all Latin scripts, so that known ones could be
 # looked up: in panx most are new.
 _SENTENCES_OF = {"uddep": "udpos"}  # tasks that have the sentences of another
-_HELD_OUT = {"xnli": 0.4, "pawsx": 0.4, "panx": 0.85, "udpos": 0.4}
-_LABELS = {"xnli": ("entailment", "neutral", "contradiction"), "pawsx": ("0", "1")}
-_PAIRS: dict[str, Callable[[Draw, str], pairs.Pair]] = {"xnli": pairs.inference, "pawsx": pairs.paraphrase}
+_HELD_OUT = {"xnli": 0.4, "pawsx": 0.4, "panx": 0.85, "udpos": 0.4, "xcopa": 0.4}
+_LABELS = {"xnli": ("entailment", "neutral", "contradiction"), "pawsx": ("0", "1"), "xcopa": ("0", "1")}
+_LABELLED: dict[str, Callable[[Draw, str], tuple[Sentence, ...]]] = {
+    "xnli": pairs.inference,
+    "pawsx": pairs.paraphrase,
+    "xcopa": pairs.choice,
+}
 
 
 def languages(split: str) -> tuple[str, ...]:
@@ -66,15 +72,16 @@ def rows(task_name: str, split: str, language: str) -> list[dict[str, Any]]:
     """The rows of a task, the same in every process.
 
     Args:
-        task_name: "xnli", "pawsx", "panx", "udpos" or "uddep".
+        task_name: "xnli", "pawsx", "panx", "udpos", "uddep" or "xcopa".
         split: "train", "validation" (both English only) or "test". Row *i* of a test set means the same in every
             language.
         language: one of `languages(split)`.
 
     Returns:
-        `{"sentence1", "sentence2", "label"}`, `{"tokens", "tags"}` or `{"tokens", "upos", "heads", "relations"}` for
-        each row. Heads are numbered from 1, 0 is the root; relations are those of Universal Dependencies 2 without
-        subtypes. Row *i* of "uddep" is the sentence of row *i* of "udpos".
+        `{"sentence1", "sentence2", "label"}`, `{"prompt", "choices", "label"}`, `{"tokens", "tags"}` or
+        `{"tokens", "upos", "heads", "relations"}` for each row. Heads are numbered from 1, 0 is the root; relations
+        are those of Universal Dependencies 2 without subtypes. Row *i* of "uddep" is the sentence of row *i* of
+        "udpos".
 
     Raises:
         InputError: the sample has no such task, split or language.
@@ -94,9 +101,11 @@ def _check(value: str, choices: tuple[str, ...], what: str) -> None:
 
 
 def _row(task_name: str, grammar: Grammar, frame: Frame, label: str) -> dict[str, Any]:
-    if task_name in _PAIRS:
-        first, second = (grammar.text(_tokens(grammar, sentence)) for sentence in frame)
-        return {"sentence1": first, "sentence2": second, "label": label}
+    if task_name in _LABELLED:
+        first, *others = (grammar.text(_tokens(grammar, sentence)) for sentence in frame)
+        if task_name == "xcopa":
+            return {"prompt": first, "choices": others, "label": label}
+        return {"sentence1": first, "sentence2": others[0], "label": label}
     tokens = _tokens(grammar, frame[0])
     if task_name == "uddep":
         return {
@@ -135,7 +144,7 @@ def _frames(task_name: str) -> dict[str, list[tuple[Frame, str]]]:
 
 
 def _draw(task_name: str, draw: Draw, index: int) -> tuple[Frame, str]:
-    if task_name in _PAIRS:
+    if task_name in _LABELLED:
         label = _LABELS[task_name][index % len(_LABELS[task_name])]
-        return _PAIRS[task_name](draw, label), label
+        return _LABELLED[task_name](draw, label), label
     return ((tagging.speech if task_name == "udpos" else tagging.names)(draw),), ""

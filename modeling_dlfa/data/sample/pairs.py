@@ -1,4 +1,5 @@
-"""The sentence-pair tasks of the sample, as pairs of frames: inference (xnli) and paraphrases (pawsx)."""
+"""The tasks of sentences with one label in the sample, as frames: inference (xnli), paraphrases (pawsx), and which of
+two sentences follows (xcopa)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -324,3 +325,15 @@ def paraphrase(draw: Draw, label: str) -> Pair:
         return same, _moved(draw, same)
     other = swapped if draw.chance(_SWAPPED) else _replaced(draw, same)
     return same, _moved(draw, other) if draw.chance(_REORDERED) else other
+
+
+_FOLLOWING = (_thin_out, _generalise, _one_of_two, _one_side, _swap_sides(_thin_out_denied))
+# Of the sentences that do not follow, how many tell of something else rather than deny or change a part.
+_UNRELATED = 0.1
+
+
+def choice(draw: Draw, label: str) -> tuple[Sentence, Sentence, Sentence]:
+    """A premise and two sentences, of which the one at the place `label` follows from it and the other does not."""
+    premise, right = draw.random.choice(_FOLLOWING)(draw)
+    other = _another_event(draw)[1] if draw.chance(_UNRELATED) else _replaced(draw, right)
+    return (premise, right, other) if label == "0" else (premise, other, right)
