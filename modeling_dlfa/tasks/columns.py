@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
-from ..errors import InputError, one_line, shortened
+from ..errors import InputError, shortened
 
 
 Column = str | int | Sequence[str]
@@ -60,8 +60,7 @@ def made_of(column: Column, row: Mapping[str, Any], where: str) -> Any:
         parsed = list(Formatter().parse(str(column)))
         names = {name: Formatter().get_field(name, (), row)[0] for _, name, _, _ in parsed if name is not None}
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        found = f"{', '.join(row)} ({type(error).__name__}: {one_line(error)})"
-        raise InputError(f"{where}: expected what {column!r} names, found {shortened(found)}") from error
+        raise InputError(f"{where}: expected what {column!r} names, found {shortened(', '.join(row))}") from error
     lengths = {len(value) for value in names.values() if isinstance(value, list)}
     if len(lengths) > 1:
         counts = " and ".join(map(str, sorted(lengths)))
