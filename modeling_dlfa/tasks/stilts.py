@@ -1,7 +1,7 @@
 """The intermediate tasks of X-STILTs (Phang et al. 2020, arXiv 2005.13013) as data, and XCOPA with those before it.
 
 What a row's text is, is jiant's choice (nyu-mll/jiant), as are epochs, rate and batch of intermediate tasks. Of the
-nine, CCG is not here: CCGbank is licensed (LDC2005T13); `examples/tasks/ccg.yaml` is for those who have it. Many of
+nine, CCG is not here: CCGbank is licensed (LDC2005T13); `examples/tasks/licensed/ccg.yaml` is for who has it. Many of
 the data sets hide the labels of their test rows: then the development data are scored, and the task's note says so.
 All are in English but XCOPA's test rows.
 """
