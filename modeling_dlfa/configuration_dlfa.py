@@ -17,6 +17,7 @@ require_version("transformers>=5.4")
 AUTO_MAP = {
     "AutoConfig": "configuration_dlfa.DLFAConfig",
     "AutoModel": "modeling_dlfa.DLFAModel",
+    "AutoModelForMultipleChoice": "modeling_dlfa.DLFAForMultipleChoice",
     "AutoModelForQuestionAnswering": "modeling_dlfa.DLFAForQuestionAnswering",
     "AutoModelForSequenceClassification": "modeling_dlfa.DLFAForSequenceClassification",
     "AutoModelForTokenClassification": "modeling_dlfa.DLFAForTokenClassification",

@@ -30,8 +30,14 @@ class KnownStates(nn.Module):
         """There are none; gradient checkpointing asks."""
 
     def forward(self, states: Sequence[torch.Tensor | None], **_: Any) -> BaseModelOutput:
-        """states: L + 1 times (B, T, E), as `hidden_states`; None where the model does not read them."""
-        return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states))  # pyright: ignore
+        """Hand states on.
+
+        Args:
+            states: L + 1 times (B, T, E), as `hidden_states`, or (B, C, T, E) of choices; None where the model does
+                not read them.
+        """
+        flat = tuple(None if one is None else one.flatten(0, -3) for one in states)
+        return BaseModelOutput(last_hidden_state=flat[-1], hidden_states=flat)  # pyright: ignore
 
 
 def reading_states(model_class: type[DLFAPreTrainedModel], config: DLFAConfig) -> Any:
@@ -123,11 +129,17 @@ class RowsOfStates:
         """Files are mapped anew in another process, as in those of a DataLoader."""
         return {name: value for name, value in vars(self).items() if name != "_files"}
 
-    def batch(self, rows: Sequence[int], length: int) -> list[torch.Tensor | None]:
-        """The states of rows, padded with zeros: L + 1 times (B, length, E), None for layers that are not kept."""
+    def batch(self, rows: Sequence[int | None], length: int) -> list[torch.Tensor | None]:
+        """The states of rows, padded with zeros: L + 1 times (B, length, E), None for layers that are not kept.
+
+        Args:
+            rows: numbers; None is all padding.
+        """
         one = self.sets[0]
         padded = {layer: np.zeros((len(rows), length, one.width), dtype=np.float32) for layer in self.layers}
         for place, row in enumerate(rows):
+            if row is None:
+                continue
             which = bisect_right(self.starts, row) - 1
             row -= self.starts[which]
             start, end = self.sets[which].starts[row : row + 2]
@@ -160,7 +172,7 @@ class StatesCollator:
 
     Args:
         collate: of rows without states; it pads on the right.
-        states: of all rows; a row's column `states` has its number.
+        states: of all sequences; a row's column `states` has its number, or those of its choices.
     """
 
     def __init__(self, collate: Callable[[list[dict[str, Any]]], Any], states: RowsOfStates):
@@ -169,5 +181,9 @@ class StatesCollator:
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         numbers = [row["states"] for row in rows]
         batch = dict(self.collate([{name: row[name] for name in row if name != "states"} for row in rows]))
-        batch["states"] = self.states.batch(numbers, batch["input_ids"].shape[1])
+        *of_rows, length = batch["input_ids"].shape
+        if len(of_rows) == 2:
+            numbers = [number for row in numbers for number in [*row, *[None] * (of_rows[1] - len(row))]]
+        states = self.states.batch(numbers, length)
+        batch["states"] = [None if one is None else one.unflatten(0, of_rows) for one in states]
         return batch

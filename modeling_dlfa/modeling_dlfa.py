@@ -1,7 +1,7 @@
 """DLFA: fuse one lower layer of a pretrained encoder with its last layer (Chen et al. 2022, arXiv 2205.08497).
 
-Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels. x = `hidden_states[L]`, y = `hidden_states[k]`,
-or the mean of several.
+Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels or choices. x = `hidden_states[L]`, y =
+`hidden_states[k]`, or the mean of several.
 """
 
 import copy
@@ -23,8 +23,10 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers.activations import ACT2FN
+from transformers.loss.loss_utils import fixed_cross_entropy
 from transformers.modeling_outputs import (
     BaseModelOutput,
+    MultipleChoiceModelOutput,
     QuestionAnsweringModelOutput,
     SequenceClassifierOutput,
     TokenClassifierOutput,
@@ -219,7 +221,7 @@ class AIF(nn.Module):
         both = x + y
         local_view = self.local_branch(both, mask)  # (B, T, E)
         pooled = masked_mean(both, mask)  # (B, E)
-        global_view = self.global_branch(pooled, torch.ones_like(pooled[:, 0]))  # (B, E)
+        global_view = self.global_branch(pooled, mask.bool().any(dim=1))  # (B, E)
         return torch.sigmoid(local_view + global_view.unsqueeze(1))
 
     def forward(
@@ -730,6 +732,13 @@ def first_position(encoder: nn.Module) -> int:
     return padding + 1
 
 
+def with_a_token(attention_mask: torch.Tensor) -> torch.Tensor:
+    """The mask (B, T) with the first token of rows that have none: attention to nothing is no number."""
+    empty = ~attention_mask.bool().any(dim=1, keepdim=True)
+    first = torch.arange(attention_mask.shape[1], device=attention_mask.device) == 0
+    return attention_mask.masked_fill(empty & first, 1)
+
+
 def first_real(attention_mask: torch.Tensor) -> torch.Tensor:
     """Place (B,) of the first real token; mask (B, T)."""
     return attention_mask.to(torch.int32).argmax(dim=-1)
@@ -813,7 +822,8 @@ class DLFAModel(DLFAPreTrainedModel):
         Args:
             input_ids: (B, T). Inputs that the encoder does not know (`token_type_ids` for DistilBERT, say) are left
                 out.
-            attention_mask: (B, T), 1 (or true) at real tokens; default all ones. Padding may stand on either side.
+            attention_mask: (B, T), 1 (or true) at real tokens; default all ones. Padding may stand on either side, or
+                fill a row.
             position_ids: (B, T). Default: as the encoder counts them, from the first real token.
             inputs_embeds: (B, T, E), instead of `input_ids`.
             output_hidden_states: as in Transformers: all of the encoder's states, or those with the given indices.
@@ -845,7 +855,7 @@ class DLFAModel(DLFAPreTrainedModel):
             captured = True
         inputs = {
             "input_ids": input_ids,
-            "attention_mask": attention_mask,
+            "attention_mask": None if attention_mask is None else with_a_token(attention_mask),
             "token_type_ids": token_type_ids,
             "position_ids": position_ids,
             "inputs_embeds": inputs_embeds,
@@ -928,18 +938,21 @@ def fusion_states(outputs: DLFAOutput, output_fusion: bool | None) -> tuple[torc
 class SequenceClassificationHead(nn.Module):
     """Dropout, dense, tanh, dropout, linear (as XLM-R's head): (B, E) -> (B, C).
 
+    Args:
+        outputs: C.
+
     Attributes:
         started_from: what `from_encoder` started the dense layer from: "pooler", or "random" weights.
     """
 
     started_from = "random"
 
-    def __init__(self, config: DLFAConfig):
+    def __init__(self, config: DLFAConfig, outputs: int):
         super().__init__()
         width = config.encoder_config.hidden_size
         self.dense = nn.Linear(width, width)
         self.dropout = head_dropout(config)
-        self.out_proj = nn.Linear(width, config.num_labels)  # pyright: ignore[reportArgumentType]
+        self.out_proj = nn.Linear(width, outputs)
 
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
         hidden = torch.tanh(self.dense(self.dropout(pooled)))
@@ -978,6 +991,37 @@ class PoolerOnly(PreTrainedModel):
         return model.pooler.dense
 
 
+class DLFAPooling(DLFAPreTrainedModel):
+    """What models share whose head reads one vector of each sequence."""
+
+    dlfa: "DLFAModel"
+
+    @property
+    def head(self) -> SequenceClassificationHead:
+        raise NotImplementedError
+
+    def start_head(self, encoder_name_or_path: str, left_out: Collection[str], **where: Any) -> None:
+        """Start the dense layer from the checkpoint's pooler, as BERT's own heads do.
+
+        With `"cls"` pooling, where the checkpoint has one and the family's own classifier reads it: XLM-R's does not.
+        """
+        encoder = self.dlfa.encoder
+        names = {name.split("pooler.dense.")[-1] for name in left_out if "pooler.dense." in name}
+        if self.config.pooling == "cls" and {"weight", "bias"} <= names and classifies_by_pooler(encoder.config):
+            dense = PoolerOnly.of(encoder, encoder_name_or_path, **where)
+            self.head.dense.load_state_dict(dense.state_dict())
+            self.head.started_from = "pooler"
+
+    def pool(self, states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+        """The vector of each sequence, by `config.pooling`: states (B, T, E), mask (B, T) -> (B, E)."""
+        if self.config.pooling == "cls":
+            if attention_mask is None:
+                return states[:, 0]
+            places = first_real(attention_mask.to(states.device))  # padding may stand before it
+            return states[torch.arange(states.shape[0], device=states.device), places]
+        return masked_mean(states, real_tokens(attention_mask, states))
+
+
 @dataclass
 class DLFASequenceClassifierOutput(SequenceClassifierOutput):
     """What `DLFAForSequenceClassification` returns: as Transformers' own, and more on request.
@@ -992,26 +1036,18 @@ class DLFASequenceClassifierOutput(SequenceClassifierOutput):
     fused_state: torch.Tensor | None = None
 
 
-class DLFAForSequenceClassification(DLFAPreTrainedModel):
+class DLFAForSequenceClassification(DLFAPooling):
     """DLFA with a classifier of the whole sequence, or of a pair of them."""
 
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
         super().__init__(config)
         self.dlfa = DLFAModel(config, encoder=encoder)
-        self.classifier = SequenceClassificationHead(config)
+        self.classifier = SequenceClassificationHead(config, config.num_labels)  # pyright: ignore[reportArgumentType]
         self.post_init()
 
-    def start_head(self, encoder_name_or_path: str, left_out: Collection[str], **where: Any) -> None:
-        """Start the dense layer from the checkpoint's pooler, as BertForSequenceClassification does.
-
-        With `"cls"` pooling, where the checkpoint has one and the family's own classifier reads it: XLM-R's does not.
-        """
-        encoder = self.dlfa.encoder
-        names = {name.split("pooler.dense.")[-1] for name in left_out if "pooler.dense." in name}
-        if self.config.pooling == "cls" and {"weight", "bias"} <= names and classifies_by_pooler(encoder.config):
-            dense = PoolerOnly.of(encoder, encoder_name_or_path, **where)
-            self.classifier.dense.load_state_dict(dense.state_dict())
-            self.classifier.started_from = "pooler"
+    @property
+    def head(self) -> SequenceClassificationHead:
+        return self.classifier
 
     def forward(
         self,
@@ -1066,15 +1102,6 @@ class DLFAForSequenceClassification(DLFAPreTrainedModel):
         )
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return output if return_dict else output.to_tuple()
-
-    def pool(self, states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
-        """The vector of each sequence, by `config.pooling`: states (B, T, E), mask (B, T) -> (B, E)."""
-        if self.config.pooling == "cls":
-            if attention_mask is None:
-                return states[:, 0]
-            places = first_real(attention_mask.to(states.device))  # padding may stand before it
-            return states[torch.arange(states.shape[0], device=states.device), places]
-        return masked_mean(states, real_tokens(attention_mask, states))
 
 
 @dataclass
@@ -1257,6 +1284,118 @@ def answer_loss(
         num_items_in_batch = (places != -100).sum().clamp(min=1)
     loss = F.cross_entropy(logits.float().transpose(1, 2).flatten(0, 1), places.flatten(), reduction="sum")
     return loss / num_items_in_batch
+
+
+@dataclass
+class DLFAMultipleChoiceModelOutput(MultipleChoiceModelOutput):
+    """What `DLFAForMultipleChoice` returns: as Transformers' own, and more on request.
+
+    Args:
+        hidden_states, attentions: of B * C sequences.
+        layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`, of B * C sequences.
+    """
+
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+    fused_state: torch.Tensor | None = None
+
+
+class DLFAForMultipleChoice(DLFAPooling):
+    """DLFA that scores the choices of a row, of which one is right: each is a sequence, usually after a prompt.
+
+    Example:
+        >>> pairs = tokenizer(["It rains."] * 2, ["I get wet.", "I get rich."], return_tensors="pt")  # doctest: +SKIP
+        >>> inputs = {name: values.unsqueeze(0) for name, values in pairs.items()}  # (1, 2, T)  # doctest: +SKIP
+        >>> model(**inputs).logits.argmax(dim=-1)  # doctest: +SKIP
+    """
+
+    def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
+        super().__init__(config)
+        self.dlfa = DLFAModel(config, encoder=encoder)
+        self.choice_scorer = SequenceClassificationHead(config, 1)
+        self.post_init()
+
+    @property
+    def head(self) -> SequenceClassificationHead:
+        return self.choice_scorer
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.LongTensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        inputs_embeds: torch.FloatTensor | None = None,
+        labels: torch.LongTensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | int | list[int] | None = None,
+        return_dict: bool | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        output_fusion: bool | None = None,
+        **kwargs: Any,
+    ) -> DLFAMultipleChoiceModelOutput | tuple:
+        """Score choices.
+
+        Args:
+            input_ids, token_type_ids, position_ids: (B, C, T).
+            attention_mask: (B, C, T), 1 (or true) at real tokens. A choice without any is padding, for rows that have
+                fewer choices than others.
+            inputs_embeds: (B, C, T, E), instead of `input_ids`.
+            labels: (B,), index of the right choice.
+            num_items_in_batch: labels in all accumulated batches, given by the Trainer; the loss is then the sum
+                divided by it.
+
+        Returns:
+            `DLFAMultipleChoiceModelOutput`: logits (B, C), the lowest number of their type at padding, and with labels
+            the loss. Other arguments: `DLFAModel.forward`.
+
+        Raises:
+            ValueError: as `DLFAModel.forward`, or inputs of another shape.
+        """
+        given = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
+        given |= {"position_ids": position_ids, "inputs_embeds": inputs_embeds}
+        choices = number_of_choices(given)
+        flat = {name: None if values is None else values.flatten(0, 1) for name, values in given.items()}
+        outputs = self.dlfa(
+            **flat,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            output_fusion=output_fusion,
+            return_dict=True,
+            **kwargs,
+        )
+        mask = flat["attention_mask"]
+        logits = self.choice_scorer(self.pool(outputs.last_hidden_state, mask)).view(-1, choices)  # (B, C)
+        if mask is not None:
+            padding = ~mask.bool().any(dim=1).view(-1, choices).to(logits.device)
+            logits = logits.masked_fill(padding, torch.finfo(logits.dtype).min)
+
+        loss = None
+        if labels is not None:
+            loss = fixed_cross_entropy(logits.float(), labels.to(logits.device), cast(Any, num_items_in_batch))
+        output = DLFAMultipleChoiceModelOutput(
+            loss, logits, outputs.hidden_states, outputs.attentions, *fusion_states(outputs, output_fusion)
+        )
+        return_dict = self.config.return_dict if return_dict is None else return_dict
+        return output if return_dict else output.to_tuple()
+
+
+def number_of_choices(given: dict[str, torch.Tensor | None]) -> int:
+    """C of inputs (B, C, T), or (B, C, T, E) if they are embeddings; None is left out.
+
+    Raises:
+        ValueError: another shape.
+    """
+    choices = 0
+    for name, values in given.items():
+        if values is None:
+            continue
+        dimensions = 4 if name == "inputs_embeds" else 3
+        if values.dim() != dimensions:
+            expected = "(B, C, T, E)" if dimensions == 4 else "(B, C, T)"
+            raise ValueError(f"{name} of shape {tuple(values.shape)}: expected {expected}, C choices in each row")
+        choices = values.shape[1]
+    return choices
 
 
 class ParserLinear(nn.Linear):
@@ -1472,6 +1611,7 @@ def parsing_loss(
 
 DLFAModel.register_for_auto_class("AutoModel")
 DLFAForDependencyParsing.register_for_auto_class("AutoModel")  # there is no Auto class of its own
+DLFAForMultipleChoice.register_for_auto_class("AutoModelForMultipleChoice")
 DLFAForQuestionAnswering.register_for_auto_class("AutoModelForQuestionAnswering")
 DLFAForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
 DLFAForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")

@@ -126,8 +126,7 @@ class Predictor:
         rows = Dataset.from_dict(columns, features=kind.features(task))
         recipe = self.results.training
         features = EvalSet.encode(task, rows, self.tokenizer, recipe["max_length"], recipe["label_piece"]).features
-        if kind.cuts:
-            self.full += sum(length >= recipe["max_length"] for length in features["length"][:])
+        self.full += kind.full(features, recipe["max_length"])
         answers = kind.answers(task, rows, features, *self._forward(features))
         described = kind.described(task, rows, answers)
         return [{**beside, **answer} for beside, answer in zip(known, described, strict=True)]

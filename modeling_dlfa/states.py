@@ -18,7 +18,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 import xxhash
-from datasets import Dataset
+from datasets import Dataset, List
 from filelock import FileLock, Timeout
 from huggingface_hub import constants
 from torch import nn
@@ -103,7 +103,8 @@ class StatesCache:
 
         Args:
             encoder: in evaluation mode, in 32 bits; it comes back where it was.
-            sets: name -> encoded rows, with columns `input_ids` and what else the tokenizer makes.
+            sets: name -> encoded rows, with columns `input_ids` and what else the tokenizer makes. Of rows with
+                several sequences, such as choices, the states are those of all sequences, in their order.
             tokenizer: pads them.
             layers: indices into `hidden_states`; L is the last layer as the encoder returns it.
             also: those that are kept beside them for later, if anything has to be computed.
@@ -114,6 +115,7 @@ class StatesCache:
         Raises:
             InputError: the states would take more than the limit, or do not fit 16 bits; the disk is full.
         """
+        sets = {name: sequences(rows) for name, rows in sets.items()}
         computed_by = f"{weights_hash(encoder)} {autocast or encoder.dtype}"
         asked = {name: self._describe(encoder.config, computed_by, name, rows) for name, rows in sets.items()}
         missing = {name: self._missing(one, layers) for name, one in asked.items()}
@@ -148,7 +150,7 @@ class StatesCache:
         """What would be kept of a set. `computed_by`: all that decides the states, but for the rows."""
         key = xxhash.xxh3_64(computed_by.encode())
         lengths: tuple[int, ...] = ()
-        table = rows.select_columns(_inputs(rows)).with_format("numpy")[:] if len(rows) else {}
+        table = rows.with_format("numpy")[:] if len(rows) else {}
         for column, values in table.items():
             key.update(column.encode())
             lengths = tuple(map(len, values))
@@ -232,12 +234,11 @@ def _write(
         for path in temporary.values():
             _reserve(path, one.layer_bytes)
         files = {layer: mapped(path, one, "r+") for layer, path in temporary.items()}
-        inputs = rows.select_columns(_inputs(rows))
         order = sorted(range(len(one.lengths)), key=lambda row: -one.lengths[row])
         batches = list(token_batches([one.lengths[row] for row in order], BATCH_TOKENS))
         for start, end in tqdm(batches, desc=f"hidden states, {one.name}", leave=False, disable=not bar):
             batch = order[start:end]
-            padded = tokenizer.pad(inputs[batch], return_tensors="pt").to(model.device)
+            padded = tokenizer.pad(rows[batch], return_tensors="pt").to(model.device)
             with torch.autocast(model.device.type, dtype=autocast, enabled=autocast is not None):
                 output: Any = model(
                     **padded, output_hidden_states=[layer for layer in layers if layer < one.layers], return_dict=True
@@ -281,6 +282,14 @@ def _check_range(states: torch.Tensor, layer: int) -> None:
             f"hidden states of layer {layer} reach {largest:g}, which 16 bits do not hold: fuse another layer, or "
             "give another --train"
         )
+
+
+def sequences(rows: Dataset) -> Dataset:
+    """What an encoder reads of encoded rows, a row each sequence."""
+    read = rows.select_columns(_inputs(rows))
+    if len(rows) == 0 or not isinstance(getattr(rows.features["input_ids"], "feature", None), List):
+        return read
+    return Dataset.from_dict({name: [one for row in read[name] for one in row] for name in read.column_names})
 
 
 def _inputs(rows: Dataset) -> list[str]:

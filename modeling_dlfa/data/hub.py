@@ -5,6 +5,7 @@ from datasets import Dataset
 from datasets.exceptions import DatasetGenerationError
 
 from ..errors import InputError, one_line
+from ..files import text_hash
 from ..tasks.task import HubDataset, Task, check_split
 from .rows import check_language, normalise, rows_hash
 
@@ -27,18 +28,22 @@ class HubSource:
         return [language for language in task.languages or (task.train_language,) if language not in missing]
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
-        place, where = self._place(task, split, language)
-        return normalise(task, self._loaded[place], language, where, _hub(task).columns)
+        parts = []
+        for hub in _hub(task).parts(split):
+            place, where = self._place(task, hub, split, language)
+            parts.append(normalise(task, self._loaded[place], language, where, hub))
+        return datasets.concatenate_datasets(parts) if len(parts) > 1 else parts[0]
 
     def fingerprint(self, task: Task, split: str, language: str) -> str:
-        place, _ = self._place(task, split, language)
-        if place not in self._hashed:
-            self._hashed[place] = rows_hash(self._loaded[place])
-        return self._hashed[place]
+        places = [self._place(task, hub, split, language)[0] for hub in _hub(task).parts(split)]
+        for place in places:
+            if place not in self._hashed:
+                self._hashed[place] = rows_hash(self._loaded[place])
+        hashes = [self._hashed[place] for place in places]
+        return text_hash(" ".join(hashes)) if len(hashes) > 1 else hashes[0]
 
-    def _place(self, task: Task, split: str, language: str) -> tuple[tuple[str | None, ...], str]:
+    def _place(self, task: Task, hub: HubDataset, split: str, language: str) -> tuple[tuple[str | None, ...], str]:
         """Where the Hub's own rows lie, loaded by now, and how messages call them."""
-        hub = _hub(task)
         path = hub.repositories.get(split, hub.path)
         check_language(task, split, language, self.languages(task, split), path)
         config = hub.config_name(language, split)

@@ -1,18 +1,19 @@
 """What all sources share: the order of languages, and rows that are checked before anyone trains on them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import xxhash
-from datasets import Dataset
+from datasets import Dataset, Value
 
 from ..errors import InputError
 from ..files import read_lines
+from ..tasks.columns import columns_read, is_pattern, made_of, translated
 from ..tasks.conllu import parse_trees
 from ..tasks.kinds.normalise import raw_trees
-from ..tasks.task import Task
+from ..tasks.task import HubDataset, Task
 
 
 # From this many rows on, a single label for all of them is taken for a placeholder. Our choice: XTREME's public test
@@ -76,9 +77,7 @@ def rows_hash(rows: Dataset) -> str:
     return digest.hexdigest()
 
 
-def normalise(
-    task: Task, raw: Dataset, language: str, where: str, names_of: Mapping[str, str] | None = None
-) -> Dataset:
+def normalise(task: Task, raw: Dataset, language: str, where: str, hub: HubDataset | None = None) -> Dataset:
     """Bring a data set of other columns and label types into the common shape.
 
     Sentences without tokens are dropped, and the language prefixes of raw WikiANN tokens ("de:Haus") are removed. Of
@@ -86,18 +85,36 @@ def normalise(
 
     Args:
         where: how error messages name the data set.
-        names_of: our column name -> the data set's; default: ours.
+        hub: says which columns ours are, or what they are made of; default: they are called as ours.
 
     Raises:
         InputError: for missing columns, unknown or missing labels, sentences with more or fewer tags than tokens, and
             heads that are no tree with one root.
     """
-    names = {ours: names_of[ours] if names_of is not None else ours for ours in task.kind.raw_columns(task)}
-    if absent := [name for name in names.values() if name not in raw.column_names]:
+    columns_of = {ours: hub.columns[ours] if hub is not None else ours for ours in task.kind.raw_columns(task)}
+    names = list(dict.fromkeys(name for column in columns_of.values() for name in columns_read(column)))
+    if absent := [name for name in names if name not in raw.column_names]:
         raise InputError(f"{where}: no column {absent[0]!r}; found {', '.join(raw.column_names)}")
-    values = raw.select_columns(list(names.values()))[:]
-    columns: dict[str, list] = {ours: values[theirs] for ours, theirs in names.items()}
-    features = {ours: raw.features[theirs] for ours, theirs in names.items()}
+    raw = raw.select_columns(names)
+    if hub is not None and hub.drops_unlabelled:
+        raw = _labelled(raw, str(columns_of[task.kind.label_column]), where)
+    values, words = raw[:], hub.words if hub is not None else {}
+    made = [column for column in columns_of.values() if is_pattern(column)]
+    rows = [translated(row, words) for row in raw.to_list()] if made else []
+    columns: dict[str, list] = {
+        ours: [made_of(column, row, where) for row in rows] if is_pattern(column) else values[str(column)]
+        for ours, column in columns_of.items()
+    }
+    text = Value("string")
+    features = {ours: text if is_pattern(column) else raw.features[str(column)] for ours, column in columns_of.items()}
     if task.rung is not None:
         return build(task, task.kind.from_trees(task, raw_trees(columns, features["upos"], where)), where)
     return build(task, task.kind.normalise(task, columns, features, language, where), where)
+
+
+def _labelled(raw: Dataset, column: str, where: str) -> Dataset:
+    """The rows that have a label."""
+    found = [place for place, label in enumerate(raw[column][:]) if label not in (None, -1, "")]
+    if not found:
+        raise InputError(f"{where}: no row has a label")
+    return raw if len(found) == len(raw) else raw.select(found)

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InputError, one_line, shortened
 from ..files import read_lines
@@ -140,7 +140,12 @@ def _csv(path: Path) -> Iterator[tuple[int, str, list[str]]]:
         start = reader.line_num + 1
 
 
-def _objects(path: Path, keys: Mapping[str, str]) -> Iterator[Record]:
+def json_objects(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """ "FILE:LINE", the line, and the JSON object that it is, of every line that is not blank.
+
+    Raises:
+        InputError: a line is no JSON object.
+    """
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
@@ -153,10 +158,15 @@ def _objects(path: Path, keys: Mapping[str, str]) -> Iterator[Record]:
             ) from error
         if not isinstance(values, dict):
             raise InputError(f"{where}: expected a JSON object, found {shortened(line)}")
+        yield where, line, values
+
+
+def _objects(path: Path, keys: Mapping[str, str]) -> Iterator[Record]:
+    for where, line, values in json_objects(path):
         found = {}
         for name, key in keys.items():
             value = values.get(key)
-            if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not _is_text(value):
+            if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not is_text(value):
                 raise InputError(
                     f"{where}: expected text under {key!r}, found {shortened(json.dumps(value))}; there is "
                     f"{', '.join(values) or 'nothing'}"
@@ -165,7 +175,7 @@ def _objects(path: Path, keys: Mapping[str, str]) -> Iterator[Record]:
         yield Record(where, line, found)
 
 
-def _is_text(value: str | float) -> bool:
+def is_text(value: str | float) -> bool:
     """Whether a value can be written: no lone half of a character, and a number that is one."""
     if not isinstance(value, str):
         return math.isfinite(value)

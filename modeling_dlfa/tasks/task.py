@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import name_problem, text_hash
+from .columns import Column
 from .kinds import Kind, get_kind
 from .languages import language_name
 from .readers import as_label
@@ -58,7 +59,7 @@ class HubDataset:
         path: repository id.
         config: pattern of the configuration name; `{code}` and `{name}` are filled from `Language`, `{treebank}` from
             `treebanks`.
-        columns: our column name -> the repository's.
+        columns: our column name -> the repository's, or what it is made of.
         missing: split -> codes of the languages that lack it.
         revision: branch, tag or commit; None is the default branch.
         treebanks: code -> treebank of that language.
@@ -68,11 +69,14 @@ class HubDataset:
         repositories: split -> repository id, for splits that lie in another one than `path`.
         configs: split -> pattern of the configuration name, where it is another one than `config`.
         ids: pattern of how the rows' `id` begins, where languages lie in one configuration; filled as `config`.
+        words: column of the repository -> value -> what is read in its place.
+        drops_unlabelled: whether rows without a label are left out; else they are an error.
+        more: data sets whose training rows follow those of this one.
     """
 
     path: str
     config: str
-    columns: Mapping[str, str]
+    columns: Mapping[str, Column]
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     revision: str | None = None
     treebanks: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +85,17 @@ class HubDataset:
     repositories: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
     ids: str = ""
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    drops_unlabelled: bool = False
+    more: tuple["HubDataset", ...] = ()
+
+    def __post_init__(self) -> None:
+        more = tuple(one if isinstance(one, HubDataset) else HubDataset(**one) for one in self.more)
+        object.__setattr__(self, "more", more)
+
+    def parts(self, split: str) -> tuple["HubDataset", ...]:
+        """What the rows of a split are taken from, this one first."""
+        return (self, *self.more) if split == "train" else (self,)
 
     def config_name(self, language: str, split: str = "test") -> str:
         """Name of the configuration that holds a language, e.g. "udpos.German"."""
@@ -101,13 +116,13 @@ class TaskFiles:
 
     Attributes:
         paths: split -> language -> file.
-        columns: our column name -> the name in the file's header, or the place of the field, counted from 0; empty
-            where the form of the file says which is which.
+        columns: our column name -> the name in the file's header, or the place of the field, counted from 0, or for
+            some kinds what it is made of; empty where the form of the file says which is which.
         separator: between the fields of CoNLL files: "\\t", or " " for any white space.
     """
 
     paths: Mapping[str, Mapping[str, Path]]
-    columns: Mapping[str, str | int] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
     separator: str = "\t"
 
 
@@ -188,7 +203,7 @@ class Task:
         return self.name
 
     @property
-    def own_columns(self) -> Mapping[str, str | int]:
+    def own_columns(self) -> Mapping[str, Any]:
         """Our column name -> that of the task's files, or of its data set on the Hub; empty where nothing is said."""
         if self.files is not None:
             return self.files.columns

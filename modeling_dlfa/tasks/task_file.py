@@ -1,6 +1,6 @@
 """A task of a user's own as a YAML file.
 
-    kind: pairs                     # pairs (or single sentences), tags, trees
+    kind: pairs                     # pairs (or single sentences), tags, trees, answers, choices
     labels: [negative, positive]    # or: from the training file
     files:
       train: train.csv              # of the training language, as is
@@ -27,6 +27,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import expanded, read_yaml, stamp
+from .columns import is_column
 from .kinds import KINDS, get_kind
 from .languages import CODE, check_code
 from .task import SPLITS, HubDataset, Recipe, Task, TaskFiles
@@ -76,18 +77,19 @@ def _read(path: Path) -> Task:
         except (TypeError, ValueError, AttributeError) as error:  # an InputError is a ValueError
             raise InputError(f"{path}: {entry}: {error}") from error
 
+    kind = part("kind", lambda kind: get_kind(str(kind)))
+    if "labels" not in values and kind.fewest_labels:
+        raise InputError(f"{path}: labels: missing, expected a list of names, or {FROM_TRAINING!r}")
     name = str(values.get("name") or path.stem)
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise InputError(f"{path}: name: {name!r}: expected letters, digits, and . _ - between them")
     arguments: dict[str, Any] = {
         "name": name,
-        "kind": part("kind", lambda kind: get_kind(str(kind))),
+        "kind": kind,
         "recipe": part("recipe", _recipe) if "recipe" in values else Recipe(),
         "hub": part("hub", _hub) if "hub" in values else None,
         "reference": str(path.resolve()),
     }
-    if "labels" not in values and arguments["kind"].fewest_labels:
-        raise InputError(f"{path}: labels: missing, expected a list of names, or {FROM_TRAINING!r}")
     if "files" in values:
         arguments["files"] = part("files", lambda files: _files(files, path.parent, values))
     for entry in ("train_language", "metric", "note", "metric_note", "license"):
@@ -100,13 +102,11 @@ def _read(path: Path) -> Task:
     if "train_language" in arguments:
         check_code(arguments["train_language"], f"{path}: train_language")
     try:
-        if "labels" not in values:
-            task = Task(**arguments, labels=())
-        elif values["labels"] == FROM_TRAINING:
+        if values.get("labels") == FROM_TRAINING:
             file = _training_file(arguments, path)
             task = Task(**arguments, labels=_labels_in(file, arguments), labels_from=str(file))
         else:
-            task = Task(**arguments, labels=part("labels", _texts))
+            task = Task(**arguments, labels=part("labels", _texts) if "labels" in values else ())
         task.kind.check_metrics(task)
         return task
     except InputError as error:
@@ -158,9 +158,10 @@ def _files(files: Any, folder: Path, values: Mapping[str, Any]) -> TaskFiles:
         raise InputError(f"{missing[0]}: missing")
     language = str(values.get("train_language", "en"))
     columns = values.get("columns") or {}
-    if not isinstance(columns, dict) or not all(isinstance(column, (str, int)) for column in columns.values()):
-        raise InputError(f"columns: expected our names with those of the file, found {columns!r}")
     kind = get_kind(str(values["kind"]))
+    form = is_column if kind.makes_columns else lambda column: isinstance(column, (str, int))
+    if not isinstance(columns, dict) or not all(form(column) for column in columns.values()):
+        raise InputError(f"columns: expected our names with those of the file, found {columns!r}")
     if unknown := sorted(columns.keys() - set(kind.file_columns)):
         raise InputError(f"columns: {unknown[0]!r}: expected {', '.join(kind.file_columns)}")
     separators = {"tab": "\t", "\t": "\t", "space": " ", " ": " "}

@@ -200,7 +200,12 @@ def numbered(data: RunData, states: RowsOfStates) -> RunData:
 
     def rows(features: Any) -> Any:
         numbers = states.numbers(next(places))
-        return features.add_column("states", list(numbers)) if len(features) else features
+        if not len(features):
+            return features
+        if len(numbers) == len(features):
+            return features.add_column("states", list(numbers))
+        several = iter(numbers)
+        return features.add_column("states", [[next(several) for _ in row] for row in features["input_ids"]])
 
     def of(one: EvalSet) -> EvalSet:
         return replace(one, features=rows(one.features))

@@ -227,7 +227,7 @@ def _model_config(config: DLFAConfig) -> dict[str, Any]:
 
 def _head_start(model: Any) -> dict[str, str]:
     """That the head did not start at random, where it did not."""
-    start = getattr(getattr(model, "classifier", None), "started_from", "random")
+    start = getattr(getattr(model, "head", None), "started_from", "random")
     return {} if start == "random" else {"head_start": start}
 
 

@@ -204,13 +204,14 @@ class LayerModels(DLFAPreTrainedModel):
         """`loss`, the mean over the layers, and `logits` (B, layers, C), or (B, T, layers, C) for tags.
 
         Args:
-            states: L + 1 times (B, T, E), those of the encoder where they are known; default: it computes them.
+            input_ids, attention_mask, token_type_ids: (B, T), or (B, C, T) of choices.
+            states: L + 1 times (B, T, E), or (B, C, T, E), those of the encoder where they are known; default: it
+                computes them.
         """
         known = {} if states is None else {"states": states}
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
         encoded = self.dlfa(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            token_type_ids=token_type_ids,
+            **{name: None if values is None else values.flatten(0, -2) for name, values in inputs.items()},
             output_hidden_states=True,
             return_dict=True,
             **known,

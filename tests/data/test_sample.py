@@ -37,6 +37,8 @@ def _texts(task: str, split: str, language: str) -> list[tuple[str, ...]]:
     rows = sample.rows(task, split, language)
     if task in QUESTIONS:
         return [(row["context"], row["question"]) for row in rows]
+    if task == "xcopa":
+        return [(str(r["prompt"]), *r["choices"]) for r in rows]
     return [(str(r["sentence1"]), str(r["sentence2"])) if task in PAIRS else tuple(r["tokens"]) for r in rows]
 
 
@@ -101,7 +103,8 @@ def test_what_is_not_there_is_an_input_error(task: str, split: str, language: st
 
 
 @pytest.mark.parametrize(
-    ("task", "labels"), [("xnli", {"entailment", "neutral", "contradiction"}), ("pawsx", {"0", "1"})]
+    ("task", "labels"),
+    [("xnli", {"entailment", "neutral", "contradiction"}), ("pawsx", {"0", "1"}), ("xcopa", {"0", "1"})],
 )
 def test_labels_are_balanced(task: str, labels: set[str]) -> None:
     for split, size in sample.SIZES[task].items():
@@ -120,6 +123,15 @@ def test_test_sets_of_pairs_are_parallel(task: str, language: str) -> None:
         assert not {"", "  "} & {row["sentence1"], row["sentence2"]}
     if language != "en":
         assert not set(_texts(task, "test", language)) & set(_texts(task, "test", "en"))
+
+
+@every_language
+def test_choices_are_parallel(language: str) -> None:
+    rows, english = sample.rows("xcopa", "test", language), sample.rows("xcopa", "test", "en")
+    assert [row["label"] for row in rows] == [row["label"] for row in english]
+    for row in rows:
+        texts = [row["prompt"], *row["choices"]]
+        assert len(set(texts)) == 3 and not {"", "  "} & set(texts)
 
 
 @every_language
@@ -361,6 +373,24 @@ def _reordered(row: dict) -> object:
 )  # fmt: skip
 def test_surface_rules_do_not_solve_the_pairs(task: str, feature, ceiling: float) -> None:
     assert _by_table(task, feature) <= ceiling
+
+
+@pytest.mark.parametrize(
+    ("better", "ceiling"),
+    [
+        (lambda prompt, choice: -len(choice), 60),
+        (lambda prompt, choice: "not" not in choice, 60),
+        (lambda prompt, choice: len(prompt & choice) / len(choice), 88),
+    ],
+)
+def test_surface_rules_do_not_solve_the_choices(better, ceiling: float) -> None:
+    """Accuracy of the choice that is better; a half where both are alike."""
+    right = 0.0
+    rows = sample.rows("xcopa", "train", "en")
+    for row in rows:
+        one, other = (better(set(_words(row["prompt"])), set(_words(choice))) for choice in row["choices"])
+        right += 0.5 if one == other else float((one > other) == (row["label"] == "0"))
+    assert 100 * right / len(rows) <= ceiling
 
 
 @pytest.mark.parametrize(("task", "ceiling"), [("xnli", 65), ("pawsx", 65)])

@@ -6,9 +6,9 @@ and labels follow from the meaning, so there is no annotation noise. Scores are 
 differences between methods on it say little. Sentences are grammatical in each language, not always sensible.
 
 English has training, validation and test rows, every other language test rows. About a third of the vocabulary occurs
-in validation and test only. Classification rows hold `sentence1, sentence2, label`, tagging rows `tokens, tags`,
-the rows of "uddep" `tokens, upos, heads, relations`: the sentences of "udpos" with their trees (see grammar.py).
-Questions hold `id, context, question, answers`, as SQuAD's.
+in validation and test only. Classification rows hold `sentence1, sentence2, label`, those of "xcopa" `prompt, choices,
+label`, tagging rows `tokens, tags`, and the rows of "uddep" `tokens, upos, heads, relations`: the sentences of "udpos"
+with their trees (see grammar.py). Questions hold `id, context, question, answers`, as SQuAD's.
 """
 
 from collections.abc import Callable
@@ -48,15 +48,20 @@ SIZES = {
     "panx": {"train": 600, "validation": 100, "test": 100},
     "udpos": {"train": 600, "validation": 100, "test": 100},
     "uddep": {"train": 600, "validation": 100, "test": 100},
+    "xcopa": {"train": 1000, "validation": 100, "test": 100},
     **{name: {"train": 600, "validation": 100, "test": 100} for name in ("xquad", "mlqa", "tydiqa")},
 }
 # Share of held-out concepts in validation and test. Names look alike in all Latin scripts, so that known ones could be
 # looked up: in panx most are new.
 _SENTENCES_OF = {"uddep": "udpos"}  # tasks that have the sentences of another
-_HELD_OUT = {"xnli": 0.4, "pawsx": 0.4, "panx": 0.85, "udpos": 0.4, "xquad": 0.4, "mlqa": 0.4, "tydiqa": 0.4}
-_LABELS = {"xnli": ("entailment", "neutral", "contradiction"), "pawsx": ("0", "1")}
+_HELD_OUT = dict.fromkeys(SIZES, 0.4) | {"panx": 0.85}
+_LABELS = {"xnli": ("entailment", "neutral", "contradiction"), "pawsx": ("0", "1"), "xcopa": ("0", "1")}
+_LABELLED: dict[str, Callable[[Draw, str], tuple[Sentence, ...]]] = {
+    "xnli": pairs.inference,
+    "pawsx": pairs.paraphrase,
+    "xcopa": pairs.choice,
+}
 _QUESTIONS = ("xquad", "mlqa", "tydiqa")
-_PAIRS: dict[str, Callable[[Draw, str], pairs.Pair]] = {"xnli": pairs.inference, "pawsx": pairs.paraphrase}
 
 
 def languages(split: str) -> tuple[str, ...]:
@@ -75,10 +80,10 @@ def rows(task_name: str, split: str, language: str) -> list[dict[str, Any]]:
         language: one of `languages(split)`.
 
     Returns:
-        `{"sentence1", "sentence2", "label"}`, `{"tokens", "tags"}`, `{"tokens", "upos", "heads", "relations"}` or
-        `{"id", "context", "question", "answers"}` for each row. Heads are numbered from 1, 0 is the root; relations
-        are those of Universal Dependencies 2 without subtypes. Row *i* of "uddep" is the sentence of row *i* of
-        "udpos".
+        `{"sentence1", "sentence2", "label"}`, `{"prompt", "choices", "label"}`, `{"tokens", "tags"}`,
+        `{"tokens", "upos", "heads", "relations"}` or `{"id", "context", "question", "answers"}` for each row. Heads
+        are numbered from 1, 0 is the root; relations are those of Universal Dependencies 2 without subtypes. Row *i*
+        of "uddep" is the sentence of row *i* of "udpos".
 
     Raises:
         InputError: the sample has no such task, split or language.
@@ -99,9 +104,11 @@ def _check(value: str, choices: tuple[str, ...], what: str) -> None:
 
 
 def _row(task_name: str, grammar: Grammar, frame: Frame, label: str) -> dict[str, Any]:
-    if task_name in _PAIRS:
-        first, second = (grammar.text(_tokens(grammar, sentence)) for sentence in frame)
-        return {"sentence1": first, "sentence2": second, "label": label}
+    if task_name in _LABELLED:
+        first, *others = (grammar.text(_tokens(grammar, sentence)) for sentence in frame)
+        if task_name == "xcopa":
+            return {"prompt": first, "choices": others, "label": label}
+        return {"sentence1": first, "sentence2": others[0], "label": label}
     if task_name in _QUESTIONS:
         sentences = [sentence for sentence in frame if isinstance(sentence, Sentence)]
         asked = questions.asked(grammar, sentences, int(label))
@@ -145,9 +152,9 @@ def _frames(task_name: str) -> dict[str, list[tuple[Frame, str]]]:
 
 
 def _draw(task_name: str, draw: Draw, index: int) -> tuple[Frame, str]:
-    if task_name in _PAIRS:
+    if task_name in _LABELLED:
         label = _LABELS[task_name][index % len(_LABELS[task_name])]
-        return _PAIRS[task_name](draw, label), label
+        return _LABELLED[task_name](draw, label), label
     if task_name in _QUESTIONS:
         return questions.facts(draw), str(index % questions.FACTS)
     return ((tagging.speech if task_name == "udpos" else tagging.names)(draw),), ""

@@ -1,4 +1,5 @@
-"""The sentence-pair tasks of the sample, as pairs of frames: inference (xnli) and paraphrases (pawsx)."""
+"""The tasks of sentences with one label in the sample, as frames: inference (xnli), paraphrases (pawsx), and which of
+two sentences follows (xcopa)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -324,3 +325,36 @@ def paraphrase(draw: Draw, label: str) -> Pair:
         return same, _moved(draw, same)
     other = swapped if draw.chance(_SWAPPED) else _replaced(draw, same)
     return same, _moved(draw, other) if draw.chance(_REORDERED) else other
+
+
+Choice = tuple[Sentence, Sentence, Sentence]
+"""A premise, what follows from it, and what does not."""
+
+_FOLLOWING = (_thin_out, _generalise, _one_of_two, _swap_sides(_thin_out_denied))
+_UNRELATED = 0.2  # of the changed ones
+
+
+def _or_changed(draw: Draw) -> Choice:
+    """Less of the premise, or the same with a part changed or denied, or something else."""
+    premise, right = draw.random.choice(_FOLLOWING)(draw)
+    other = _another_event(draw)[1] if draw.chance(_UNRELATED) else _replaced(draw, right)
+    return premise, right, other
+
+
+def _or_denied(draw: Draw) -> Choice:
+    """One of two sides, or that side denied or affirmed."""
+    first, second = _contrast(draw)
+    side = draw.random.choice((first, second))
+    return Sentence(first, "but", second), Sentence(side), Sentence(replace(side, negated=not side.negated))
+
+
+def _or_exchanged(draw: Draw) -> Choice:
+    """The same in another order, or with two of its parts in each other's place."""
+    same, swapped = draw.random.choice((_names, _cities, _owners, _adjectives, _deeds))(draw)
+    return _moved(draw, same), same, swapped
+
+
+def choice(draw: Draw, label: str) -> tuple[Sentence, Sentence, Sentence]:
+    """A premise and two sentences, of which the one at the place `label` follows from it and the other does not."""
+    premise, right, other = draw.random.choices((_or_changed, _or_denied, _or_exchanged), (4, 3, 3))[0](draw)
+    return (premise, right, other) if label == "0" else (premise, other, right)

@@ -6,6 +6,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ...errors import InputError
 from ...files import text_hash
 from ...tasks.task import Task, check_split
 from ..rows import check_language, normalise, ordered
@@ -19,6 +20,8 @@ class SampleSource:
     def languages(self, task: Task, split: str) -> list[str]:
         from .. import sample
 
+        if task.folder not in sample.SIZES and task.hub is not None:
+            raise InputError(f"the sample has no task {task.name!r}, but {', '.join(sample.SIZES)}: give --data hub")
         return ordered(task, sample.LANGUAGES) if check_split(split) == "test" else ["en"]
 
     def load(self, task: Task, split: str, language: str) -> Dataset:

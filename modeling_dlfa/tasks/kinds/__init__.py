@@ -1,14 +1,15 @@
-"""The kinds of tasks: everything that differs between pairs, tags, trees and answers has its one address here."""
+"""The kinds of tasks: everything that differs between them has its one address here."""
 
 from ...errors import InputError
 from .answers import Answers
 from .base import Kind
+from .choices import Choices
 from .pairs import Pairs
 from .tags import Tags
 from .trees import Trees
 
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Pairs(), Tags(), Trees(), Answers())}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Pairs(), Tags(), Trees(), Answers(), Choices())}
 """Name -> kind. A new kind is a file beside these and an entry here, or `register_kind` from elsewhere."""
 
 

@@ -57,6 +57,7 @@ class Kind(ABC):
     Attributes:
         name: of the kind, as task files say it.
         file_columns: names of the columns that a task file may say the places of.
+        makes_columns: whether those may be made of others, as `columns.Column` says it.
         label_column: which column holds what is looked up in `Task.labels`.
         metrics: what a task may report or compute.
         beside: metric -> the scores that come with it.
@@ -73,6 +74,7 @@ class Kind(ABC):
 
     name: ClassVar[str]
     file_columns: ClassVar[tuple[str, ...]] = ()
+    makes_columns: ClassVar[bool] = False
     label_column: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
     beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -200,6 +202,10 @@ class Kind(ABC):
 
         Where rows and encoded rows are not one for one, `sentence` says which row an encoded one is of.
         """
+
+    def full(self, features: Dataset, max_length: int) -> int:
+        """How many encoded rows are as long as they may be, so that something of them may have been left out."""
+        return sum(length >= max_length for length in features["length"][:]) if self.cuts else 0
 
     @abstractmethod
     def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:

@@ -15,9 +15,9 @@ from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 from ...errors import InputError
 from ..encoding import LabelPiece, check_fast
 from ..readers import Record, known_labels, label_id, table
-from ..scores import accuracy, check_same_length, in_percent, most_frequent
-from .base import Answers, Kind, Probe, label_name, pipeline_example
+from .base import Answers, Probe, label_name, pipeline_example
 from .normalise import label_ids
+from .one_label import OneLabel
 
 
 if TYPE_CHECKING:
@@ -25,13 +25,11 @@ if TYPE_CHECKING:
     from ..task import Task
 
 
-class Pairs(Kind):
+class Pairs(OneLabel):
     """One label for a pair of sentences. A task whose columns do not name `sentence2` has single sentences."""
 
     name = "pairs"
     file_columns = ("sentence1", "sentence2", "label")
-    label_column = "label"
-    metrics = ("accuracy",)
     problem_type = "single_label_classification"
     cuts = True
     auto_class = "AutoModelForSequenceClassification"
@@ -117,28 +115,6 @@ class Pairs(Kind):
     def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
         return DataCollatorWithPadding(tokenizer)
 
-    def in_order(
-        self, task: "Task", rows: Dataset, features: Dataset, predictions: np.ndarray, label_ids: np.ndarray
-    ) -> list:
-        ordered = np.empty_like(predictions)
-        ordered[features["sentence"][:]] = predictions
-        return ordered.tolist()
-
-    def references(self, rows: Dataset) -> list:
-        return rows["label"][:]
-
-    def score(self, task: "Task", predicted: Sequence, gold: Sequence) -> dict[str, float]:
-        check_same_length(predicted, gold)
-        names = self.label_names(task, predicted), self.label_names(task, gold)
-        return in_percent({"accuracy": accuracy(*names)})
-
-    def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:
-        names = zip(self.label_names(task, predicted), self.label_names(task, gold), strict=True)
-        return np.array([(p == g, 1, 1) for p, g in names], dtype=np.int64)
-
-    def majority(self, task: "Task", seen: Sequence, asked: Sequence | None = None) -> list:
-        return [most_frequent(seen)] * len(seen if asked is None else asked)
-
     def label_names(self, task: "Task", labels: Sequence) -> list:
         return [label_name(task, label) for label in labels]
 
@@ -209,9 +185,6 @@ class Pairs(Kind):
     # -----------------------------------------------------------------------------------------------------------------
     # Layers, and what is in them
     # -----------------------------------------------------------------------------------------------------------------
-
-    def check_layer_logits(self, task: "Task") -> None:
-        """Logits are (B, C)."""
 
     def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
         """The pooled vector of a pair, which counts as one word."""
