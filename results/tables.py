@@ -214,26 +214,57 @@ def chosen(name: str, task: str, group: str = "dlfa") -> tuple[Section, Comparis
 
 def findings() -> str:
     """What the studies of fusing say, each in a row: what, how much, how sure."""
+    one_layer = "the same module on one lower layer"
     asked = [
-        ("Encoder frozen, entities (PAN-X)", "frozen", "panx", None),
-        ("", "frozen", "panx", "aif-layer"),
-        ("Encoder frozen, parts of speech (UD-POS)", "frozen", "udpos", None),
-        ("", "frozen", "udpos", "aif-layer"),
-        ("Encoder frozen, pairs of sentences (XNLI)", "frozen_pairs", "xnli", None),
-        ("LoRA, entities", "lora", "panx", None),
-        ("All weights, entities", "all_weights", "panx", None),
+        ("Encoder frozen, entities (PAN-X)", "frozen", "panx", "dlfa", None, "the last layer"),
+        ("", "frozen", "panx", "dlfa", "aif-layer", one_layer),
+        ("Encoder frozen, entities, 200 sentences", "few_labels", "panx", "dlfa-200", "last-200", "the last layer"),
+        ("", "few_labels", "panx", "dlfa-200", "aif-layer-200", one_layer),
+        ("Encoder frozen, parts of speech (UD-POS)", "frozen", "udpos", "dlfa", None, "the last layer"),
+        ("", "frozen", "udpos", "dlfa", "aif-layer", one_layer),
+        ("Encoder frozen, pairs of sentences (XNLI)", "frozen_pairs", "xnli", "dlfa", None, "the last layer"),
+        ("LoRA, entities", "lora", "panx", "dlfa", None, "the last layer"),
+        ("All weights, entities", "all_weights", "panx", "dlfa", None, "the last layer"),
     ]
     rows = []
-    for where, study, task, rival in asked:
-        section, found = chosen(study, task)
-        if rival:
-            found = next(one for (_, name), one in section.of_rivals.items() if section.model(name).group == rival)
-        what = "the same module on one lower layer" if rival else "the last layer"
+    for where, study, task, group, rival, what in asked:
+        section, found = chosen(study, task, group)
+        found = found if rival is None else against(section, group, rival)
         told = found.p_adjusted < 0.05
         verb = "not told apart from" if not told else "above" if found.difference > 0 else "below"
         size = f"{signed(found.difference)} ({interval(found.low, found.high)})"
         rows.append([where, f"DLFA is {verb} {what}", size, sureness(found)])
     return Table("findings", "", ["", "finding", "points (95 % CI)", "how sure"], rows, text_columns=4).markdown()
+
+
+def against(section: Section, group: str, rival: str) -> Comparison:
+    """A model against a rival, each at its chosen layer."""
+    groups = {names: tuple(section.model(name).group for name in names) for names in section.of_rivals}
+    return next(section.of_rivals[names] for names, pair in groups.items() if pair == (group, rival))
+
+
+def few_labels() -> str:
+    """Where the encoder is frozen and labels are few: the last layer, its rivals and DLFA, by number of sentences."""
+    (section,) = study_sections("few_labels")[1]
+    rows = []
+    for count in (50, 200, 1000):
+        names = [f"{model}-{count}" for model in ("last", "layer", "aif-layer", "dlfa")]
+        means = [section.comparisons[name] for name in names]
+        rivals = [against(section, names[-1], names[0]), against(section, names[-1], names[2])]
+        sizes = [f"{signed(one.difference)} ({interval(one.low, one.high)})" for one in rivals]
+        rows.append([f"{count:,}", *(plus_minus(one.mean, one.std) for one in means), *sizes])
+    whole = next(iter(section.comparisons.values()))
+    rows.append(["3,000", plus_minus(whole.baseline_mean, whole.baseline_std), "", "", "", "", ""])
+    header = [
+        "sentences",
+        "last layer",
+        "layer 8",
+        "AIF on layer 8",
+        "DLFA",
+        "DLFA - last (95 % CI)",
+        "DLFA - AIF on layer 8",
+    ]
+    return Table("few_labels", "", header, rows, text_columns=0, is_markdown=True).markdown()
 
 
 def sureness(found: Comparison) -> str:
@@ -342,6 +373,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "findings": findings,
     "regimes": regimes,
     "families": families,
+    "few_labels": few_labels,
     "sweep": sweep,
 }
 
