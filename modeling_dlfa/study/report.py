@@ -24,6 +24,7 @@ from .intermediate import (
     measured_conditions,
     panels,
 )
+from .matrix import by_model, matrix_rows, matrix_tables
 from .records import Record
 from .sections import Section, sections
 from .spec import StudySpec
@@ -50,6 +51,7 @@ PAGE = "index.html"
 TEMPLATE = "report.html.jinja"
 CONDITIONS_FILE = "conditions.csv"
 RIVALS_FILE = "rivals.csv"
+MATRIX_FILE = "matrix.csv"
 
 CSV_ROWS: dict[str, Callable[[Section], list[Row]]] = {
     "summary": summary_rows,
@@ -93,7 +95,8 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
     """Write the report and return the path of its page, `index.html`.
 
     Beside it: `report.md`, a PNG file for every figure, and `summary.csv`, `models.csv`, `languages.csv`,
-    `scores.csv` and, of a study that has some, `conditions.csv` and `rivals.csv`. Equal records give equal files.
+    `scores.csv` and, of a study that has some, `conditions.csv`, `matrix.csv` (conditions of several tasks) and
+    `rivals.csv`. Equal records give equal files.
     Cells without a record are named as missing.
 
     Raises:
@@ -109,6 +112,9 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
     if spec.rivals:
         csv_files[RIVALS_FILE] = rival_rows
     chapters = [chapter(section, found.get(section.name, ())) for section in made]
+    if pairs := by_model(started, found):
+        title = "Intermediate and target tasks"
+        chapters.insert(0, Chapter("matrix", title, (), (), (), matrix_tables(pairs)))
     values = {
         "title": spec.title or spec.name,
         "notes": spec.notes,
@@ -120,13 +126,15 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
         "file": f"{spec.name}.yaml",
         "command": f"python -m modeling_dlfa.study run {shlex.quote(f'{spec.name}.yaml')}",
         "made_with": _made_with(started),
-        "csv_files": list(csv_files),
+        "csv_files": [*csv_files, *([MATRIX_FILE] if pairs else [])],
     }
     folder.mkdir(parents=True, exist_ok=True)
     for picture in (picture for chapter in chapters for picture in chapter.pictures):
         write_bytes(folder / picture.file, picture.content)
     for name, rows in csv_files.items():
         write_text(folder / name, csv_text([row for section in started for row in rows(section)]))
+    if pairs:
+        write_text(folder / MATRIX_FILE, csv_text(matrix_rows(pairs)))
     write_text(folder / "report.md", _rendered("report.md.jinja", values))
     write_text(folder / PAGE, _rendered(TEMPLATE, values))
     return folder / PAGE

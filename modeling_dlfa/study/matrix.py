@@ -1,0 +1,102 @@
+"""What a study of several target tasks says of its intermediate tasks: the gain of each pair, as X-STILTs shows it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from .intermediate import Condition
+from .sections import Section
+from .tables import Row, Table
+from .wording import signed
+
+
+Pairs = Mapping[tuple[str, str], Sequence[tuple[Section, Sequence[Condition]]]]
+
+
+def by_model(sections: Sequence[Section], found: Mapping[str, Sequence[Condition]]) -> Pairs:
+    """(encoder, model) -> its sections of conditions, one for each target task, where there are several.
+
+    Args:
+        found: name of a section -> its conditions with runs.
+    """
+    pairs: dict[tuple[str, str], list[tuple[Section, Sequence[Condition]]]] = {}
+    for section in sections:
+        if found.get(section.name):
+            pairs.setdefault((section.encoder, section.reference), []).append((section, found[section.name]))
+    return {key: own for key, own in pairs.items() if len(own) > 1}
+
+
+def gain(section: Section, condition: Condition) -> float:
+    """Difference of the zero-shot average to the model without intermediate tasks, in points; nan without one."""
+    comparison = section.comparisons.get(condition.model)
+    return math.nan if comparison is None else comparison.difference
+
+
+def matrix_rows(pairs: Pairs) -> list[Row]:
+    """One row for every model and condition: the gain on each target task, and their mean."""
+    rows = []
+    for (encoder, model), own in pairs.items():
+        for name, control in _conditions(own).items():
+            gains = {
+                section.task: next((gain(section, one) for one in conditions if one.name == name), math.nan)
+                for section, conditions in own
+            }
+            there = [value for value in gains.values() if not math.isnan(value)]
+            rows.append(
+                {
+                    "encoder": encoder,
+                    "model": model,
+                    "condition": name,
+                    "control": control,
+                    **gains,
+                    "tasks": len(there),
+                    "average": fmean(there) if there else math.nan,
+                }
+            )
+    return rows
+
+
+def _conditions(own: Sequence[tuple[Section, Sequence[Condition]]]) -> dict[str, bool]:
+    """Names of conditions -> whether they are controls of some task."""
+    found: dict[str, bool] = {}
+    for _, conditions in own:
+        for one in conditions:
+            found[one.name] = found.get(one.name, False) or one.control
+    return found
+
+
+def matrix_tables(pairs: Pairs) -> list[Table]:
+    """The same for people, a table for each encoder and model, with the best intermediate task of each target task."""
+    tables = []
+    for (encoder, model), own in pairs.items():
+        rows = matrix_rows({(encoder, model): own})
+        tasks = [section.task for section, _ in own]
+        cells = [
+            [
+                row["condition"] + (" (control)" if row["control"] else ""),
+                *(signed(row[task]) for task in tasks),
+                signed(row["average"]),
+            ]
+            for row in rows
+        ]
+        best = ["best", *(_best(section, conditions) for section, conditions in own), _best_of(rows)]
+        note = (
+            f"Gain in points of the zero-shot average over {model} alone, {encoder}; the mean is over the target "
+            "tasks that have one. The best ones are found on test data and leave controls out: oracles, no results."
+        )
+        header = ["intermediate", *tasks, "average"]
+        tables.append(Table(f"matrix_{encoder}_{model}", f"{model}, {encoder}", header, [*cells, best], [note]))
+    return tables
+
+
+def _best(section: Section, conditions: Sequence[Condition]) -> str:
+    return _highest({one.name: gain(section, one) for one in conditions if not one.control})
+
+
+def _best_of(rows: Sequence[Row]) -> str:
+    return _highest({row["condition"]: row["average"] for row in rows if not row["control"]})
+
+
+def _highest(gains: Mapping[str, float]) -> str:
+    there = {name: value for name, value in gains.items() if not math.isnan(value)}
+    return max(there, key=lambda name: there[name]) if there else ""

@@ -1,0 +1,70 @@
+"""The matrix of intermediate and target tasks."""
+
+import csv
+import math
+
+import pytest
+
+from modeling_dlfa.study.intermediate import conditions
+from modeling_dlfa.study.matrix import by_model, matrix_rows, matrix_tables
+from modeling_dlfa.study.report import write_report
+from modeling_dlfa.study.sections import sections
+
+
+CONDITIONS = {name: {"intermediate_tasks": task} for name, task in {"a": "mnli", "b": "siqa", "same": "xnli"}.items()}
+GAINS = {("xnli", "a"): 3, ("xnli", "b"): 1, ("xnli", "same"): 5, ("pawsx", "a"): -2, ("pawsx", "b"): 2}
+
+
+@pytest.fixture(scope="module")
+def study(make_spec, make_record):
+    """Every pair but PAWS-X after XNLI is there."""
+    spec = make_spec(tasks={"xnli": {}, "pawsx": {}}, models={}, conditions=CONDITIONS, seeds=[1, 2])
+    records = []
+    for cell in spec.cells:
+        condition = cell.model.condition
+        if (cell.task, condition) != ("pawsx", "same"):
+            score = 50 + cell.seed + GAINS.get((cell.task, condition), 0)
+            task = CONDITIONS[condition]["intermediate_tasks"] if condition else ""
+            summary = {"metric": "accuracy", "development_score": 80, "development_majority": 30, "steps": 10}
+            stages = [{"task": task, **summary}] if condition else []
+            records.append(make_record(cell, {"en": 80, "de": score, "fr": score}, intermediate=stages))
+    return spec, records
+
+
+@pytest.fixture(scope="module")
+def pairs(study):
+    made = [section for section in sections(*study) if section.of_conditions]
+    return by_model(made, {section.name: conditions(section, {}) for section in made})
+
+
+def test_gains_and_their_mean(pairs):
+    rows = {row["condition"]: row for row in matrix_rows(pairs)}
+    assert list(rows) == ["a", "b", "same"]
+    for name, row in rows.items():
+        for task in ("xnli", "pawsx"):
+            expected = GAINS.get((task, name), math.nan)
+            assert row[task] == pytest.approx(expected, nan_ok=True)
+    assert [(row["average"], row["tasks"]) for row in rows.values()] == [
+        pytest.approx((0.5, 2)), pytest.approx((1.5, 2)), pytest.approx((5, 1)),
+    ]  # fmt: skip
+
+
+def test_the_best_of_each_target_leaves_controls_out(pairs):
+    (table,) = matrix_tables(pairs)
+    assert table.header == ["intermediate", "xnli", "pawsx", "average"]
+    assert table.rows[-1] == ["best", "a", "b", "b"]
+    assert table.rows[2][0] == "same (control)"
+
+
+def test_of_one_target_task_there_is_none(pairs, study):
+    ((key, own),) = pairs.items()
+    one = own[0][0]
+    assert by_model([one], {one.name: own[0][1]}) == {} and key[1] == "baseline"
+
+
+def test_the_report_has_it(study, tmp_path):
+    write_report(*study, tmp_path)
+    with open(tmp_path / "matrix.csv", encoding="utf-8", newline="") as file:
+        assert [row["condition"] for row in csv.DictReader(file)] == ["a", "b", "same"]
+    for page in ("report.md", "index.html"):
+        assert "Intermediate and target tasks" in (tmp_path / page).read_text(encoding="utf-8")
