@@ -1,5 +1,6 @@
 """What all tests share: no network, a Hugging Face cache of their own, the embedded encoder decoded once."""
 
+import gc
 import importlib.util
 import os
 import random
@@ -20,6 +21,13 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["HF_HOME"] = _hf_home.name
 else:  # before anything imports torch
     os.environ |= shared_threads(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported_for_good():
+    """The collector passes over what is there already: every Trainer collects, and libraries are a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
