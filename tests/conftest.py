@@ -23,6 +23,11 @@ else:  # before anything imports torch
     os.environ |= shared_threads(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first: of two processes none is left with one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def imported_for_good():
     """The collector passes over what is there already: every Trainer collects, and libraries are a million objects."""
