@@ -150,7 +150,7 @@ class _Server:
         return Fork(int(mine.recv(_WIDTH)), mine, output)
 
     def stop(self) -> None:
-        self.here.close()
+        self.process.kill()
         self.process.wait()
 
 
@@ -179,7 +179,8 @@ def _serve(way: socket.socket, imported: Sequence[str]) -> None:
             asked += way.recv(1 << 16)
         if os.fork() == 0:
             way.close()
-            _mind(*json.loads(asked), files)
+            command, environment, cwd = json.loads(asked)
+            _mind(command, environment, cwd, files)
         for file in files:
             os.close(file)
 
