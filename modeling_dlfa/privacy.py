@@ -8,6 +8,7 @@ last part of each alone.
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -24,6 +25,7 @@ _HOME = re.compile(r"(?<![\w./:-])(?:/home/|/Users/)[\w.-]+|\b[A-Za-z]:\\+Users\
 SHORTEST_SECRET = 12  # shorter values of the environment stand in any text by chance
 
 
+@lru_cache(10_000)
 def is_secret_name(name: str) -> bool:
     """Whether what has this name (an argument, an environment variable) is secret whatever it says."""
     return _SECRET_NAME.search(name) is not None
@@ -32,7 +34,7 @@ def is_secret_name(name: str) -> bool:
 def without_secrets(text: str) -> str:
     """A text with stars in place of tokens, private keys and passwords in URLs."""
     text = _SECRET.sub(lambda match: f"{match[0].partition(':')[0]}:***" if "@" in _next(match) else "***", text)
-    for value in _of_environment():
+    for value in _of_environment() if len(text) >= SHORTEST_SECRET else ():
         text = text.replace(value, "***")
     return text
 
@@ -48,7 +50,7 @@ def _next(match: re.Match[str]) -> str:
 
 def _of_environment() -> list[str]:
     """Values of variables such as HF_TOKEN and WANDB_API_KEY."""
-    found = (value for name, value in os.environ.items() if is_secret_name(name))
+    found = (os.environ[name] for name in os.environ if is_secret_name(name))
     return [value for value in found if len(value) >= SHORTEST_SECRET]
 
 

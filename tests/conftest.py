@@ -1,5 +1,6 @@
 """What all tests share: no network, a Hugging Face cache of their own, the embedded encoder decoded once."""
 
+import gc
 import importlib.util
 import json
 import os
@@ -21,6 +22,18 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["HF_HOME"] = _hf_home.name
 else:  # before anything imports torch
     os.environ |= shared_threads(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first: of two processes none is left with one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported_for_good():
+    """The collector passes over what is there already: every Trainer collects, and libraries are a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests import forks
+
 
 WITHOUT_PACKAGE = """
 import sys
@@ -13,18 +15,26 @@ sys.modules["modeling_dlfa"] = None  # an installed package cannot be imported e
 """
 
 
-def run_elsewhere(program: str, *arguments: object, cwd: Path, environment: Mapping[str, str] = os.environ) -> str:
+def run_elsewhere(
+    program: str,
+    *arguments: object,
+    cwd: Path,
+    environment: Mapping[str, str] = os.environ,
+    from_nothing: bool = False,
+) -> str:
     """Run a Python program far from the repository, without what this process adds to the import path.
+
+    Args:
+        from_nothing: in an interpreter that imports everything itself, which takes long.
 
     Returns:
         what it printed.
     """
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", WITHOUT_PACKAGE + program, *map(str, arguments)],
-        cwd=cwd,
-        env={name: value for name, value in environment.items() if not name.startswith("PYTHON")},
-        capture_output=True,
-        text=True,
-    )
+    command = ["-P", "-c", WITHOUT_PACKAGE + program, *map(str, arguments)]
+    clean = {name: value for name, value in environment.items() if not name.startswith("PYTHON")}
+    if from_nothing:
+        done = subprocess.run([sys.executable, *command], cwd=cwd, env=clean, capture_output=True, text=True)
+    else:
+        done = forks.run(command, cwd=cwd, environment=clean)
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout

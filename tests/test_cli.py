@@ -23,6 +23,7 @@ from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.tasks.task import Task, TaskFiles
 from modeling_dlfa.training.results import RunResults
+from tests import forks
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +35,11 @@ SHORT = "--max_length 16 --learning_rate 5e-3 --per_device_train_batch_size 8 --
 
 def dlfa(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*DLFA, *map(str, arguments)], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)
+
+
+def forked(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """As `dlfa`, where the libraries are imported already."""
+    return forks.run([*DLFA[1:], *arguments], cwd=cwd, environment=ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +211,7 @@ def test_how_a_command_ends(end, code: int, said: str, capsys: pytest.CaptureFix
 def test_exit_codes_of_real_processes(tmp_path: Path):
     done = dlfa("train", "--task", "squad", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "") and re.fullmatch(r"error: [^\n]*squad[^\n]*\n", done.stderr)
-    done = dlfa("train", "--task", "squad", "--debug", cwd=tmp_path)
+    done = forked("train", "--task", "squad", "--debug", cwd=tmp_path)
     assert done.returncode == 1 and "Traceback" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -264,7 +270,7 @@ def own_task(tmp_path: Path) -> Path:
 def test_a_task_of_the_current_directory(own_task: Path):
     done = dlfa("train", "--task", "own_of_cli:TASK", "--data", "nowhere", "--output_dir", "out", cwd=own_task)
     assert done.returncode == 2 and "no data folder 'nowhere'" in done.stderr
-    done = dlfa("train", "--task", "another_of_cli:TASK", cwd=own_task)
+    done = forked("train", "--task", "another_of_cli:TASK", cwd=own_task)
     assert done.returncode == 2 and "No module named 'another_of_cli'" in done.stderr
 
 

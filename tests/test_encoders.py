@@ -3,8 +3,6 @@
 import math
 import os
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from modeling_dlfa import encoders as backbones
 from modeling_dlfa.encoders import resolve_encoder
 from modeling_dlfa.errors import InputError
+from tests import forks
 
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -168,12 +167,14 @@ def test_leftovers_of_a_killed_process_are_replaced(tiny_wheel, hf_home):
 
 def test_two_processes_at_once_make_one_folder(tmp_path, hf_home):
     install(tmp_path / "site", tiny_file()[0])
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path / 'site'}{os.pathsep}{REPOSITORY}", "HF_HOME": str(hf_home)}
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path / 'site'}{os.pathsep}{REPOSITORY}"}
     # Each decoding is made slow and leaves a line, so that the two surely overlap and are counted.
     program = f"""
 import time
 from pathlib import Path
+from huggingface_hub import constants
 from modeling_dlfa import encoders as backbones
+constants.HF_HOME = {str(hf_home)!r}
 write = backbones.write_encoder_folder
 def slow(data_file, folder):
     with open({str(tmp_path / "decodings")!r}, "a") as log:
@@ -186,10 +187,7 @@ while len(list(Path({str(tmp_path)!r}).glob("ready-*"))) < 2:
     time.sleep(0.01)
 print(backbones.resolve_encoder("embedded"))
 """
-    processes = [
-        subprocess.Popen([sys.executable, "-c", program, number], env=environment, stdout=subprocess.PIPE, text=True)
-        for number in ("1", "2")
-    ]
+    processes = [forks.start(["-c", program, number], environment=environment) for number in ("1", "2")]
     outputs = [process.communicate(timeout=120)[0].strip() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert outputs[0] == outputs[1]
@@ -456,6 +454,7 @@ def test_translations_are_retrieved_but_not_by_chance(encoder, tokenizer):
         assert scores["untrained", language] <= 40, scores
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (XTREME / "tatoeba").is_dir(), reason=f"no Tatoeba in {XTREME}")
 @pytest.mark.parametrize(
     ("language", "expected"),

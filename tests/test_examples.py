@@ -27,6 +27,7 @@ from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.tasks.task import Task
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.results import RunResults
+from tests import forks
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,14 +46,8 @@ def run(name: str, *arguments: object, alone: bool = False) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     if not alone:
         environment["PYTHONPATH"] = str(ROOT)
-    command = [sys.executable, "-P", *(("-c", ALONE) if alone else ()), EXAMPLES / f"{name}.py", *arguments]
-    done = subprocess.run(
-        [str(part) for part in command],
-        env={**environment, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"},
-        cwd=EXAMPLES,
-        capture_output=True,
-        encoding="utf-8",
-    )
+    command = ["-P", *(("-c", ALONE) if alone else ()), EXAMPLES / f"{name}.py", *arguments]
+    done = forks.run(command, environment={**environment, "OMP_NUM_THREADS": "1"}, cwd=EXAMPLES)
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout
 

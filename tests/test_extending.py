@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import yaml
 from safetensors.torch import load_file
 
 from modeling_dlfa.training.counts import read_counts
+from tests import forks
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,14 +120,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def call(toy: Path, *arguments: object, text: str = "") -> str:
     """Run a module of the package in the toy's folder, in a process that knows nothing of it yet."""
-    done = subprocess.run(
-        [sys.executable, "-m", *map(str, arguments)],
-        cwd=toy,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        input=text,
-        capture_output=True,
-        text=True,
-    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = forks.run(["-m", *arguments], cwd=toy, environment=environment, text=text)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import modeling_dlfa
+from tests import forks
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,7 +18,7 @@ HEAVY = "torch", "transformers", "datasets", "optuna", "huggingface_hub"
 
 
 def fresh(program: str, *arguments: object, cwd: Path = ROOT) -> str:
-    """What a program prints in a process of its own, which finds this package."""
+    """What a program prints in an interpreter of its own, which finds this package."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
         cwd=cwd,
@@ -38,6 +39,14 @@ def test_importing_the_package_imports_no_library():
         print([name for name in {HEAVY} if name in sys.modules])
     """
     assert fresh(program).splitlines() == ["[]", "[]"]
+
+
+def without_transformers(program: str, *arguments: object) -> str:
+    """What a program prints where torch and other libraries are imported already, but Transformers is not."""
+    command = ["-c", textwrap.dedent(program), *arguments]
+    done = forks.run(command, cwd=ROOT, environment={**os.environ, "PYTHONPATH": str(ROOT)}, imported=forks.LIBRARIES)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -126,7 +135,12 @@ CLASSES = "DLFAModel DLFAForSequenceClassification DLFAForTokenClassification"
     ],
 )
 def test_auto_classes_know_dlfa(first: str):
-    assert fresh(f"{first}\n{KNOWN}").splitlines() == [CLASSES, "DLFAForDependencyParsing", "[]"]
+    printed = without_transformers(f"{first}\n{KNOWN}")
+    assert printed.splitlines() == [CLASSES, "DLFAForDependencyParsing", "[]"]
+
+
+def test_auto_classes_know_dlfa_where_nothing_was_imported():
+    assert fresh(f"import modeling_dlfa\n{KNOWN}").splitlines() == [CLASSES, "DLFAForDependencyParsing", "[]"]
 
 
 def test_the_hook_leaves_nothing_behind():
@@ -139,7 +153,7 @@ def test_the_hook_leaves_nothing_behind():
             assert inspect.getsource(module)
         print([finder for finder in sys.meta_path if type(finder).__module__.startswith("modeling_dlfa")])
     """
-    assert fresh(program).split() == ["[]"]
+    assert without_transformers(program).split() == ["[]"]
 
 
 PIPELINE = """
@@ -150,6 +164,7 @@ print(pipeline("text-classification", sys.argv[1])("yes a b")[0]["label"])
 """
 
 
+@pytest.mark.slow
 def test_a_saved_model_in_a_pipeline_and_a_spawned_child(tiny_encoder: str, tmp_path: Path):
     """A pickled configuration says where its class is; a child that unpickles it knows DLFA too."""
     from transformers import AutoTokenizer
@@ -157,7 +172,7 @@ def test_a_saved_model_in_a_pipeline_and_a_spawned_child(tiny_encoder: str, tmp_
     model = modeling_dlfa.DLFAForSequenceClassification.from_encoder(tiny_encoder, fusion_layer=1, num_labels=2)
     model.save_pretrained(tmp_path / "model")
     AutoTokenizer.from_pretrained(tiny_encoder).save_pretrained(tmp_path / "model")
-    assert fresh(PIPELINE, tmp_path / "model").split()[-1] in ("LABEL_0", "LABEL_1")
+    assert without_transformers(PIPELINE, tmp_path / "model").split()[-1] in ("LABEL_0", "LABEL_1")
     (tmp_path / "spawns.py").write_text(
         textwrap.dedent("""
             import multiprocessing, pickle, sys

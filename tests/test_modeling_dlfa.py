@@ -829,6 +829,7 @@ torch.save(tensors, sys.argv[4])
 """
 
 
+@pytest.mark.slow
 def test_every_module_has_its_start_elsewhere(tiny_config, encoder_folder, without_fusion, tmp_path):
     """Where a checkpoint's own code is run: Transformers initialises the modules of remote code in its own way."""
     cases: dict[str, tuple[Any, str, dict[str, Any]]] = {}

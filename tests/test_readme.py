@@ -78,6 +78,7 @@ def test_documented_publishing_parses(command: str):
     assert check_repository(arguments.repository) == "user/dlfa-udpos"
 
 
+@pytest.mark.slow
 def test_tables_equal_results_files():
     subprocess.run([sys.executable, ROOT / "results" / "tables.py", "--check"], check=True)
 

@@ -125,7 +125,7 @@ def elsewhere(tiny_config, tmp_path_factory) -> dict[str, Any]:
         models[folder].save_pretrained(root / folder)
         assert {path.name for path in (root / folder).iterdir()} == SAVED
         tokenizer.save_pretrained(root / folder)
-    run_elsewhere(PROGRAM, root, cwd=root)
+    run_elsewhere(PROGRAM, root, cwd=root, from_nothing=True)
     return {
         "root": root,
         "report": json.loads((root / "report.json").read_text()),

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel
 
 from modeling_dlfa.training.__main__ import main
+from tests import forks
 from tests.elsewhere import run_elsewhere
 
 
@@ -60,6 +61,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tiny_dropout_encoder: str, xtreme_folder: Path, tmp_path: Path):
     flags = "--num_train_epochs 2 --per_device_train_batch_size 8 --save_strategy steps --save_steps 3 --eval_steps 3"
 
@@ -71,7 +73,8 @@ def test_a_killed_run_goes_on(tiny_dropout_encoder: str, xtreme_folder: Path, tm
     assert (tmp_path / "broken" / "checkpoint-9").is_dir()
     # In processes of their own too: the number of threads decides the last bits of a sum.
     for arguments in (argv("broken", "--resume_from_checkpoint last"), argv("whole")):
-        assert (done := execute(arguments)).returncode == 0, done.stderr
+        done = forks.run([SCRIPT, *arguments], environment=ENVIRONMENT)
+        assert done.returncode == 0, done.stderr
     assert scores(tmp_path / "broken") == scores(tmp_path / "whole")
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("broken", "whole"))
     assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
@@ -188,12 +191,13 @@ print(compared, "sentences agree")
 """
 
 
+@pytest.mark.slow
 def test_reload_without_the_package(tiny_encoder: str, xtreme_folder: Path, tmp_path: Path):
     for task in ("pawsx", "udpos"):
         argv = command(task, tmp_path / task, tiny_encoder, xtreme_folder, "--num_train_epochs 2 --languages de")
         assert main(argv) == 0
     folders = (tmp_path / "pawsx", tmp_path / "udpos", xtreme_folder)
-    printed = run_elsewhere(RELOAD, *folders, cwd=tmp_path, environment=ENVIRONMENT)
+    printed = run_elsewhere(RELOAD, *folders, cwd=tmp_path, environment=ENVIRONMENT, from_nothing=True)
     assert re.search(r"^\d+ sentences agree$", printed, re.MULTILINE)
 
 

@@ -2,8 +2,6 @@
 
 import json
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +25,7 @@ from modeling_dlfa.known_states import RowsOfStates, StatesCollator
 from modeling_dlfa.modeling_dlfa import states_read
 from modeling_dlfa.states import GB, StatesCache, weights_hash
 from modeling_dlfa.training.regimes import encoder_of, without_encoder
+from tests import forks
 from tests.conftest import FAMILIES
 from tests.tiny_tokenizers import wordpiece
 
@@ -270,13 +269,7 @@ def test_a_killed_process_leaves_nothing_that_is_taken_for_whole(model_of, token
     torch.save(encoder, tmp_path / "encoder.pt")
     folder = tmp_path / "states"
     here = Path(__file__).parents[1]
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "encoder.pt"), str(folder)]
-    done = subprocess.run(
-        command,
-        cwd=here,
-        capture_output=True,
-        text=True,
-    )
+    done = forks.run(["-c", KILLED, tmp_path / "encoder.pt", folder], cwd=here)
     assert done.returncode == -9, done.stderr
     assert list(folder.rglob(".*.tmp")) and not list(folder.rglob("layer-*"))
     known = StatesCache(folder).states(encoder, {"a": rows()}, tokenizer, [1, 3])

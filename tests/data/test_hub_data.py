@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from modeling_dlfa.data.folder import FolderSource
 from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.tasks.task import FILE_PREFIXES
 from modeling_dlfa.training.__main__ import main
+from tests import forks
 from tests.hub import HubServer
 from tests.of_kinds import task_features
 
@@ -269,21 +268,21 @@ DISTURBED = {
 
 
 @pytest.fixture(scope="module")
-def answers(hub: HubServer, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple, list[dict]]:
-    """What every request was answered with, once or twice: all of them in one fresh process, for imports take long."""
+def environment(hub: HubServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Of processes that load from the server, into one cache."""
+    own = hub.environment(tmp_path_factory.mktemp("home"))
+    return own | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture(scope="module")
+def answers(hub: HubServer, environment: dict[str, str]) -> dict[tuple, list[dict]]:
+    """What every request was answered with, once or twice, in one process."""
     for language, (how, _) in DISTURBED.items():
         hub.fail("GET", f"/{language}/test-", **how)
     wanted = [*GOOD, *BY_NAME, *REFUSED, *[("xnli", "test", language, None) for language in DISTURBED] * 2]
-    home = tmp_path_factory.mktemp("home")
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, json.dumps(wanted)],
-        env=hub.environment(home) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    done = forks.run(["-c", LOAD, json.dumps(wanted)], environment=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert not list(home.rglob("*.incomplete"))
+    assert not list(Path(environment["HF_HOME"]).rglob("*.incomplete"))
     found: dict[tuple, list[dict]] = {}
     for request, answer in zip(wanted, json.loads(done.stdout.splitlines()[-1]), strict=True):
         found.setdefault(request, []).append(answer)
@@ -331,16 +330,13 @@ def test_a_disturbed_download_is_repeated_or_refused_and_leaves_nothing_wrong(
     assert second == whole
 
 
-def test_a_run_scores_as_with_a_folder(hub: HubServer, tiny_encoder: str, xtreme_folder: Path, tmp_path: Path):
+def test_a_run_scores_as_with_a_folder(
+    environment: dict[str, str], tiny_encoder: str, xtreme_folder: Path, tmp_path: Path
+):
     argv = ["--task", "udpos", "--languages", "en,de", "--model_name_or_path", tiny_encoder, "--pooling", "mean"]
     argv += ["--num_train_epochs", "2", "--learning_rate", "5e-3", "--max_length", "16", "--use_cpu"]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "run_xtreme.py"), *argv, "--data", "hub", "--output_dir", str(tmp_path / "hub")],
-        env=hub.environment(tmp_path) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    command = [ROOT / "run_xtreme.py", *argv, "--data", "hub", "--output_dir", tmp_path / "hub"]
+    done = forks.run(command, environment=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     assert main([*argv, "--data", str(xtreme_folder), "--output_dir", str(tmp_path / "folder")]) == 0
     online, offline = (

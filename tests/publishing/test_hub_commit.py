@@ -123,7 +123,8 @@ def test_published_here_opened_elsewhere(hub: HubServer, finished: Callable[[str
     for name in commits:
         hub.add("model", name, {"README.md": b"a later commit, which is not pinned"})
     elsewhere = hub.environment(tmp_path / "elsewhere")
-    out = run_elsewhere(PROGRAM, json.dumps(commits), json.dumps(PAIRS), cwd=tmp_path, environment=elsewhere)
+    asked = json.dumps(commits), json.dumps(PAIRS)
+    out = run_elsewhere(PROGRAM, *asked, cwd=tmp_path, environment=elsewhere, from_nothing=True)
     report = json.loads(out.splitlines()[-1])
     assert report["tester/xnli"] == ["TextClassificationPipeline"]
     assert report["tester/udpos"] == ["TokenClassificationPipeline"]

@@ -28,6 +28,7 @@ from modeling_dlfa.tasks.predictions import prediction_file
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.results import RunResults
+from tests import forks
 
 
 @pytest.fixture
@@ -63,17 +64,27 @@ def quiet(_: str) -> None:
     pass
 
 
-def worker(spec: StudySpec, *flags: str, **kwargs) -> subprocess.Popen:
-    """A worker in a process of its own."""
-    command = [sys.executable, "-m", "modeling_dlfa.study", "run", str(spec.output_dir.with_suffix(".yaml"))]
-    command += ["--output_dir", str(spec.output_dir), "--heartbeat", "1", *flags]
+def working(spec: StudySpec, *flags: str) -> list[str]:
+    command = ["-m", "modeling_dlfa.study", "run", str(spec.output_dir.with_suffix(".yaml"))]
+    return [*command, "--output_dir", str(spec.output_dir), "--heartbeat", "1", *flags]
+
+
+def worker(spec: StudySpec, *flags: str) -> subprocess.Popen:
+    """A worker in an interpreter of its own."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes, **kwargs)
+    process = subprocess.Popen([sys.executable, *working(spec, *flags)], env=ALONE, **pipes)
     WORKERS.append(process)
     return process
 
 
-WORKERS: list[subprocess.Popen] = []
+def forked(spec: StudySpec, *flags: str) -> forks.Fork:
+    """A worker in a process of its own."""
+    WORKERS.append(process := forks.start(working(spec, *flags), environment=ALONE))
+    return process
+
+
+ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
+WORKERS: list[subprocess.Popen | forks.Fork] = []
 
 
 @pytest.fixture(autouse=True)
@@ -304,7 +315,7 @@ def test_of_two_workers_one_is_killed_and_the_table_is_that_of_one_worker(make_s
         if backend == "postgresql"
         else f"sqlite:///{together.output_dir}/s.db"
     )
-    workers = [worker(together, "--storage", url) for _ in range(2)]
+    workers = [forked(together, "--storage", url) for _ in range(2)]
     unfinished = together.output_dir / "unfinished"
     # One is killed while it trains, the other goes on.
     wait_for(lambda: any(path.is_dir() for path in unfinished.glob("*/*/*")))
@@ -314,7 +325,7 @@ def test_of_two_workers_one_is_killed_and_the_table_is_that_of_one_worker(make_s
     os.kill(victim, signal.SIGKILL)
     codes = {process.pid: process.wait(timeout=300) for process in workers}
     survivor = next(pid for pid in codes if pid != victim)
-    output = {process.pid: process.stdout.read() for process in workers if process.stdout}
+    output = {process.pid: process.communicate() for process in workers}
     assert codes == {victim: -signal.SIGKILL, survivor: 0}, output
 
     assert set(states(engine).values()) == {State.DONE}
@@ -362,12 +373,12 @@ def started(engine: Engine) -> list[int]:
 def test_an_interruption_is_no_death(make_spec, monkeypatch, number, code, state):
     monkeypatch.setattr(engine_module, "MAX_DEATHS", 1)
     spec = long_cell(make_spec, "interrupted")
-    process = worker(spec)
+    process = forked(spec)
     engine = Engine(spec, heartbeat=1)
     wait_for(lambda: started(engine))
     time.sleep(2)  # until there is a heartbeat that can stop
     os.kill(process.pid, number)
-    output, _ = process.communicate(timeout=60)
+    output = "".join(process.communicate(timeout=60))
     assert process.returncode == code, output
     assert "Traceback" not in output
     wait_for(lambda: not started(engine) or engine.status()[0].state is not State.RUNNING, 60)
@@ -393,7 +404,7 @@ def test_a_worker_that_slept_goes_on_without_what_others_have_taken_over(make_sp
     monkeypatch.setattr(engine_module, "MAX_DEATHS", 1)
     spec = make_spec("slept", seeds=[1], models=None)
     spec = make_spec("slept", seeds=[1], models=None, arguments={**yaml_arguments(spec), "num_train_epochs": 8})
-    process = worker(spec)
+    process = forked(spec)
     engine = Engine(spec, heartbeat=1)
     wait_for(lambda: started(engine) == [process.pid])
     time.sleep(0.5)  # until there is a heartbeat that can stop
@@ -407,7 +418,7 @@ def test_a_worker_that_slept_goes_on_without_what_others_have_taken_over(make_sp
     file = spec.runs / spec.cells[0].name / "all_results.json"
     before = file.stat().st_mtime_ns
     os.kill(process.pid, signal.SIGCONT)
-    output, _ = process.communicate(timeout=120)
+    output = "".join(process.communicate(timeout=120))
     assert process.returncode == 0, output
     assert "Traceback" not in output and "silent for too long" in output and "report of 1 of 1 runs" in output
     assert trials(engine) == {TrialState.FAIL: 1, TrialState.COMPLETE: 1}

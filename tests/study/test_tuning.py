@@ -137,6 +137,7 @@ def test_a_point_that_another_worker_tries_is_waited_for(study, tmp_path: Path, 
     assert len(order) == 8 and order[-1] == ("none", 1e-5, "none")
 
 
+@pytest.mark.slow
 def test_the_command_tunes_and_runs(study, tmp_path: Path, capsys):
     assert main(["run", str(study), "--output_dir", str(tmp_path / "out"), "--workers", "2"]) == 0
     out = capsys.readouterr().out

@@ -1,7 +1,7 @@
 """Shared by the tests of training: short commands over the tiny encoder and data of the main conftest."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from transformers import DefaultFlowCallback
 
 from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.training.__main__ import main
+from tests.training.killed import Server
 
 
 # Learns the words of the data in a second or two, on one CPU.
@@ -65,3 +66,12 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
         monkeypatch.setattr(DefaultFlowCallback, "on_step_end", on_step_end)
 
     return arrange
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Runs commands in processes that can be killed."""
+    started = Server(tmp_path_factory.mktemp("log") / "run.log")
+    yield started
+    started.process.kill()
+    started.process.wait()

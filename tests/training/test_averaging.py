@@ -13,7 +13,7 @@ from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.averaging import Snapshots, points
 from modeling_dlfa.training.results import RunResults
-from tests.training.test_kills import Server, left, seen
+from tests.training.killed import Server, left, seen
 
 
 @pytest.mark.parametrize(
@@ -79,21 +79,27 @@ def test_a_run_that_goes_on_needs_what_came_before(tmp_path: Path):
     assert snapshots.steps == [2, 4, 6, 8]
 
 
+SNAPSHOTS = (
+    "--max_steps 12 --eval_strategy no --save_strategy steps --save_steps 3 --languages de "
+    "--train top:2 --average_checkpoints 3"
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(argv, server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run leaves that nobody disturbs."""
+    whole = tmp_path_factory.mktemp("undisturbed") / "whole"
+    assert server.run(argv("pawsx", whole, SNAPSHOTS)) == 0, server.log.read_text()
+    return left(whole)
+
+
 @pytest.mark.parametrize("pattern", ["snapshots/step-4*", "snapshots/step-12*", "checkpoint-6/trainer_state.json"])
-def test_killed_it_leaves_what_it_would_have_left(argv, tmp_path: Path, pattern: str):
-    flags = "--max_steps 12 --eval_strategy no --save_strategy steps --save_steps 3 --languages de"
-    flags += " --train top:2 --average_checkpoints 3"
-    server = Server(tmp_path / "log")
-    try:
-        assert server.run(argv("pawsx", tmp_path / "whole", flags)) == 0, server.log.read_text()
-        broken = argv("pawsx", tmp_path / "broken", flags)
-        code = server.run(broken, seen(tmp_path / "broken", pattern))
-        assert code in (-signal.SIGKILL, 0), server.log.read_text()
-        if code != 0:
-            assert server.run([*broken, "--resume_from_checkpoint", "last"]) == 0, server.log.read_text()
-    finally:
-        server.process.kill()
-        server.process.wait()
-    found, expected = left(tmp_path / "broken"), left(tmp_path / "whole")
+def test_killed_it_leaves_what_it_would_have_left(argv, server: Server, undisturbed, tmp_path: Path, pattern: str):
+    broken = argv("pawsx", tmp_path / "broken", SNAPSHOTS)
+    code = server.run(broken, seen(tmp_path / "broken", pattern))
+    assert code in (-signal.SIGKILL, 0), server.log.read_text()
+    if code != 0:
+        assert server.run([*broken, "--resume_from_checkpoint", "last"]) == 0, server.log.read_text()
+    found, expected = left(tmp_path / "broken"), undisturbed
     assert found.keys() == expected.keys()
     assert {name for name in expected if found[name] != expected[name]} == set()

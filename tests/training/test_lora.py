@@ -1,7 +1,6 @@
 """LoRA as a regime: what is adapted in every family, adapter and merged checkpoint, and how it is trained."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, cast
@@ -24,8 +23,9 @@ from modeling_dlfa.training.model import open_finished
 from modeling_dlfa.training.regimes import get_regime
 from modeling_dlfa.training.run import fit, score
 from modeling_dlfa.training.trainer import DLFATrainer
+from tests import forks
 from tests.conftest import FAMILIES
-from tests.test_run_xtreme import ENVIRONMENT, TWO_PROCESSES, command
+from tests.test_run_xtreme import ENVIRONMENT, command
 from tests.training.test_regimes import OTHERS, batch, begun, step, tiny
 
 
@@ -175,8 +175,8 @@ with torch.no_grad():
 
 def test_the_adapter_opens_in_a_fresh_process(finished: Path):
     inputs = {name: one.tolist() for name, one in _words().items()}
-    argv = [sys.executable, "-c", IN_A_FRESH_PROCESS, str(finished / "adapter"), json.dumps(inputs)]
-    done = subprocess.run(argv, env=ENVIRONMENT, capture_output=True, text=True)
+    command = ["-c", IN_A_FRESH_PROCESS, finished / "adapter", json.dumps(inputs)]
+    done = forks.run(command, environment=ENVIRONMENT)
     assert done.returncode == 0, done.stderr[-3000:]
     with torch.no_grad():
         expected = open_finished(finished, TASKS["udpos"]).eval()(**_words()).logits
@@ -226,8 +226,7 @@ def test_two_processes(tiny_encoder: str, xtreme_folder: Path, tmp_path: Path, m
     def argv(name: str, size: int) -> list[str]:
         return command("udpos", tmp_path / name, tiny_encoder, xtreme_folder, f"{flags} {size}")
 
-    launched = [sys.executable, *TWO_PROCESSES, str(script), *argv("two", 4)]
-    done = subprocess.run(launched, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    done = forks.run_two([script, *argv("two", 4)], environment=ENVIRONMENT)
     assert done.returncode == 0, done.stderr[-3000:]
     assert main(argv("one", 8)) == 0
     for file in ("model.safetensors", "adapter/adapter_model.safetensors"):

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from modeling_dlfa.training.data import prepare
 from modeling_dlfa.training.model import build_model
 from modeling_dlfa.training.run import _new_trainer
 from modeling_dlfa.training.scoring import TokenBatches, merged, predictions
+from tests import forks
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,10 +142,8 @@ def answers(task: str, encoder: str, data_folder: str, output: str) -> Any:
 def test_two_processes_answer_as_one(tiny_encoder: str, xtreme_folder: Path, tmp_path: Path, task: str):
     script, output = tmp_path / "process.py", tmp_path / "answers.json"
     script.write_text(PROCESS, encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
-    argv = [task, tiny_encoder, str(xtreme_folder), str(output)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([*command, *argv], env=environment, capture_output=True, text=True, timeout=300)
+    done = forks.run_two([script, task, tiny_encoder, xtreme_folder, output], environment=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     found, loss = json.loads(output.read_text(encoding="utf-8"))
     expected, alone = answers(task, tiny_encoder, str(xtreme_folder), str(tmp_path / "one"))
