@@ -1,14 +1,18 @@
-"""The kinds of tasks: everything that differs between pairs, tags, trees and answers has its one address here."""
+"""The kinds of tasks: everything that differs between pairs, tags, trees, answers ... has its one address here."""
 
 from ...errors import InputError
 from .answers import Answers
 from .base import Kind
+from .mining import Mining
 from .pairs import Pairs
+from .retrieval import Retrieval
 from .tags import Tags
 from .trees import Trees
 
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Pairs(), Tags(), Trees(), Answers())}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (Pairs(), Tags(), Trees(), Answers(), Retrieval(), Mining())
+}
 """Name -> kind. A new kind is a file beside these and an entry here, or `register_kind` from elsewhere."""
 
 
