@@ -144,29 +144,27 @@ TYDIQA = Task(
 )
 
 # Tatoeba's codes, as the Hub's configurations have them.
-_OF_TATOEBA = dict(
-    pair.split("=")
-    for pair in (
-        "ar=ara he=heb vi=vie id=ind jv=jav tl=tgl eu=eus ml=mal ta=tam te=tel af=afr nl=nld de=deu el=ell bn=ben "
-        "hi=hin mr=mar ur=urd fa=pes fr=fra it=ita pt=por es=spa bg=bul ru=rus ja=jpn ka=kat ko=kor th=tha sw=swh "
-        "zh=cmn kk=kaz tr=tur et=est fi=fin hu=hun"
-    ).split()
+_OF_TATOEBA = (
+    "ar=ara he=heb vi=vie id=ind jv=jav tl=tgl eu=eus ml=mal ta=tam te=tel af=afr nl=nld de=deu el=ell bn=ben hi=hin "
+    "mr=mar ur=urd fa=pes fr=fra it=ita pt=por es=spa bg=bul ru=rus ja=jpn ka=kat ko=kor th=tha sw=swh zh=cmn kk=kaz "
+    "tr=tur et=est fi=fin hu=hun"
 )
+_TATOEBA_CODES = dict(pair.split("=") for pair in _OF_TATOEBA.split())
 _COMPARES = Recipe(max_length=512)  # the seed decides nothing
 _BUCC_LANGUAGES = ("de", "fr", "ru", "zh")
 
 TATOEBA = Task(
     name="tatoeba",
     kind="retrieval",  # pyright: ignore[reportArgumentType]
-    languages=tuple(sorted(_OF_TATOEBA)),
+    languages=tuple(sorted(_TATOEBA_CODES)),
     labels=(),
     recipe=_COMPARES,
     hub=HubDataset(
         "mteb/tatoeba-bitext-mining",
         "{own}-eng",
         columns={"sentence1": "sentence1", "sentence2": "sentence2"},
-        missing=dict.fromkeys(("train", "validation"), tuple(sorted(_OF_TATOEBA))),
-        own_codes=_OF_TATOEBA,
+        missing=dict.fromkeys(("train", "validation"), tuple(sorted(_TATOEBA_CODES))),
+        own_codes=_TATOEBA_CODES,
     ),
     layout={"test": "tatoeba/{code}-en.{code}"},
     metric_note="For every English sentence the nearest foreign one is looked for, as XTREME does it.",

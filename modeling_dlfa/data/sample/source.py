@@ -19,7 +19,10 @@ class SampleSource:
     def languages(self, task: Task, split: str) -> list[str]:
         from .. import sample
 
-        return ordered(task, sample.LANGUAGES) if check_split(split) == "test" else ["en"]
+        if task.kind.trains:
+            return ordered(task, sample.LANGUAGES) if check_split(split) == "test" else ["en"]
+        there = check_split(split) in sample.PARALLEL.get(task.folder, {})
+        return ordered(task, set(sample.LANGUAGES) - {sample.TRAIN_LANGUAGE}) if there else []
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
         check_language(task, split, language, self.languages(task, split), "the sample")
@@ -34,7 +37,8 @@ class SampleSource:
 def _rows(folder: str, split: str, language: str) -> list[dict[str, Any]]:
     from .. import sample
 
-    return sample.rows(folder, split, language)
+    rows = sample.parallel if folder in sample.PARALLEL else sample.rows
+    return rows(folder, split, language)
 
 
 @cache

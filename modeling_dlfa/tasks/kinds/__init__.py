@@ -10,9 +10,7 @@ from .tags import Tags
 from .trees import Trees
 
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (Pairs(), Tags(), Trees(), Answers(), Retrieval(), Mining())
-}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Pairs(), Tags(), Trees(), Answers(), Retrieval(), Mining())}
 """Name -> kind. A new kind is a file beside these and an entry here, or `register_kind` from elsewhere."""
 
 

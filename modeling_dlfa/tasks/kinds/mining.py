@@ -168,9 +168,7 @@ class Mining(Compares):
         tuned = [code for code in thresholds if code not in fixed]
         said = []
         if tuned:
-            said.append(
-                f"Thresholds on margins are those with the best F1 on development data ({', '.join(tuned)})."
-            )
+            said.append(f"Thresholds on margins are those with the best F1 on development data ({', '.join(tuned)}).")
         if fixed:
             said.append(
                 f"There are no development data for {', '.join(fixed)}: the threshold is {FIXED_THRESHOLD}, "
@@ -189,7 +187,7 @@ class Mining(Compares):
 
     def score(self, task: "Task", predicted: Sequence, gold: Sequence) -> dict[str, float]:
         check_same_length(predicted, gold)
-        right, found, there = self.counts(task, predicted, gold).sum(axis=0)
+        right, found, there = self.counts(task, predicted, gold).sum(axis=0).tolist()
         shares = {"precision": right / found if found else 0.0, "recall": right / there if there else 0.0}
         return {"f1": float(score_of_counts(np.array([right, found, there])))} | in_percent(shares)
 
