@@ -80,7 +80,7 @@ def pooled_layers(
     batch_tokens: int = BATCH_TOKENS,
     autocast: torch.dtype | None = None,
     store: type[np.floating] = np.float32,
-    after: Callable[[int], None] | None = None,
+    after: Callable[[int], Any] | None = None,
 ) -> dict[Layer, np.ndarray]:
     """Vectors of all rows in several layers, by one pass over them.
 

@@ -32,7 +32,7 @@ class Reader:
     pooling: str = "mean"
     batch_tokens: int = BATCH_TOKENS
     autocast: torch.dtype | None = None
-    after: Callable[[int], None] | None = None
+    after: Callable[[int], Any] | None = None
 
     @property
     def depth(self) -> int:

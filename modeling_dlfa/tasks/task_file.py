@@ -27,7 +27,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import expanded, read_yaml, stamp
-from .kinds import get_kind
+from .kinds import KINDS, get_kind
 from .languages import CODE, check_code
 from .task import SPLITS, HubDataset, Recipe, Task, TaskFiles
 
@@ -67,7 +67,7 @@ def _read(path: Path) -> Task:
             raise InputError(f"{path}: unknown entry {entry!r}: expected {', '.join(ENTRIES)}")
     if "kind" not in values:
         raise InputError(f"{path}: kind: missing, expected pairs, tags or trees")
-    if "labels" not in values:
+    if "labels" not in values and _needs_labels(values["kind"]):
         raise InputError(f"{path}: labels: missing, expected a list of names, or {FROM_TRAINING!r}")
     if "files" not in values and "hub" not in values:
         raise InputError(f"{path}: files: missing, expected files of train, validation and test, or hub")
@@ -100,17 +100,21 @@ def _read(path: Path) -> Task:
     if "train_language" in arguments:
         check_code(arguments["train_language"], f"{path}: train_language")
     try:
-        if values["labels"] == FROM_TRAINING:
+        if values.get("labels") == FROM_TRAINING:
             file = _training_file(arguments, path)
             task = Task(**arguments, labels=_labels_in(file, arguments), labels_from=str(file))
         else:
-            task = Task(**arguments, labels=part("labels", _texts))
+            task = Task(**arguments, labels=part("labels", _texts) if "labels" in values else ())
         task.kind.check_metrics(task)
         return task
     except InputError as error:
         if str(error).startswith((str(path), str(path.parent))):
             raise
         raise InputError(f"{path}: {error}") from error
+
+
+def _needs_labels(kind: Any) -> bool:
+    return kind not in KINDS or KINDS[kind].fewest_labels > 0
 
 
 def _training_file(arguments: dict[str, Any], path: Path) -> Path:
@@ -152,7 +156,8 @@ def _files(files: Any, folder: Path, values: Mapping[str, Any]) -> TaskFiles:
     if not isinstance(files, dict) or not files.keys() <= set(SPLITS):
         unknown = next(iter(files.keys() - set(SPLITS)), files) if isinstance(files, dict) else files
         raise InputError(f"expected train, validation and test, found {unknown!r}")
-    if missing := [split for split in SPLITS if not files.get(split)]:
+    needed = SPLITS if get_kind(str(values["kind"])).trains else ("test",)
+    if missing := [split for split in needed if not files.get(split)]:
         raise InputError(f"{missing[0]}: missing")
     language = str(values.get("train_language", "en"))
     columns = values.get("columns") or {}
@@ -165,7 +170,7 @@ def _files(files: Any, folder: Path, values: Mapping[str, Any]) -> TaskFiles:
     separator = values.get("separator", "tab")
     if separator not in separators:
         raise InputError(f"separator: {separator!r}: expected tab or space")
-    paths = {split: _of_split(split, files[split], folder, language) for split in SPLITS}
+    paths = {split: _of_split(split, files[split], folder, language) for split in SPLITS if files.get(split)}
     return TaskFiles(paths, columns, separators[separator])
 
 

@@ -149,7 +149,7 @@ _OF_TATOEBA = (
     "mr=mar ur=urd fa=pes fr=fra it=ita pt=por es=spa bg=bul ru=rus ja=jpn ka=kat ko=kor th=tha sw=swh zh=cmn kk=kaz "
     "tr=tur et=est fi=fin hu=hun"
 )
-_TATOEBA_CODES = dict(pair.split("=") for pair in _OF_TATOEBA.split())
+_TATOEBA_CODES: dict[str, str] = {pair[:2]: pair[3:] for pair in _OF_TATOEBA.split()}
 _COMPARES = Recipe(max_length=512)  # the seed decides nothing
 _BUCC_LANGUAGES = ("de", "fr", "ru", "zh")
 

@@ -268,7 +268,7 @@ class Scored:
             "found": None if self.found is None else self.found.beside,
         } | self._of_development(data)
 
-    def _of_development(self, data: RunData) -> dict[str, float]:
+    def _of_development(self, data: RunData) -> dict[str, float | None]:
         if not data.task.kind.trains:
             return {"development_score": None}
         if not self.development:
