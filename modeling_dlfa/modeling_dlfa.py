@@ -131,6 +131,16 @@ def masked_mean(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
 
 
+def pooled(states: torch.Tensor, attention_mask: torch.Tensor | None, pooling: str) -> torch.Tensor:
+    """The vector of each sequence: states (B, T, E), mask (B, T) -> (B, E); `pooling` as `DLFAConfig` has it."""
+    if pooling == "mean":
+        return masked_mean(states, real_tokens(attention_mask, states))
+    if attention_mask is None:
+        return states[:, 0]
+    places = first_real(attention_mask.to(states.device))  # padding may stand before it
+    return states[torch.arange(states.shape[0], device=states.device), places]
+
+
 def gate_start(config: DLFAConfig) -> float | None:
     """The logit that all of a new gate starts at, for z ~ x (our choice); None where it starts at random."""
     if not config.identity_init:
@@ -888,6 +898,10 @@ class DLFAModel(DLFAPreTrainedModel):
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return fused if return_dict else fused.to_tuple()
 
+    def pool(self, states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+        """The vector of each sequence, by `config.pooling`: states (B, T, E), mask (B, T) -> (B, E)."""
+        return pooled(states, attention_mask, self.config.pooling)
+
 
 def check_inputs(
     input_ids: torch.Tensor | None, inputs_embeds: torch.Tensor | None, attention_mask: torch.Tensor | None
@@ -1014,12 +1028,7 @@ class DLFAPooling(DLFAPreTrainedModel):
 
     def pool(self, states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         """The vector of each sequence, by `config.pooling`: states (B, T, E), mask (B, T) -> (B, E)."""
-        if self.config.pooling == "cls":
-            if attention_mask is None:
-                return states[:, 0]
-            places = first_real(attention_mask.to(states.device))  # padding may stand before it
-            return states[torch.arange(states.shape[0], device=states.device), places]
-        return masked_mean(states, real_tokens(attention_mask, states))
+        return pooled(states, attention_mask, self.config.pooling)
 
 
 @dataclass

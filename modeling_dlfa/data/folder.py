@@ -8,10 +8,10 @@ from pathlib import Path
 from datasets import Dataset
 
 from ..errors import InputError
-from ..files import content_hash, expanded
+from ..files import expanded
 from ..tasks.languages import check_code
 from ..tasks.task import FILE_PREFIXES, Task, TaskFiles, check_split
-from .rows import check_language, ordered, read_file
+from .rows import check_language, file_hash, ordered, read_file
 
 
 class FolderSource:
@@ -58,7 +58,7 @@ class FolderSource:
         return read_file(_in_xtremes_order(task), self._path(task, split, language), language)
 
     def fingerprint(self, task: Task, split: str, language: str) -> str:
-        return content_hash(self._path(task, split, language))
+        return file_hash(task, self._path(task, split, language), language)
 
     def _path(self, task: Task, split: str, language: str) -> Path:
         check_language(task, split, language, self.languages(task, split), str(self.root))

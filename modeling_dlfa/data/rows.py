@@ -9,7 +9,7 @@ import xxhash
 from datasets import Dataset, Value
 
 from ..errors import InputError
-from ..files import read_lines
+from ..files import content_hash, read_lines, text_hash
 from ..tasks.columns import columns_read, is_pattern, made_of, translated
 from ..tasks.conllu import parse_trees
 from ..tasks.kinds.normalise import raw_trees
@@ -63,6 +63,16 @@ def build(task: Task, columns: dict[str, list], where: str) -> Dataset:
             "labelled data are needed"
         )
     return Dataset.from_dict(columns, features=task.kind.features(task))
+
+
+def file_hash(task: Task, path: Path, language: str) -> str:
+    """Hash of the content of all that `read_file` reads for a file, 16 digits.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    hashes = [content_hash(one) for one in task.kind.files_of(task, path, language)]
+    return hashes[0] if len(hashes) == 1 else text_hash(" ".join(hashes))
 
 
 def rows_hash(rows: Dataset) -> str:

@@ -154,7 +154,10 @@ class Cell:
             InputError: what is wrong with them.
         """
         arguments, training_arguments = self.run_arguments("unused")
-        check_training(get_task(arguments.task), training_arguments)
+        task = get_task(arguments.task)
+        if not task.kind.trains:
+            raise task.kind.cannot(task, "a study, which compares what was trained,")
+        check_training(task, training_arguments)
         config = check_model(arguments)
         check_regime(arguments, config, training_arguments)
         check_stages(self.stages())

@@ -58,7 +58,7 @@ class HubDataset:
     Attributes:
         path: repository id.
         config: pattern of the configuration name; `{code}` and `{name}` are filled from `Language`, `{treebank}` from
-            `treebanks`.
+            `treebanks`, `{own}` from `own_codes`.
         columns: our column name -> the repository's, or what it is made of.
         missing: split -> codes of the languages that lack it.
         revision: branch, tag or commit; None is the default branch.
@@ -68,6 +68,7 @@ class HubDataset:
         splits: our split -> the repository's name of it, where that is another one.
         repositories: split -> repository id, for splits that lie in another one than `path`.
         configs: split -> pattern of the configuration name, where it is another one than `config`.
+        own_codes: code -> the repository's code of that language.
         ids: pattern of how the rows' `id` begins, where languages lie in one configuration; filled as `config`.
         words: column of the repository -> value -> what is read in its place.
         drops_unlabelled: whether rows without a label are left out; else they are an error.
@@ -84,6 +85,7 @@ class HubDataset:
     splits: Mapping[str, str] = field(default_factory=dict)
     repositories: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
+    own_codes: Mapping[str, str] = field(default_factory=dict)
     ids: str = ""
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     drops_unlabelled: bool = False
@@ -107,7 +109,8 @@ class HubDataset:
 
     def _filled(self, pattern: str, language: str) -> str:
         name, treebank = language_name(language), self.treebanks.get(language, "")
-        return pattern.format(code=language, name=name, treebank=treebank)
+        own = self.own_codes.get(language, language)
+        return pattern.format(code=language, name=name, treebank=treebank, own=own)
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,8 @@ def _files(files: Any, folder: Path, values: Mapping[str, Any]) -> TaskFiles:
     if not isinstance(files, dict) or not files.keys() <= set(SPLITS):
         unknown = next(iter(files.keys() - set(SPLITS)), files) if isinstance(files, dict) else files
         raise InputError(f"expected train, validation and test, found {unknown!r}")
-    if missing := [split for split in SPLITS if not files.get(split)]:
+    needed = SPLITS if get_kind(str(values["kind"])).trains else ("test",)
+    if missing := [split for split in needed if not files.get(split)]:
         raise InputError(f"{missing[0]}: missing")
     language = str(values.get("train_language", "en"))
     columns = values.get("columns") or {}
@@ -168,7 +169,7 @@ def _files(files: Any, folder: Path, values: Mapping[str, Any]) -> TaskFiles:
     separator = values.get("separator", "tab")
     if separator not in separators:
         raise InputError(f"separator: {separator!r}: expected tab or space")
-    paths = {split: _of_split(split, files[split], folder, language) for split in SPLITS}
+    paths = {split: _of_split(split, files[split], folder, language) for split in SPLITS if files.get(split)}
     return TaskFiles(paths, columns, separators[separator])
 
 

@@ -1,4 +1,4 @@
-"""XTREME's tasks as data (Hu et al. 2020, arXiv 2003.11080): seven of the benchmark's nine."""
+"""XTREME's tasks as data (Hu et al. 2020, arXiv 2003.11080): all nine of the benchmark."""
 
 from .rungs import RUNGS
 from .task import HubDataset, Recipe, Task
@@ -149,4 +149,51 @@ TYDIQA = Task(
     note="There is no test set: scored are development data, the English part of which is looked at in training.",
 )
 
-XTREME_TASKS: tuple[Task, ...] = (XNLI, PAWSX, PANX, UDPOS, XQUAD, MLQA, TYDIQA)
+# Tatoeba's codes, as the Hub's configurations have them.
+_OF_TATOEBA = (
+    "ar=ara he=heb vi=vie id=ind jv=jav tl=tgl eu=eus ml=mal ta=tam te=tel af=afr nl=nld de=deu el=ell bn=ben hi=hin "
+    "mr=mar ur=urd fa=pes fr=fra it=ita pt=por es=spa bg=bul ru=rus ja=jpn ka=kat ko=kor th=tha sw=swh zh=cmn kk=kaz "
+    "tr=tur et=est fi=fin hu=hun"
+)
+_TATOEBA_CODES: dict[str, str] = {pair[:2]: pair[3:] for pair in _OF_TATOEBA.split()}
+_COMPARES = Recipe(max_length=512)  # the seed decides nothing
+_BUCC_LANGUAGES = ("de", "fr", "ru", "zh")
+
+TATOEBA = Task(
+    name="tatoeba",
+    kind="retrieval",  # pyright: ignore[reportArgumentType]
+    languages=tuple(sorted(_TATOEBA_CODES)),
+    labels=(),
+    recipe=_COMPARES,
+    hub=HubDataset(
+        "mteb/tatoeba-bitext-mining",
+        "{own}-eng",
+        columns={"sentence1": "sentence1", "sentence2": "sentence2"},
+        missing=dict.fromkeys(("train", "validation"), tuple(sorted(_TATOEBA_CODES))),
+        own_codes=_TATOEBA_CODES,
+    ),
+    layout={"test": "tatoeba/{code}-en.{code}"},
+    metric_note="For every English sentence the nearest foreign one is looked for, as XTREME does it.",
+    note="The sentences are short and simple, and a language has 1,000 of them at most, some far fewer.",
+)
+BUCC2018 = Task(
+    name="bucc2018",
+    kind="mining",  # pyright: ignore[reportArgumentType]
+    languages=_BUCC_LANGUAGES,
+    labels=(),
+    recipe=_COMPARES,
+    hub=HubDataset(
+        "mteb/BUCC",
+        "{code}-en",
+        columns={name: name for name in ("sentence1", "sentence2", "gold")},
+        missing=dict.fromkeys(("train", "validation"), _BUCC_LANGUAGES),
+    ),
+    layout={"validation": "bucc2018/{code}-en.dev.{code}", "test": "bucc2018/{code}-en.test.{code}"},
+    metric_note="F1 of the pairs that are mined by the ratio margin of four neighbours.",
+    note=(
+        "Translated pairs were put into texts of Wikipedia; other pairs in them that translate each other count as "
+        "wrong."
+    ),
+)
+
+XTREME_TASKS: tuple[Task, ...] = (XNLI, PAWSX, PANX, UDPOS, XQUAD, MLQA, TYDIQA, BUCC2018, TATOEBA)

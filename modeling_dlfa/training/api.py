@@ -49,7 +49,7 @@ def run(task: str | Task = "udpos", *, output_dir: str | Path | None = None, **a
     with libraries_kept_quiet():
         command = CommandLine(checked_argv(QUIET | given, "run()"), task if isinstance(task, Task) else None)
         folder = output_root(command)
-        planned = plan_run(command, command.tasks[0], command.fusions[0], folder, folder)
+        planned = plan_run(command, command.tasks[0], command.fusions_of(command.tasks[0])[0], folder, folder)
         if planned.finished is not None:  # with resume_from_checkpoint
             return planned.finished
         for stage in planned.stages:

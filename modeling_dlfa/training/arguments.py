@@ -23,7 +23,8 @@ class RunArguments:
 
     task: str = argument(
         "udpos",
-        "What to fine-tune on: a built-in task (xnli, pawsx, panx, udpos; uddep and the easier uddep-upos, "
+        "What to fine-tune on: a built-in task (xnli, pawsx, panx, udpos, xquad, mlqa, tydiqa; tatoeba and bucc2018, "
+        "which train nothing; uddep and the easier uddep-upos, "
         "uddep-direction, uddep-depth, uddep-distance, uddep-arcs), 'all' of XTREME's that are built in, a task "
         "of your own as a YAML file (docs/tasks.md), or an object in your module, package.module:TASK.",
         ("data", "model"),
@@ -131,6 +132,12 @@ class RunArguments:
     )
     max_length: int = argument(
         128, "Sub-words per example, special tokens included.", ("data",), recorded="always", numbers=COUNT
+    )
+    prefix: str | None = argument(
+        None,
+        "Tasks that compare sentences: what stands before each, such as 'query: ' for multilingual-e5.",
+        ("data",),
+        recorded="given",
     )
     label_piece: str = argument(
         "character",

@@ -93,6 +93,8 @@ def model_card(results: RunResults) -> ModelCard:
         example=kind.example(task, REPOSITORY),
         opens_with=kind.opens_with.format(auto_class=kind.auto_class),
         metric_name=kind.metric_names[results.metric],
+        vectors_of=_vectors_of(results),
+        beside="" if results.found is None else kind.card_section(results.found),
     )
 
 
@@ -102,6 +104,14 @@ def _fused_layers(results: RunResults) -> str:
         return "" if results.fusion_layer is None else f"layer {results.fusion_layer}"
     *most, last = map(str, results.fusion_layer)
     return f"layers {', '.join(most)} and {last}"
+
+
+def _vectors_of(results: RunResults) -> str:
+    """Where a model's vectors come from, in words."""
+    layers = _fused_layers(results)
+    if results.fusion in ("none", "layer"):
+        return layers or "the last layer"
+    return f"{layers or 'the layers'} and the last layer, fused by {markdown_code(results.fusion)},"
 
 
 def _trained(results: RunResults) -> str | None:

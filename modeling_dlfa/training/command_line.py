@@ -39,49 +39,13 @@ from .arguments import (
 from .declared import told
 from .derived import bookkeeping, check_given, of_the_chain, paths
 from .help import USAGE, run_help
+from .recipes import recipe_defaults
 from .regimes import get_regime
-from .selection import NO_SELECTION, PREFIX, check_selection, following
+from .selection import PREFIX, check_selection, following
+from .untrained import carried, check_given_untrained, default_fusion
 
 
 AUTO_PRECISION = "auto"  # what --bf16 takes for bfloat16 where the machine has it
-
-
-def recipe_defaults(task: Task, data: str, train: str = "all") -> dict[str, Any]:
-    """Defaults of a task: XTREME's recipe, selection on the development data of the training language.
-
-    The sample has its own (our choice): enough to see transfer within minutes on two CPU cores, from the last step.
-    Regimes have theirs.
-    """
-    recipe = task.recipe
-    defaults = {
-        "num_train_epochs": recipe.num_train_epochs,
-        "learning_rate": recipe.learning_rate,
-        "warmup_steps": recipe.warmup_steps,
-        "weight_decay": recipe.weight_decay,
-        "per_device_train_batch_size": recipe.per_device_train_batch_size,
-        "per_device_eval_batch_size": 32,
-        "do_train": True,
-        "max_length": recipe.max_length,
-        "seed": recipe.seed,
-        "train_sampling_strategy": "group_by_length",
-        "eval_strategy": "steps",
-        "eval_steps": recipe.eval_steps,
-        "save_strategy": "best",
-        "load_best_model_at_end": True,
-        "metric_for_best_model": task.metric,
-        "greater_is_better": True,
-        "save_total_limit": 1,
-        "logging_steps": 50,
-        "dataloader_pin_memory": False,
-    }
-    if data == "sample":
-        defaults |= NO_SELECTION | {
-            "num_train_epochs": task.kind.sample_epochs,
-            "learning_rate": 1e-4,
-            "head_learning_rate": 1e-3,
-            "freeze_embeddings": True,
-        }
-    return {**defaults, **get_regime(train).recipe}
 
 
 class CommandLine:
@@ -93,7 +57,8 @@ class CommandLine:
         task: the task itself, in place of one that can be named.
 
     Attributes:
-        tasks, fusions: what is to be run; every task with every fusion, the baseline first.
+        tasks, fusions: what is to be run; every task with every fusion, the baseline first. `fusions_of` a task may be
+            others.
         output_dir: the given folder.
         resumes: whether an earlier try of the same command is to be continued.
 
@@ -118,12 +83,19 @@ class CommandLine:
         # Before anything else is looked at: what a task's module registers can be asked for.
         for asked in (*self.tasks, *stage_tasks(given.intermediate_tasks)):
             get_task(asked)
+        for stage in map(get_task, stage_tasks(given.intermediate_tasks)):
+            if not stage.kind.trains:
+                raise InputError(f"--intermediate_tasks {stage.name}: it trains nothing that could go on")
         if given.fusion not in CHOICES["fusion"]:
             raise InputError(f"--fusion {given.fusion}: expected one of {', '.join(CHOICES['fusion'])}")
         if given.fusion_layer == AUTO_LAYER and not reads_layer(given.fusion):
             reason = "the baseline fuses no layer" if given.fusion == "none" else "it has no layer to choose"
             raise InputError(f"--fusion_layer {AUTO_LAYER} --fusion {given.fusion}: {reason}")
         self.fusions: list[str] = ["none", given.fusion] if given.compare_baseline else [given.fusion]
+        self._given = given
+        self._names_fusion = "fusion" in _given(argv)
+        if len(self.tasks) == 1 and not given.intermediate_tasks:
+            check_given_untrained(get_task(self.tasks[0]), _given(argv).keys())
         self.output_dir: str | None = given.output_dir
         self.resumes: bool = given.resume_from_checkpoint is not None
         several = len(self.tasks) * len(self.fusions) > 1
@@ -138,6 +110,18 @@ class CommandLine:
                 f"--{place}: is secret, and arguments are written down: give it by the environment, as HF_TOKEN or "
                 "with `hf auth login`"
             )
+
+    def fusions_of(self, task: str | Task) -> list[str]:
+        """The fusions of one task, the baseline first.
+
+        A task that trains nothing has one of its own where none is named, and always beside others: what is named is
+        then meant for those.
+        """
+        of_task = get_task(task)
+        if of_task.kind.trains or (self._names_fusion and len(self.tasks) == 1):
+            return self.fusions
+        own = default_fusion(of_task, vars(self._given))
+        return list(dict.fromkeys((*self.fusions[:-1], own)))
 
     def arguments(
         self, task: str | Task, fusion: str, output_dir: str | Path, **changes: Any
@@ -210,7 +194,8 @@ class CommandLine:
         given = _given(argv)
         defaults = recipe_defaults(of_task, self._data or of_task.default_data, given.get("train", "all"))
         check_given(given)
-        return _parser(defaults | following(given, defaults)), argv
+        defaults |= following(given, defaults)
+        return _parser(defaults | carried(of_task, {**_plain(), **defaults, **given})), argv
 
 
 def _check_scoring(given: argparse.Namespace, several: bool) -> None:

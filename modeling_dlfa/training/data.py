@@ -1,7 +1,7 @@
 """What a run reads: the rows of training, development and scoring, encoded, and predictions brought back to rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -81,20 +81,22 @@ def encoded(task: Task, rows: Dataset, tokenizer: PreTrainedTokenizerBase, argum
 
 @dataclass(frozen=True)
 class RunRows:
-    """The rows of a run as the source has them."""
+    """The rows of a run as the source has them; `tuning` as `RunData`."""
 
     task: Task
     source: Source
     train: Dataset
     development: Dataset
     evaluation: dict[str, Dataset]
+    tuning: dict[str, Dataset]
 
 
 @dataclass(frozen=True)
 class RunData:
     """Everything a run reads, encoded. Runs of the same task, data and tokenizer can share it.
 
-    `fingerprints` are those of the rows, as `data_fingerprints`. With `states`, those of a frozen encoder, every row
+    `tuning` holds development data of languages that are scored, for kinds that set something on them. `fingerprints`
+    are those of the rows, as `data_fingerprints`. With `states`, those of a frozen encoder, every row
     has its number there in a column `states`.
     """
 
@@ -106,6 +108,7 @@ class RunData:
     development: EvalSet
     evaluation: dict[str, EvalSet]
     fingerprints: dict[str, str]
+    tuning: dict[str, EvalSet] = field(default_factory=dict)
     states: RowsOfStates | None = None
 
     @property
@@ -119,7 +122,8 @@ def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:
     """Load the training language's training and development data, and what is to be scored.
 
     Args:
-        training: whether a model is to be trained; else its data are not read, and empty.
+        training: whether a model is to be trained, where the task is of a kind that trains one; else its data are not
+            read, and empty.
 
     Raises:
         InputError: data that are missing or malformed, an unknown language, or none with data.
@@ -130,12 +134,18 @@ def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:
 
     def rows(split: str, language: str, limit: int | None) -> Dataset:
         loaded = source.load(task, split, language)
-        return loaded if limit is None else loaded.select(range(min(limit, len(loaded))))
+        if arguments.prefix:
+            loaded = task.kind.prefixed(task, loaded, arguments.prefix)
+        return loaded if limit is None else task.kind.first(loaded, limit)
 
     evaluation = {language: rows(arguments.eval_split, language, arguments.max_eval_samples) for language in languages}
-    if not training:
+    tuning = {
+        language: rows("validation", language, arguments.max_dev_samples)
+        for language in tuned_languages(arguments, source, languages)
+    }
+    if not (training and task.kind.trains):
         nothing = Dataset.from_dict({})
-        return RunRows(task=task, source=source, train=nothing, development=nothing, evaluation=evaluation)
+        return RunRows(task, source, train=nothing, development=nothing, evaluation=evaluation, tuning=tuning)
     train = rows("train", arguments.train_language, arguments.max_train_samples)
     if arguments.train_half is not None:
         train = train.select(_half(arguments, source, len(train)))
@@ -149,6 +159,7 @@ def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:
             "validation", arguments.train_language, arguments.max_dev_samples or arguments.max_eval_samples
         ),
         evaluation=evaluation,
+        tuning=tuning,
     )
 
 
@@ -199,6 +210,7 @@ def prepare(arguments: RunArguments, training: bool = True) -> RunData:
     fingerprints = data_fingerprints(arguments, training)
     rows = load_rows(arguments, training)
     task = rows.task
+    training = training and task.kind.trains
 
     def eval_set(loaded: Dataset) -> EvalSet:
         piece: Any = arguments.label_piece
@@ -213,6 +225,7 @@ def prepare(arguments: RunArguments, training: bool = True) -> RunData:
         development=eval_set(rows.development) if training else EvalSet(task, rows.development, rows.development),
         evaluation={language: eval_set(loaded) for language, loaded in rows.evaluation.items()},
         fingerprints=fingerprints,
+        tuning={language: eval_set(loaded) for language, loaded in rows.tuning.items()},
     )
 
 
@@ -228,20 +241,36 @@ def data_fingerprints(arguments: RunArguments, training: bool = True) -> dict[st
     """
     task, source, language = get_task(arguments.task), open_source(arguments.data), arguments.train_language
     found = {}
+    training = training and task.kind.trains
     if training:
         found["training data"] = source.fingerprint(task, "train", language)
         found["development data"] = source.fingerprint(task, "validation", language)
     if training and arguments.train_half is not None:
         found["trees"] = source.fingerprint(get_task("uddep"), "train", language)
     split = arguments.eval_split
-    for code in evaluated_languages(arguments, source):
+    languages = evaluated_languages(arguments, source)
+    for code in languages:
         found[scored_data(code)] = source.fingerprint(task, split, code)
+    for code in tuned_languages(arguments, source, languages):
+        found[f"development data in {code}"] = source.fingerprint(task, "validation", code)
     return found
 
 
 def scored_data(language: str) -> str:
     """Name of the fingerprint of what is scored in a language."""
     return f"scored data in {language}"
+
+
+def tuned_languages(arguments: RunArguments, source: Source, languages: list[str]) -> list[str]:
+    """Those of the scored languages that have development data, for a kind that sets something on them.
+
+    Where development data are scored themselves, nothing is set on them.
+    """
+    task = get_task(arguments.task)
+    if not task.kind.tunes or arguments.eval_split != "test":
+        return []
+    there = source.languages(task, "validation")
+    return [code for code in languages if code in there]
 
 
 def asked_languages(arguments: RunArguments) -> list[str] | None:

@@ -39,6 +39,7 @@ from .regimes import check_regime
 from .results import RESULTS_FILE, RunResults, results_table
 from .run import finished_run
 from .stages import Stage, check_stages, plan_stages, run_chain, stages_folder
+from .untrained import check_untrained
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
     """
     planned: dict[str, list[PlannedRun]] = {}
     for task in command.tasks:
-        for fusion in command.fusions:
+        for fusion in command.fusions_of(task):
             folder = root
             if len(command.tasks) > 1:
                 folder = folder / get_task(task).name
@@ -181,7 +182,11 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
     check_training(get_task(task), training_arguments)
     if not training_arguments.do_train:
         finished_run(Path(arguments.model_name_or_path))
-    check_regime(arguments, check_model(arguments), training_arguments)
+    config = check_model(arguments)
+    if get_task(task).kind.trains:
+        check_regime(arguments, config, training_arguments)
+    else:
+        check_untrained(get_task(task), arguments, config)
     check_stages(stages)
     return planned
 
@@ -231,6 +236,8 @@ def warn_of_missing(arguments: RunArguments, data: RunData, console: Console) ->
 def show(runs: list[RunResults], console: Console) -> None:
     """Print the table of a task, how a layer was chosen, and a warning for scores that mean nothing."""
     console.print(results_table(runs))
+    kind = runs[0].of_task.kind
+    advice = "; train longer, try another learning rate or look at those labels" if kind.trains else ""
     for results in runs:
         if results.scouting:
             scores = ", ".join(f"{layer}: {score:.1f}" for layer, score in results.scouting["scores"].items())
@@ -241,8 +248,8 @@ def show(runs: list[RunResults], console: Console) -> None:
             )
         if results.chance_level:
             console.print(
-                f"warning: {results.model_name}: no better than always answering the most frequent label in "
-                f"{', '.join(results.chance_level)}; train longer, try another learning rate or look at those labels",
+                f"warning: {results.model_name}: no better than always answering {kind.chance} in "
+                f"{', '.join(results.chance_level)}{advice}",
                 style="yellow",
                 **PLAIN,
             )

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
-from ..configuration_dlfa import DLFAConfig
+from ..configuration_dlfa import FUSION_READS, DLFAConfig
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..errors import InputError, one_line
 from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel, refuse_own_code
@@ -28,7 +28,7 @@ def model_arguments(arguments: RunArguments, task: Task, start: PreTrainedConfig
     """
     return {
         "fusion": arguments.fusion,
-        "fusion_layer": None if arguments.fusion_layer == AUTO_LAYER else arguments.fusion_layer,
+        "fusion_layer": _layer(arguments, task, start),
         "pooling": pooling(arguments, start),
         "input_norm": arguments.input_norm,
         "id2label": dict(enumerate(task.kind.outputs(task))),
@@ -37,10 +37,19 @@ def model_arguments(arguments: RunArguments, task: Task, start: PreTrainedConfig
     } | arguments.overrides()
 
 
+def _layer(arguments: RunArguments, task: Task, start: PreTrainedConfig) -> Any:
+    """k of a run, or several; None for that of `DLFAConfig`."""
+    if arguments.fusion_layer == AUTO_LAYER:
+        return None
+    if arguments.fusion_layer is None and FUSION_READS.get(arguments.fusion) == "layer":
+        return task.kind.fused_layer(getattr(_encoder_config(start), "num_hidden_layers", 0))
+    return arguments.fusion_layer
+
+
 def pooling(arguments: RunArguments, start: PreTrainedConfig) -> str:
     """How a sequence becomes one vector, by `DLFAConfig.pooling`; arguments as `model_arguments`."""
-    own = start.pooling if _is_dlfa(start) else "mean" if arguments.model_name_or_path == EMBEDDED else "cls"
-    return arguments.pooling or own
+    own = start.pooling if is_dlfa(start) else "mean" if arguments.model_name_or_path == EMBEDDED else "cls"
+    return arguments.pooling or get_task(arguments.task).kind.pooling or own
 
 
 def plain_baseline(arguments: RunArguments) -> RunArguments:
@@ -101,17 +110,18 @@ def encoder_config(name: str, revision: str | None = None) -> PreTrainedConfig:
     return _encoder_config(open_config(name, revision))
 
 
-def _is_dlfa(config: PreTrainedConfig) -> bool:
+def is_dlfa(config: PreTrainedConfig) -> bool:
+    """Whether a configuration is that of a DLFA checkpoint, rather than of an encoder."""
     return config.model_type == DLFAConfig.model_type
 
 
 def _encoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
     # A copy, because a new configuration resets how its encoder attends.
-    return copy.deepcopy(config.encoder_config if _is_dlfa(config) else config)
+    return copy.deepcopy(config.encoder_config if is_dlfa(config) else config)
 
 
 def _check_same_fusion(name: str, start: PreTrainedConfig, config: DLFAConfig) -> None:
-    if not _is_dlfa(start):
+    if not is_dlfa(start):
         raise InputError(f"--carry_fusion: {name} is a plain encoder, it has no fusion to carry over")
     names = ("fusion", "fusion_layer", "input_norm", "aif_reduction", "aif_output", "aif_norm", "aif_activation")
     for field in names:
@@ -133,7 +143,7 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
     model_class = task.kind.model_class
     name, revision = arguments.model_name_or_path, arguments.model_revision
     start = open_config(name, revision)
-    trained = _open_trained(name, revision) if _is_dlfa(start) else None
+    trained = _open_trained(name, revision) if is_dlfa(start) else None
     wanted = model_arguments(arguments, task, start)
     plain = {**wanted, "fusion": "none"}
     try:
@@ -149,7 +159,7 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
         if arguments.fusion != "none":
             config = DLFAConfig(encoder_config=_encoder_config(model.config), **wanted)
             with torch.random.fork_rng(devices=[]):
-                fused: Any = model_class(config, encoder=model.dlfa.encoder)
+                fused: Any = model_class(config, encoder=model.base_model.encoder)
             for part in new_parts(model):
                 setattr(fused, part, getattr(model, part))
             config.dtype = model.dtype
@@ -160,9 +170,9 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
         _check_same_fusion(name, start, model.config)
         for part, module in cast(DLFAModel, trained).named_children():
             if part != "encoder":  # fusion, and the norms before it
-                model.dlfa.get_submodule(part).load_state_dict(module.state_dict())
+                model.base_model.get_submodule(part).load_state_dict(module.state_dict())
     # It is saved with the model, and a path on this machine helps nobody.
-    origin = start.encoder_config._name_or_path if _is_dlfa(start) else short_name(name)
+    origin = start.encoder_config._name_or_path if is_dlfa(start) else short_name(name)
     model.config.encoder_config._name_or_path = EMBEDDED_HUB_ID if name == EMBEDDED else origin
     check_states(name, model, arguments.max_length)
     if arguments.freeze_embeddings:
@@ -177,7 +187,7 @@ def open_finished(folder: Path, task: Task) -> DLFAPreTrainedModel:
         InputError: it cannot be read, lacks weights, or was trained for other labels.
     """
     config = open_config(str(folder))
-    labels = tuple((config.id2label or {}).values()) if _is_dlfa(config) else ()
+    labels = tuple((config.id2label or {}).values()) if is_dlfa(config) else ()
     if labels != (asked := task.kind.outputs(task)):
         raise InputError(
             f"{folder} answers with {', '.join(labels) or 'no labels'}, expected those of {task.name}: "
@@ -198,7 +208,7 @@ def open_encoder(name: str, revision: str | None = None) -> PreTrainedModel:
     Raises:
         InputError: it cannot be opened, or lacks weights.
     """
-    if _is_dlfa(open_config(name, revision)):
+    if is_dlfa(open_config(name, revision)):
         return cast(Any, _open_trained(name, revision)).encoder
     try:
         source = resolve_encoder(name)
@@ -209,7 +219,9 @@ def open_encoder(name: str, revision: str | None = None) -> PreTrainedModel:
 
 
 def new_parts(model: DLFAPreTrainedModel) -> list[str]:
-    """Names of the modules that a task adds to encoder and fusion: its head."""
+    """Names of the modules that a task adds to encoder and fusion: its head, where it has one."""
+    if model.base_model is model:
+        return []
     return [name for name, _ in model.named_children() if name != model.base_model_prefix]
 
 

@@ -37,7 +37,8 @@ class RunResults:
         all_metrics: language -> every metric of the task (for POS: token accuracy and XTREME's F1).
         support: language -> number of scored sentences or pairs.
         chance_level: languages whose score is no better than always predicting the most frequent label.
-        development_score: reported metric on the development data of the training language, of the model scored here.
+        development_score: reported metric on the development data of the training language, of the model scored here;
+            null where nothing is trained.
         encoder, fusion, fusion_layer: the model; `model_config` has the other fields of `DLFAConfig`.
         seed, train_language, train_samples, train_runtime: of the training; seconds.
         training: the recipe.
@@ -51,6 +52,8 @@ class RunResults:
         eval_data: where the scored data came from, if not from where the training data did.
         used: fingerprints of what was read and started from, and the global batch, see `fingerprints.used`; empty in
             files of old versions.
+        found: what a kind that trains nothing tells beside the scores, as `kinds.untrained.Found.beside`; null for
+            others, and in files of old versions.
     """
 
     task: str
@@ -63,7 +66,7 @@ class RunResults:
     all_metrics: dict[str, dict[str, float]]
     support: dict[str, int]
     chance_level: list[str]
-    development_score: float
+    development_score: float | None
     encoder: str
     fusion: str
     fusion_layer: int | list[int] | None
@@ -81,6 +84,7 @@ class RunResults:
     task_definition: dict[str, Any] | None = None
     eval_data: str | None = None
     used: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] | None = None
 
     @property
     def of_task(self) -> Task:
@@ -125,7 +129,7 @@ class RunResults:
 
 _OF_OLD_FILES = {
     **{"scouting": None, "development_majority": None, "intermediate": []},
-    **{"task_definition": None, "eval_data": None, "used": {}},
+    **{"task_definition": None, "eval_data": None, "used": {}, "found": None},
 }
 
 
@@ -177,9 +181,11 @@ def results_table(runs: Sequence[RunResults]) -> Table:
     With two runs the last column is their difference (second less first). A score at chance level has a "?".
     """
     first = runs[0]
+    kind = first.of_task.kind
     training = f"{first.train_samples:,} {first.train_language} examples · seed {first.seed}"
     regime = first.training.get("train", "all")
     training += "" if regime == "all" else f" · trained: {regime}"
+    training = training if kind.trains else "nothing trained"
     title = f"{first.task} · {short_name(first.encoder)} · {training}"
     table = Table(title=escape(title), title_justify="left", caption_justify="left")
     table.add_column("family", style="dim")
@@ -216,11 +222,12 @@ def results_table(runs: Sequence[RunResults]) -> Table:
             values = [averages(column, first.train_language)[key] for column in cells]
         else:
             values = [getattr(run, key) for run in runs]
-        if None not in values:
+        if None not in values and (kind.trains or key == "average"):
             table.add_row("", label, "", *(f"{value:.1f}" for value in values), *_difference(values, len(runs)))
-    table.caption = f"{first.metric} on {first.eval_split} data, in percent; * training language"
+    table.caption = f"{first.metric} on {first.eval_split} data, in percent"
+    table.caption += "; * training language" if kind.trains else ""
     if any(run.chance_level for run in runs):
-        table.caption += "; ? no better than the most frequent label"
+        table.caption += f"; ? no better than {kind.chance}"
     return table
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from accelerate import PartialState
 from transformers import PrinterCallback, ProgressCallback, TrainingArguments, set_seed
 
@@ -18,6 +17,7 @@ from ..configuration_dlfa import DLFAConfig
 from ..errors import InputError
 from ..files import read_json, write_text
 from ..modeling_dlfa import DLFAPreTrainedModel
+from ..tasks.kinds.untrained import Found
 from ..tasks.predictions import write_predictions
 from ..tasks.registry import get_task
 from .arguments import AUTO_LAYER, RunArguments
@@ -25,16 +25,17 @@ from .averaging import Snapshots, remove_snapshots
 from .card import model_card
 from .counts import counts_file, write_counts
 from .data import RunData, prepare, scored_data
-from .derived import recorded_arguments
-from .fingerprints import global_batch, used
+from .fingerprints import used
 from .folder import TRAINED_FILE, check_optimizer, check_same_model, checkpoint_to_resume, remove_checkpoints
+from .made import model_config, origin
+from .made import recipe as trained_by
 from .model import build_model, open_finished
-from .regimes import autocast_type, get_regime
-from .results import RESULTS_FILE, RunResults, averages, stage_summary, versions
+from .results import RESULTS_FILE, RunResults, averages, versions
 from .scoring import predictions
 from .scout import scout
-from .selection import LOSS, described, fit_intervals
+from .selection import fit_intervals
 from .trainer import DLFATrainer, LanguageProgress, make_trainer
+from .untrained import recorded_untrained, regime_of, search
 from .warm_start import WarmStarted, warm_start
 
 
@@ -104,7 +105,7 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         InputError: as `run`; training has diverged.
     """
     output = Path(training_arguments.output_dir or "")
-    regime = get_regime(arguments.train)
+    regime = regime_of(get_task(arguments.task), arguments)
     checkpoint = checkpoint_to_resume(output, training_arguments.resume_from_checkpoint)
     note = output / TRAINED_FILE
     if checkpoint == str(output):
@@ -125,34 +126,36 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
     if checkpoint is not None:
         check_same_model(checkpoint, model.config)
         check_optimizer(Path(checkpoint))
-    fit_intervals(training_arguments, len(data.train), arguments.train_language)
-    warm = _warm_start(checkpoint, model, data, arguments, training_arguments)
-    trained, data = regime.begin(model, data, arguments, training_arguments)
-    trainer = _new_trainer(trained, arguments, training_arguments, data)
-    snapshots = Snapshots(arguments.average_checkpoints, output) if arguments.average_checkpoints else None
-    for callback in filter(None, (warm, snapshots)):
-        trainer.add_callback(callback)
-    training = trainer.train(resume_from_checkpoint=checkpoint)
-    if snapshots is not None:
-        trainer.accelerator.wait_for_everyone()  # one process writes them
-        snapshots.average(trained)
-    if not all(parameter.isfinite().all() for parameter in trained.parameters()):
-        raise InputError(
-            "training has diverged, weights are not finite: lower the learning rates (--learning_rate "
-            f"{training_arguments.learning_rate:g}, --head_learning_rate {arguments.head_learning_rate})"
-        )
-    encoder, intermediate = _origin(arguments)
+    if not data.task.kind.trains:
+        trained, trainer = model, _new_trainer(model, arguments, training_arguments, data)
+        seconds, recipe = 0.0, recorded_untrained(arguments, training_arguments, model)
+    else:
+        fit_intervals(training_arguments, len(data.train), arguments.train_language)
+        warm = _warm_start(checkpoint, model, data, arguments, training_arguments)
+        trained, data = regime.begin(model, data, arguments, training_arguments)
+        trainer = _new_trainer(trained, arguments, training_arguments, data)
+        snapshots = Snapshots(arguments.average_checkpoints, output) if arguments.average_checkpoints else None
+        for callback in filter(None, (warm, snapshots)):
+            trainer.add_callback(callback)
+        training = trainer.train(resume_from_checkpoint=checkpoint)
+        if snapshots is not None:
+            trainer.accelerator.wait_for_everyone()  # one process writes them
+            snapshots.average(trained)
+        _check_converged(trained, arguments, training_arguments)
+        seconds = training.metrics["train_runtime"]
+        recipe = trained_by(arguments, training_arguments, trainer, warm, snapshots)
+    encoder, intermediate = origin(arguments)
     config: DLFAConfig = model.config
     summary = {
         "encoder": encoder,
         "fusion": config.fusion,
         "fusion_layer": config.fusion_layer,
-        "model_config": _model_config(config),
+        "model_config": model_config(config),
         "seed": training_arguments.seed,
         "train_language": arguments.train_language,
         "train_samples": data.train_samples,
-        "train_runtime": round(training.metrics["train_runtime"], 1),
-        "training": _recipe(arguments, training_arguments, trainer, warm, snapshots),
+        "train_runtime": round(seconds, 1),
+        "training": recipe,
         "data": data.source.description,
         "versions": versions(),
         "scouting": None if scouting is None else scouting.as_dict(),
@@ -171,6 +174,21 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         write_text(note, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     trainer.accelerator.wait_for_everyone()
     return Fitted(arguments, data, trainer, summary)
+
+
+def _check_converged(
+    model: DLFAPreTrainedModel, arguments: RunArguments, training_arguments: TrainingArguments
+) -> None:
+    """Refuse a model that training has spoilt.
+
+    Raises:
+        InputError: weights are not finite.
+    """
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        raise InputError(
+            "training has diverged, weights are not finite: lower the learning rates (--learning_rate "
+            f"{training_arguments.learning_rate:g}, --head_learning_rate {arguments.head_learning_rate})"
+        )
 
 
 def _warm_start(
@@ -211,53 +229,6 @@ def _new_trainer(
     return trainer
 
 
-def _origin(arguments: RunArguments) -> tuple[str, list[dict[str, Any]]]:
-    """The pretrained encoder that a run goes back to, and the runs in between."""
-    name = arguments.model_name_or_path
-    if not (Path(name) / RESULTS_FILE).is_file():
-        return name, []
-    before = RunResults.load(name)
-    return before.encoder, [*before.intermediate, stage_summary(before, arguments.carry_fusion)]
-
-
-def _model_config(config: DLFAConfig) -> dict[str, Any]:
-    names = set(DLFAConfig.__annotations__) - {"encoder_config", "fusion", "fusion_layer"}
-    return {name: getattr(config, name) for name in sorted(names)}
-
-
-def _head_start(model: Any) -> dict[str, str]:
-    """That the head did not start at random, where it did not."""
-    start = getattr(getattr(model, "head", None), "started_from", "random")
-    return {} if start == "random" else {"head_start": start}
-
-
-def _recipe(
-    arguments: RunArguments,
-    training_arguments: TrainingArguments,
-    trainer: DLFATrainer,
-    warm: WarmStarted | None,
-    snapshots: Snapshots | None,
-) -> dict[str, Any]:
-    """What results say of the training: what was asked for, and what it came to."""
-    selected = training_arguments.load_best_model_at_end and trainer.state.best_model_checkpoint is not None
-    metric, greater = training_arguments.metric_for_best_model, training_arguments.greater_is_better
-    chosen = described(get_task(arguments.task), metric or LOSS, bool(greater))
-    epochs = {"num_train_epochs": round(trainer.state.epoch or 0, 2)} if training_arguments.max_steps > 0 else {}
-    return {
-        **recorded_arguments(training_arguments),
-        **epochs,
-        "batch_size": global_batch(training_arguments),
-        "steps": trainer.state.global_step,
-        **({} if warm is None else {"warm_start_steps": warm.steps}),
-        **recorded_arguments(arguments),
-        "precision": str(autocast_type(training_arguments) or torch.float32).removeprefix("torch."),
-        "dtype": str(trainer.model.dtype).removeprefix("torch."),  # pyright: ignore[reportOptionalMemberAccess]
-        **_head_start(trainer.model),
-        "selection": str(snapshots) if snapshots is not None else chosen if selected else "last step",
-        **recorded_arguments(arguments, given=True),
-    }
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Score
 # ---------------------------------------------------------------------------------------------------------------------
@@ -272,12 +243,14 @@ class Scored:
         predictions: language -> answers in the shape of `Kind.references`.
         metrics: language -> metric -> score.
         counts: language -> (N, 3), what every row adds to the reported score.
+        found: what was found beside; None where the model was trained for the task.
     """
 
     development: dict[str, float]
     predictions: dict[str, list]
     metrics: dict[str, dict[str, float]]
     counts: dict[str, np.ndarray]
+    found: Found | None = None
 
     def summary(self, data: RunData, arguments: RunArguments) -> dict[str, Any]:
         """What results say of the scores."""
@@ -292,9 +265,12 @@ class Scored:
             "all_metrics": self.metrics,
             "support": {language: len(eval_set.rows) for language, eval_set in data.evaluation.items()},
             "chance_level": [code for code in self.metrics if data.evaluation[code].at_chance(self.metrics[code])],
+            "found": None if self.found is None else self.found.beside,
         } | self._of_development(data)
 
-    def _of_development(self, data: RunData) -> dict[str, float]:
+    def _of_development(self, data: RunData) -> dict[str, float | None]:
+        if not data.task.kind.trains:
+            return {"development_score": None}
         if not self.development:
             return {}
         metric = data.task.metric
@@ -306,16 +282,27 @@ def score(trainer: DLFATrainer, data: RunData) -> Scored:
     """Score the trainer's model on the development data and in every language of the evaluation."""
     progress = next((one for one in trainer.callback_handler.callbacks if isinstance(one, LanguageProgress)), None)
     trainer.compute_metrics = None  # every set has references of its own
+    if not data.task.kind.trains:
+        found = search(trainer, data)
+        return _scored({}, found.predictions, data, found)
     announce = None if progress is None else progress.call
     development = {}
     if len(data.development.rows):
         development = data.development.score(predictions(trainer, {"dev": data.development}, announce)["dev"])
     predicted = predictions(trainer, data.evaluation, announce)
+    return _scored(development, predicted, data)
+
+
+def _scored(
+    development: dict[str, float], predicted: dict[str, list], data: RunData, found: Found | None = None
+) -> Scored:
+    """Answers, and how good they are."""
     return Scored(
         development=development,
         predictions=predicted,
         metrics={language: data.evaluation[language].score(predicted[language]) for language in predicted},
         counts={language: data.evaluation[language].counts(predicted[language]) for language in predicted},
+        found=found,
     )
 
 
@@ -376,6 +363,8 @@ def leave(output: Path, results: RunResults, scored: Scored, data: RunData, card
             tokens = data.evaluation[language].tokens
             write_predictions(folder, data.task, language, predicted, results.eval_split, tokens)
         write_counts(counts_file(folder, data.task, results.eval_split), scored.counts)
+        for name, text in ({} if scored.found is None else scored.found.files).items():
+            write_text(output / name, text)
         if card:
             model_card(results).save(output / "README.md")
         results.save(output)

@@ -11,6 +11,7 @@ label`, tagging rows `tokens, tags`, and the rows of "uddep" `tokens, upos, head
 with their trees (see grammar.py). Questions hold `id, context, question, answers`, as SQuAD's.
 """
 
+import random
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -51,6 +52,15 @@ SIZES = {
     "xcopa": {"train": 1000, "validation": 100, "test": 100},
     **{name: {"train": 600, "validation": 100, "test": 100} for name in ("xquad", "mlqa", "tydiqa")},
 }
+PARALLEL = {
+    "tatoeba": {"test": {"pairs": 150}},
+    "bucc2018": {
+        "validation": {"pairs": 30, "foreign": 60, "english": 70},
+        "test": {"pairs": 50, "foreign": 100, "english": 120},
+    },
+}
+"""Task whose sentences are compared with English ones -> split -> how many translate each other, and how many are
+alone on either side."""
 # Share of held-out concepts in validation and test. Names look alike in all Latin scripts, so that known ones could be
 # looked up: in panx most are new.
 _SENTENCES_OF = {"uddep": "udpos"}  # tasks that have the sentences of another
@@ -96,6 +106,63 @@ def rows(task_name: str, split: str, language: str) -> list[dict[str, Any]]:
     if task_name in _QUESTIONS:
         return [{"id": f"{language}-{split}-{number}", **row} for number, row in enumerate(made)]
     return made
+
+
+def parallel(task_name: str, split: str, language: str) -> list[dict[str, Any]]:
+    """Sentences of a language and of English, the same in every process.
+
+    Args:
+        task_name: "tatoeba" or "bucc2018".
+        split: "test", of "bucc2018" also "validation".
+        language: one of `LANGUAGES` but English.
+
+    Returns:
+        `{"sentence1", "sentence2"}` for each row, the second English; of "bucc2018" one row of two lists, with
+        `gold`, the pairs of places in them, from 1 on, that translate each other.
+
+    Raises:
+        InputError: the sample has no such task, split or language.
+    """
+    _check(task_name, tuple(PARALLEL), "task of parallel sentences")
+    _check(split, tuple(PARALLEL[task_name]), f"split of {task_name}")
+    _check(language, tuple(code for code in LANGUAGES if code != TRAIN_LANGUAGE), f"language for {task_name}")
+    sizes = PARALLEL[task_name][split]
+    grammars = _GRAMMARS[language], _GRAMMARS[TRAIN_LANGUAGE]
+    frames = _parallel_frames(task_name, split)
+    shared, alone = frames[: sizes["pairs"]], frames[sizes["pairs"] :]
+    if task_name == "tatoeba":
+        return [{f"sentence{side}": _text(one, frame) for side, one in enumerate(grammars, 1)} for frame in shared]
+    corpora = [shared + alone[: sizes["foreign"]], shared + alone[sizes["foreign"] :]]
+    shuffled = [
+        random.Random(f"{task_name} {split} {side}").sample(range(len(corpus)), len(corpus))
+        for side, corpus in enumerate(corpora)
+    ]
+    texts = [
+        [_text(grammar, corpus[place]) for place in places]
+        for grammar, corpus, places in zip(grammars, corpora, shuffled, strict=True)
+    ]
+    gold = [[places.index(number) + 1 for places in shuffled] for number in range(sizes["pairs"])]
+    return [{"sentence1": texts[0], "sentence2": texts[1], "gold": gold}]
+
+
+@cache
+def _parallel_frames(task_name: str, split: str) -> list[Sentence]:
+    """As many sentences as a split has in all; no two are alike in any language."""
+    draw = Draw(f"{task_name} {split}", held_out=_HELD_OUT["udpos"])
+    seen: dict[str, set[str]] = {code: set() for code in LANGUAGES}
+    drawn: list[Sentence] = []
+    while len(drawn) < sum(PARALLEL[task_name][split].values()):
+        frame = tagging.speech(draw)
+        texts = {code: _text(grammar, frame) for code, grammar in _GRAMMARS.items()}
+        if all(text not in seen[code] for code, text in texts.items()):
+            drawn.append(frame)
+            for code, text in texts.items():
+                seen[code].add(text)
+    return drawn
+
+
+def _text(grammar: Grammar, sentence: Sentence) -> str:
+    return grammar.text(grammar.sentence(sentence))
 
 
 def _check(value: str, choices: tuple[str, ...], what: str) -> None:

@@ -20,9 +20,13 @@ class SampleSource:
     def languages(self, task: Task, split: str) -> list[str]:
         from .. import sample
 
-        if task.folder not in sample.SIZES and task.hub is not None:
-            raise InputError(f"the sample has no task {task.name!r}, but {', '.join(sample.SIZES)}: give --data hub")
-        return ordered(task, sample.LANGUAGES) if check_split(split) == "test" else ["en"]
+        if task.folder not in {**sample.SIZES, **sample.PARALLEL} and task.hub is not None:
+            there = ", ".join((*sample.SIZES, *sample.PARALLEL))
+            raise InputError(f"the sample has no task {task.name!r}, but {there}: give --data hub")
+        if task.kind.trains:
+            return ordered(task, sample.LANGUAGES) if check_split(split) == "test" else ["en"]
+        there = check_split(split) in sample.PARALLEL.get(task.folder, {})
+        return ordered(task, set(sample.LANGUAGES) - {sample.TRAIN_LANGUAGE}) if there else []
 
     def load(self, task: Task, split: str, language: str) -> Dataset:
         check_language(task, split, language, self.languages(task, split), "the sample")
@@ -37,7 +41,8 @@ class SampleSource:
 def _rows(folder: str, split: str, language: str) -> list[dict[str, Any]]:
     from .. import sample
 
-    return sample.rows(folder, split, language)
+    rows = sample.parallel if folder in sample.PARALLEL else sample.rows
+    return rows(folder, split, language)
 
 
 @cache

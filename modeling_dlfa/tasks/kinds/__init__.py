@@ -4,12 +4,16 @@ from ...errors import InputError
 from .answers import Answers
 from .base import Kind
 from .choices import Choices
+from .mining import Mining
 from .pairs import Pairs
+from .retrieval import Retrieval
 from .tags import Tags
 from .trees import Trees
 
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Pairs(), Tags(), Trees(), Answers(), Choices())}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (Pairs(), Tags(), Trees(), Answers(), Choices(), Retrieval(), Mining())
+}
 """Name -> kind. A new kind is a file beside these and an entry here, or `register_kind` from elsewhere."""
 
 

@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from ...errors import InputError
 from ..encoding import LabelPiece
 from ..trees import TREE_COLUMNS, Tree
+from .untrained import MayTrainNothing
 
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Answers:
     probabilities: list
 
 
-class Kind(ABC):
+class Kind(MayTrainNothing, ABC):
     """One kind of task: its model, its files, and the way from a row to a score and back.
 
     One object serves all tasks of the kind; methods take the task. What only some kinds can do has a default here,

@@ -1,0 +1,133 @@
+"""Runs of kinds that train nothing: the fusion that they have, what they refuse, and how they are scored.
+
+The model is the encoder with a fusion that has nothing to learn, or a finished run's encoder with its own fusion.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from tqdm.auto import tqdm
+from transformers import TrainingArguments
+
+from ..configuration_dlfa import DLFAConfig
+from ..errors import InputError
+from ..modeling_dlfa import FUSIONS, INPUT_NORMS
+from ..tasks.kinds.untrained import Found
+from ..tasks.reading import Reader
+from ..tasks.task import Task
+from .arguments import RunArguments, overridable
+from .data import RunData
+from .derived import deciding
+from .model import is_dlfa, open_config
+from .regime import Regime
+from .regimes import autocast_type, get_regime
+from .trainer import DLFATrainer
+from .trainer_arguments import trainer_fields
+
+
+def default_fusion(task: Task, values: Mapping[str, Any]) -> str:
+    """The fusion of a run that names none: the kind's, or that of the finished run it starts from.
+
+    Args:
+        values: all arguments of the command, by name.
+    """
+    if not task.kind.trains and not values["intermediate_tasks"]:
+        start = open_config(values["model_name_or_path"], values["model_revision"])
+        if is_dlfa(start):
+            return start.fusion
+    return task.kind.fusion
+
+
+def carried(task: Task, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults of arguments where nothing is trained: a finished run whose fusion is asked for keeps it as it is.
+
+    Args:
+        values: all arguments of the run, by name.
+    """
+    if task.kind.trains or values["intermediate_tasks"]:
+        return {}
+    start: Any = open_config(values["model_name_or_path"], values["model_revision"])
+    if not is_dlfa(start) or start.fusion != values["fusion"] or start.fusion == "none":
+        return {}
+    layers = start.fusion_layer
+    return {
+        "carry_fusion": True,
+        "fusion_layer": ",".join(map(str, layers)) if isinstance(layers, list) else layers,
+        "input_norm": start.input_norm,
+        "config_overrides": json.dumps({name: getattr(start, name) for name in overridable()}),
+    }
+
+
+def regime_of(task: Task, arguments: RunArguments) -> Regime:
+    """What is trained: what the run says, or nothing, which is the regime that leaves everything as it is."""
+    return get_regime(arguments.train) if task.kind.trains else Regime()
+
+
+def check_given_untrained(task: Task, given: Collection[str]) -> None:
+    """Refuse arguments of a training where there is none.
+
+    Args:
+        given: names of those that were given.
+
+    Raises:
+        InputError: naming the first.
+    """
+    if task.kind.trains:
+        return
+    of_training = {*trainer_fields(recorded=True), "max_steps", "max_train_samples", "shuffle_labels", "train_half"}
+    of_training |= {name for name in deciding("training") if name not in deciding("data", "evaluation", "model")}
+    if idle := sorted(of_training.intersection(given)):
+        raise InputError(f"--{idle[0]}: {task.name} trains nothing, only what comes before with --intermediate_tasks")
+
+
+def check_untrained(task: Task, arguments: RunArguments, config: DLFAConfig) -> None:
+    """Refuse a fusion that would have to learn, where nothing is trained.
+
+    Raises:
+        InputError: with what can be had.
+    """
+    if task.kind.trains or arguments.carry_fusion:
+        return
+    parts = {f"--fusion {config.fusion}": FUSIONS[config.fusion]}
+    if config.input_norm != "none":
+        parts[f"--input_norm {config.input_norm}"] = INPUT_NORMS[config.input_norm]
+    with torch.device("meta"):
+        for name, part in parts.items():
+            if part(config).state_dict():
+                raise InputError(
+                    f"{name}: {task.name} trains nothing, and what is new in it would have learnt nothing: leave it "
+                    "out, or give --model_name_or_path a finished run that has it"
+                )
+
+
+def search(trainer: DLFATrainer, data: RunData) -> Found:
+    """What the trainer's model finds in every language; of several processes each finds all of it."""
+    arguments: TrainingArguments = trainer.args
+    model: Any = trainer.model
+    sets = [*data.evaluation.values(), *data.tuning.values()]
+    quiet = arguments.disable_tqdm or not PartialState().is_main_process
+    with tqdm(total=sum(len(one.features) for one in sets), desc="sentences", leave=False, disable=quiet) as bar:
+        reader = Reader(
+            model.eval(),
+            data.collator,
+            model.config.pooling,
+            trainer.eval_tokens or arguments.eval_batch_size,
+            autocast_type(arguments),
+            after=bar.update,
+        )
+        return data.task.kind.search(data.task, reader, data.evaluation, data.tuning)
+
+
+def recorded_untrained(arguments: RunArguments, training_arguments: TrainingArguments, model: Any) -> dict[str, Any]:
+    """What results say in place of a training's settings."""
+    names = ("max_length", "prefix", "max_eval_samples")
+    given = {name: getattr(arguments, name) for name in names}
+    return {
+        **{name: value for name, value in given.items() if value is not None},
+        "pooling": model.config.pooling,
+        "precision": str(autocast_type(training_arguments) or torch.float32).removeprefix("torch."),
+        "dtype": str(model.dtype).removeprefix("torch."),
+    }

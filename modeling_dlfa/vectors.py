@@ -1,0 +1,124 @@
+"""Vectors of sentences: the pooled states of a layer of the encoder, or of what a DLFA model makes of its layers."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from .batching import token_batches
+from .errors import InputError
+from .modeling_dlfa import DLFAModel, pooled
+
+
+FUSED = "fused"
+"""In place of a layer's number: what comes out of the model, its `last_hidden_state`."""
+
+Layer = int | str
+
+BATCH_TOKENS = 8192  # of a batch, padding included (our choice)
+
+
+def sentence_vectors(
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    *,
+    layer: Layer = FUSED,
+    pooling: str | None = None,
+    max_length: int = 512,
+    batch_tokens: int = BATCH_TOKENS,
+) -> np.ndarray:
+    """Vectors of sentences, to compare by cosine.
+
+    Args:
+        model: a DLFA model, with or without a head (which is not asked), in evaluation mode, on any device.
+        tokenizer: that of its encoder.
+        texts: the sentences. Some encoders want a word before each, multilingual-e5 "query: ".
+        layer: "fused", what the model's fusion makes (the last layer, where `fusion="none"`); or k, the encoder's
+            `hidden_states[k]`, 0 the embeddings. XTREME takes 8 of 12 layers, 14 of 24.
+        pooling: "mean" over all real tokens, special ones too (XTREME), or "cls". Default: the model's own.
+        max_length: sub-words of a sentence, special tokens included; what lies behind is not read.
+        batch_tokens: tokens of a batch, padding included.
+
+    Returns:
+        (N, E) float32, not normalised.
+
+    Raises:
+        InputError: texts that are no list of strings, or no such layer.
+
+    Example:
+        >>> model = DLFAModel.from_encoder("FacebookAI/xlm-roberta-base", fusion="none")  # doctest: +SKIP
+        >>> vectors = sentence_vectors(model, tokenizer, ["Hello", "Hallo"], layer=8, pooling="mean")  # doctest: +SKIP
+    """
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise InputError(f"sentence_vectors(): expected a list of texts, found {str(texts)[:60]!r}")
+    inputs = tokenizer(list(texts), truncation=True, max_length=max_length, padding=False) if len(texts) else {}
+    names = [name for name in tokenizer.model_input_names if name in inputs]
+    rows = [dict(zip(names, values)) for values in zip(*(inputs[name] for name in names))]
+    order = sorted(range(len(rows)), key=lambda row: -len(rows[row]["input_ids"]))
+    base: DLFAModel = model.base_model
+
+    def padded(batch: Sequence[int]) -> Mapping[str, torch.Tensor]:
+        return tokenizer.pad([rows[order[place]] for place in batch], return_tensors="pt")
+
+    lengths = [len(rows[row]["input_ids"]) for row in order]
+    found = pooled_layers(base, lengths, padded, [layer], pooling or base.config.pooling, batch_tokens)[layer]
+    vectors = np.empty_like(found)
+    vectors[order] = found
+    return vectors.astype(np.float32, copy=False)
+
+
+@torch.no_grad()
+def pooled_layers(
+    model: DLFAModel,
+    lengths: Sequence[int],
+    padded: Callable[[Sequence[int]], Mapping[str, torch.Tensor]],
+    layers: Iterable[Layer],
+    pooling: str,
+    batch_tokens: int = BATCH_TOKENS,
+    autocast: torch.dtype | None = None,
+    store: type[np.floating] = np.float32,
+    after: Callable[[int], Any] | None = None,
+) -> dict[Layer, np.ndarray]:
+    """Vectors of all rows in several layers, by one pass over them.
+
+    Args:
+        model: in evaluation mode.
+        lengths: sub-words of each row; least is padded where they are sorted.
+        padded: the model inputs of rows, given by number, as a padded batch.
+        layers: `FUSED`, or indices into the encoder's `hidden_states`.
+        pooling: "mean" or "cls".
+        batch_tokens: tokens of a batch, padding included.
+        autocast: precision to compute in; default: the model's.
+        store: type of the numbers that come back.
+        after: is told the rows of every batch that is done.
+
+    Returns:
+        layer -> (N, E), in the order of the rows.
+
+    Raises:
+        InputError: the encoder has no such layer.
+    """
+    layers = list(layers)
+    depth = model.config.num_hidden_layers
+    for layer in layers:
+        if layer != FUSED and layer not in range(depth + 1):
+            raise InputError(f"layer {layer!r}: expected {FUSED!r}, or 0 (embeddings) to {depth}")
+    shape = (len(lengths), model.config.hidden_size)
+    vectors = {layer: np.empty(shape, store) for layer in layers}
+    numbered = any(layer != FUSED for layer in layers)
+    device = model.device
+    for start, end in token_batches(lengths, batch_tokens):
+        batch = {name: values.to(device) for name, values in padded(range(start, end)).items()}
+        mask = batch["attention_mask"]
+        with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+            # All of them, since to some encoders a list of layers means others before Transformers 5.23.
+            outputs: Any = model(**batch, output_hidden_states=numbered, return_dict=True)
+        for layer in layers:
+            states = outputs.last_hidden_state if layer == FUSED else outputs.hidden_states[layer]
+            vectors[layer][start:end] = pooled(states.float(), mask, pooling).cpu().numpy()
+        if after is not None:
+            after(end - start)
+    return vectors

@@ -1,0 +1,79 @@
+"""Vectors of sentences: which states they are made of, in every family, however rows are put into batches."""
+
+import numpy as np
+import pytest
+import torch
+
+from modeling_dlfa import DLFAModel
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.vectors import pooled_layers, sentence_vectors
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_encoder):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(tiny_encoder)
+
+
+def model_of(folder: str, **changes) -> DLFAModel:
+    return DLFAModel.from_encoder(folder, **changes).eval()
+
+
+TEXTS = ["v0 d1 o2", "a b c d e f g h", "no", "well yes v5 n3 o1 p2"]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("layer", [0, 2, 3])
+def test_vectors_are_pooled_states_of_the_layer(tiny_encoder, tokenizer, layer, pooling):
+    model = model_of(tiny_encoder, fusion="none")
+    found = sentence_vectors(model, tokenizer, TEXTS, layer=layer, pooling=pooling, batch_tokens=16)
+    for text, vector in zip(TEXTS, found, strict=True):
+        with torch.no_grad():
+            states = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True).hidden_states[layer][0]
+        expected = states.mean(dim=0) if pooling == "mean" else states[0]
+        assert np.allclose(vector, expected.numpy(), atol=1e-5)
+    assert found.dtype == np.float32
+
+
+def test_what_is_fused_is_the_models_own_by_default(tiny_encoder, tokenizer):
+    whole, last = (model_of(tiny_encoder, fusion=name, pooling="mean") for name in ("layer", "none"))
+    k = sentence_vectors(whole, tokenizer, TEXTS)
+    assert np.allclose(k, sentence_vectors(last, tokenizer, TEXTS, layer=2), atol=1e-5)
+    assert np.allclose(
+        sentence_vectors(last, tokenizer, TEXTS), sentence_vectors(last, tokenizer, TEXTS, layer=3), atol=1e-5
+    )
+    assert sentence_vectors(last, tokenizer, []).shape == (0, 32)
+
+
+@pytest.mark.parametrize(
+    ("texts", "layer", "says"),
+    [
+        ("one text", "fused", "expected a list of texts, found 'one text'"),
+        (["a", 1], "fused", "expected a list of texts"),
+        (["a"], 4, "layer 4: expected 'fused', or 0 (embeddings) to 3"),
+        (["a"], "last", "layer 'last': expected 'fused'"),
+    ],
+)
+def test_wrong_inputs(tiny_encoder, tokenizer, texts, layer, says):
+    with pytest.raises(InputError) as error:
+        sentence_vectors(model_of(tiny_encoder, fusion="none"), tokenizer, texts, layer=layer)
+    assert says in str(error.value)
+
+
+def test_all_layers_in_one_pass_are_those_of_each_alone(encoder_folder, family):
+    """The last is what a model without fusion makes, also where an encoder ends in a norm; padding says nothing."""
+    ids = torch.tensor([[5, 6, 7, 8, 9], [10, 11, 1, 1, 1], [12, 13, 14, 1, 1]])
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0]])
+
+    def padded(batch):
+        rows = list(batch)
+        return {"input_ids": ids[rows], "attention_mask": mask[rows]}
+
+    fused, last = (model_of(encoder_folder(family), fusion=fusion) for fusion in ("layer", "none"))
+    lengths = [5, 2, 3]
+    together = pooled_layers(fused, lengths, padded, [0, 1, 2, 3, "fused"], "mean", batch_tokens=100)
+    alone = pooled_layers(last, lengths, lambda batch: padded(batch), ["fused"], "mean", batch_tokens=5)
+    assert np.allclose(together[3], alone["fused"], atol=1e-4)
+    assert np.allclose(together[2], together["fused"], atol=1e-6)
+    assert not np.allclose(together[1], together[2], atol=1e-2)

@@ -1,0 +1,197 @@
+"""Runs that train nothing: one command to the same folder as any other, and what it refuses."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import AutoModel, AutoTokenizer
+
+from modeling_dlfa.data.folder import FolderSource
+from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
+from modeling_dlfa.tasks.registry import get_task
+from modeling_dlfa.training.__main__ import main
+from modeling_dlfa.training.counts import counts_file, read_counts
+from modeling_dlfa.training.results import RunResults
+from modeling_dlfa.training.score import main as score_main
+from modeling_dlfa.vectors import sentence_vectors
+from tests.parallel import write_bucc, write_tatoeba
+
+
+LANGUAGES = ("de", "zh")
+CHECKPOINT = {"config.json", "configuration_dlfa.py", "model.safetensors", "modeling_dlfa.py"}
+CHECKPOINT |= {"tokenizer.json", "tokenizer_config.json"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("parallel")
+    write_tatoeba(root, LANGUAGES)
+    write_bucc(root, LANGUAGES)
+    return root
+
+
+@pytest.fixture(scope="module")
+def command(data: Path, tiny_encoder: str) -> Callable[..., list[str]]:
+    def build(task: str, output: Path, flags: str = "") -> list[str]:
+        start = [
+            "--task",
+            task,
+            "--data",
+            str(data),
+            "--model_name_or_path",
+            tiny_encoder,
+            "--output_dir",
+            str(output),
+        ]
+        return [*start, "--max_length", "16", "--use_cpu", "--disable_tqdm", "true", *flags.split()]
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def finished(command, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    folders: dict[str, Path] = {}
+
+    def folder(task: str) -> Path:
+        if task not in folders:
+            folders[task] = tmp_path_factory.mktemp("untrained") / task
+            assert main(command(task, folders[task])) == 0
+        return folders[task]
+
+    return folder
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("task", ["tatoeba", "bucc2018"])
+def test_a_run_leaves_exactly_this(finished, data: Path, task: str):
+    folder, of_task = finished(task), get_task(task)
+    predictions = {f"predictions/{task}/test-{code}.tsv" for code in LANGUAGES} | {
+        f"predictions/{task}/test-counts.npz"
+    }
+    left = {"README.md", "all_results.json", "settings.json", "layers.csv"}
+    assert files(folder) == CHECKPOINT | left | predictions
+    results = RunResults.load(folder)
+    assert (results.fusion, results.fusion_layer, results.model_config["pooling"]) == ("layer", 2, "mean")
+    assert (results.train_samples, results.development_score, results.transfer_gap) == (0, None, None)
+    assert results.training["max_length"] == 16 and "learning_rate" not in results.training
+    counts = read_counts(counts_file(folder / "predictions", of_task, "test"))
+    for code in LANGUAGES:
+        rows = FolderSource(data).load(of_task, "test", code)
+        assert results.support[code] == len(rows) == len(counts[code])
+        right, found, there = counts[code].sum(axis=0)
+        assert results.scores[code] == pytest.approx(200 * right / (found + there))
+    with open(folder / "layers.csv", newline="", encoding="utf-8") as file:
+        table = {row["layer"]: row for row in csv.DictReader(file)}
+    assert list(table) == ["0", "1", "2", "3"] and table["2"]["mark"] == "scored"
+    assert float(table["2"]["de"]) == pytest.approx(results.scores["de"], abs=0.01)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "| 2 (scored) |" in card and "Nothing was trained" in card and "fine-tuned" not in card
+    assert ("Thresholds on margins are those" in card) == (task == "bucc2018")
+
+
+def test_answers_are_those_of_the_vectors(finished, data: Path):
+    """The checkpoint opens with its own code, and gives the vectors that were compared."""
+    folder, task = finished("tatoeba"), get_task("tatoeba")
+    model = AutoModel.from_pretrained(folder, trust_remote_code=True).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    rows = FolderSource(data).load(task, "test", "de")
+    english, foreign = (sentence_vectors(model, tokenizer, rows[name][:]) for name in ("sentence2", "sentence1"))
+    unit = [one / np.linalg.norm(one, axis=1, keepdims=True) for one in (english, foreign)]
+    nearest = (unit[0] @ unit[1].T).argmax(axis=1)
+    expected = [rows["place"][place] for place in nearest.tolist()]
+    assert read_predictions(prediction_file(folder / "predictions", task, "de"), task) == expected
+    assert RunResults.load(folder).scores["de"] > 50
+
+
+def test_baseline_beside_the_layer(command, tmp_path: Path, capsys):
+    assert main(command("tatoeba", tmp_path / "out", "--compare_baseline --languages de")) == 0
+    last, layer = (RunResults.load(tmp_path / "out" / name) for name in ("baseline", "layer"))
+    assert (last.fusion, layer.fusion) == ("none", "layer") and last.found and layer.found
+    assert last.found["layers"] == layer.found["layers"]  # one encoder, all layers
+    assert last.scores["de"] == layer.found["layers"]["3"]["de"]
+    out = capsys.readouterr().out
+    assert "nothing trained" in out and "difference" in out and "zero-shot" not in out
+
+
+@pytest.mark.parametrize("fusion", ["aif", "none"])
+def test_a_finished_run_keeps_its_fusion(command, finished_run, tmp_path: Path, fusion: str):
+    run = finished_run("udpos")  # DLFA
+    flags = f"--model_name_or_path {run} --languages de" + (" --fusion none" if fusion == "none" else "")
+    assert main(command("tatoeba", tmp_path / "out", flags)) == 0
+    results = RunResults.load(tmp_path / "out")
+    assert (results.fusion, [stage["task"] for stage in results.intermediate]) == (fusion, ["udpos"])
+    before, after = (
+        AutoModel.from_pretrained(folder, trust_remote_code=True).eval() for folder in (run, tmp_path / "out")
+    )
+    tokenizer = AutoTokenizer.from_pretrained(run)
+    vectors = [
+        sentence_vectors(model, tokenizer, ["v0 d1"], layer=layer, pooling="mean")
+        for model, layer in ((before, "fused" if fusion == "aif" else 3), (after, "fused"))
+    ]
+    assert np.allclose(*vectors, atol=1e-5)
+    assert results.found is not None
+    assert results.found["scored"] == ("fused" if fusion == "aif" else "3")
+    assert ("fused" in results.found["layers"]) == (fusion == "aif")
+
+
+def test_an_intermediate_task_before(command, xtreme_folder: Path, data: Path, tmp_path: Path):
+    both = tmp_path / "both"
+    both.mkdir()
+    (both / "udpos").symlink_to(xtreme_folder / "udpos")
+    (both / "tatoeba").symlink_to(data / "tatoeba")
+    flags = f"--data {both} --intermediate_tasks udpos --max_steps 2 --languages de"
+    assert main(command("tatoeba", tmp_path / "out", flags)) == 0
+    results = RunResults.load(tmp_path / "out")
+    assert [stage["steps"] for stage in results.intermediate] == [2] and results.fusion == "layer"
+
+
+def test_a_finished_run_is_scored_elsewhere(finished, tmp_path: Path):
+    argv = [str(finished("tatoeba")), "--languages", "zh", "--output_dir", str(tmp_path / "out"), "--use_cpu"]
+    assert score_main(argv) == 0
+    again, before = RunResults.load(tmp_path / "out"), RunResults.load(finished("tatoeba"))
+    assert again.scores == {"zh": before.scores["zh"]} and (tmp_path / "out" / "layers.csv").is_file()
+
+
+def test_going_on_after_scoring_failed(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from modeling_dlfa.training import run as run_module
+
+    argv = command("tatoeba", tmp_path / "out", "--languages de")
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "search", lambda *_: 1 / 0)
+        assert main(argv) == 1
+    assert (tmp_path / "out" / "trained.json").is_file()
+    assert main([*argv, "--resume_from_checkpoint", "last"]) == 0
+    assert RunResults.load(tmp_path / "out").scores.keys() == {"de"}
+
+
+def test_a_prefix_stands_before_every_sentence(command, tmp_path: Path):
+    assert main([*command("tatoeba", tmp_path / "out", "--languages de"), "--prefix", "yes "]) == 0
+    assert json.loads((tmp_path / "out" / "all_results.json").read_text())["training"]["prefix"] == "yes "
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ("--learning_rate 1e-3", "--learning_rate: tatoeba trains nothing"),
+        ("--train lora", "--train: tatoeba trains nothing"),
+        ("--max_train_samples 3", "--max_train_samples: tatoeba trains nothing"),
+        ("--fusion aif", "--fusion aif: tatoeba trains nothing, and what is new in it would have learnt nothing"),
+        ("--input_norm layer", "--input_norm layer: tatoeba trains nothing"),
+        ("--fusion_layer auto", "--fusion_layer auto"),
+        ("--fusion_layer 3", "fusion_layer=3: this bert encoder has 3 layers"),
+        ("--task udpos --intermediate_tasks tatoeba", "--intermediate_tasks tatoeba: it trains nothing"),
+        ("--languages en", "no test data for en"),
+        ("--eval_split validation", "no validation data for tatoeba"),
+    ],
+)
+def test_what_is_refused(command, tmp_path: Path, capsys, flags: str, says: str):
+    assert main(command("tatoeba", tmp_path / "out", flags)) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
