@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .training.api import run
     from .training.objectives import register_objective
     from .training.results import RunResults
+    from .vectors import sentence_vectors
 
 
 __version__ = "0.1.0"
@@ -58,6 +59,7 @@ __all__ = [
     "register_kind",
     "register_objective",
     "run",
+    "sentence_vectors",
 ]
 
 _HOMES = {
@@ -76,6 +78,7 @@ _HOMES = {
     "training.api": ("run",),
     "training.objectives": ("register_objective",),
     "training.results": ("RunResults",),
+    "vectors": ("sentence_vectors",),
 }
 
 offer(__name__, {name: module for module, names in _HOMES.items() for name in names})
