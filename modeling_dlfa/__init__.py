@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .training.api import run
     from .training.objectives import register_objective
     from .training.results import RunResults
+    from .vectors import sentence_vectors
 
 
 __version__ = "0.1.0"
@@ -62,6 +63,7 @@ __all__ = [
     "register_kind",
     "register_objective",
     "run",
+    "sentence_vectors",
 ]
 
 _HOMES = {
@@ -81,6 +83,7 @@ _HOMES = {
     "training.api": ("run",),
     "training.objectives": ("register_objective",),
     "training.results": ("RunResults",),
+    "vectors": ("sentence_vectors",),
 }
 
 offer(__name__, {name: module for module, names in _HOMES.items() for name in names})

@@ -49,6 +49,7 @@ def sentence_vectors(
         InputError: texts that are no list of strings, or no such layer.
 
     Example:
+        >>> from modeling_dlfa import DLFAModel, sentence_vectors
         >>> model = DLFAModel.from_encoder("FacebookAI/xlm-roberta-base", fusion="none")  # doctest: +SKIP
         >>> vectors = sentence_vectors(model, tokenizer, ["Hello", "Hallo"], layer=8, pooling="mean")  # doctest: +SKIP
     """

@@ -16,7 +16,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 ROOMS = (
     ("errors", "files", "cli", "privacy", "markup", "machine", "batching", "_lazy"),
     ("configuration_dlfa", "modeling_dlfa"),
-    ("known_states", "states", "cache", "encoders", "_e5_wheel"),
+    ("known_states", "states", "cache", "encoders", "vectors", "_e5_wheel"),
     ("tasks",),
     ("data",),
     ("training",),

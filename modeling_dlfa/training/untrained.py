@@ -18,7 +18,7 @@ from ..modeling_dlfa import FUSIONS, INPUT_NORMS
 from ..tasks.kinds.untrained import Found
 from ..tasks.reading import Reader
 from ..tasks.task import Task
-from .arguments import RunArguments, overridable
+from .arguments import AUTO_LAYER, RunArguments, overridable
 from .data import RunData
 from .derived import deciding
 from .model import is_dlfa, open_config
@@ -87,9 +87,13 @@ def check_untrained(task: Task, arguments: RunArguments, config: DLFAConfig) -> 
     """Refuse a fusion that would have to learn, where nothing is trained.
 
     Raises:
-        InputError: with what can be had.
+        InputError: with what can be had; or a layer is to be scouted for.
     """
-    if task.kind.trains or arguments.carry_fusion:
+    if task.kind.trains:
+        return
+    if arguments.fusion_layer == AUTO_LAYER:
+        task.kind.check_layer_logits(task)
+    if arguments.carry_fusion:
         return
     parts = {f"--fusion {config.fusion}": FUSIONS[config.fusion]}
     if config.input_norm != "none":

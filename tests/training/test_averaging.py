@@ -13,6 +13,7 @@ from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.averaging import Snapshots, points
 from modeling_dlfa.training.results import RunResults
+from tests.marks import rest_is_slow
 from tests.training.killed import Server, left, seen
 
 
@@ -93,7 +94,9 @@ def undisturbed(argv, server: Server, tmp_path_factory: pytest.TempPathFactory) 
     return left(whole)
 
 
-@pytest.mark.parametrize("pattern", ["snapshots/step-4*", "snapshots/step-12*", "checkpoint-6/trainer_state.json"])
+@pytest.mark.parametrize(
+    "pattern", rest_is_slow(["snapshots/step-4*", "snapshots/step-12*", "checkpoint-6/trainer_state.json"])
+)
 def test_killed_it_leaves_what_it_would_have_left(argv, server: Server, undisturbed, tmp_path: Path, pattern: str):
     broken = argv("pawsx", tmp_path / "broken", SNAPSHOTS)
     code = server.run(broken, seen(tmp_path / "broken", pattern))

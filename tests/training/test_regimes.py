@@ -28,6 +28,7 @@ from modeling_dlfa.training.regimes import Regime, check_regime, get_regime, reg
 from modeling_dlfa.training.results import RunResults, results_table
 from modeling_dlfa.training.scout import scout
 from tests.conftest import FAMILIES, TINY
+from tests.marks import rest_is_slow
 from tests.training.test_run import files, same_weights, scores
 
 
@@ -274,16 +275,18 @@ BEST = "--save_strategy steps --save_steps 3 --eval_steps 3 --max_steps 10"
 
 @pytest.mark.parametrize(
     ("task", "flags", "stop", "checkpoint"),
-    [
-        ("pawsx", f"--train top:2 --freeze_embeddings {BEST}", 8, "checkpoint-6"),
-        ("panx", f"--train lora:2 {BEST}", 8, "checkpoint-6"),
-        ("uddep", f"--train lora:2 --warm_start {SAVED}", 5, "checkpoint-3"),
-        ("panx", f"--warm_start {BEST}", 8, "checkpoint-6"),
-        ("pawsx", f"--train top:1 --warm_start --average_checkpoints 3 {SAVED}", 9, "checkpoint-6"),
-        ("panx", f"--train lora:2 --average_checkpoints 4 {SAVED}", 4, "checkpoint-3"),
-        ("uddep", f"--train fusion --average_checkpoints 2 {SAVED}", 8, "checkpoint-6"),
-        ("pawsx", f"--warm_start --average_checkpoints 5 {SAVED}", 2, None),  # it begins again
-    ],
+    rest_is_slow(
+        [
+            ("pawsx", f"--train top:2 --freeze_embeddings {BEST}", 8, "checkpoint-6"),
+            ("panx", f"--train lora:2 {BEST}", 8, "checkpoint-6"),
+            ("uddep", f"--train lora:2 --warm_start {SAVED}", 5, "checkpoint-3"),
+            ("panx", f"--warm_start {BEST}", 8, "checkpoint-6"),
+            ("pawsx", f"--train top:1 --warm_start --average_checkpoints 3 {SAVED}", 9, "checkpoint-6"),
+            ("panx", f"--train lora:2 --average_checkpoints 4 {SAVED}", 4, "checkpoint-3"),
+            ("uddep", f"--train fusion --average_checkpoints 2 {SAVED}", 8, "checkpoint-6"),
+            ("pawsx", f"--warm_start --average_checkpoints 5 {SAVED}", 2, None),  # it begins again
+        ]
+    ),
 )
 def test_resuming_comes_to_the_same_result(
     argv,

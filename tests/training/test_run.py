@@ -17,6 +17,7 @@ from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.training import run as run_module
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.results import RunResults
+from tests.marks import rest_is_slow
 from tests.of_kinds import LABEL_COLUMNS, majority_predictions, score
 
 
@@ -199,14 +200,17 @@ def test_short_runs_are_evaluated_once_an_epoch(argv, tmp_path: Path):
     assert [entry["step"] for entry in state["log_history"] if "eval_accuracy" in entry] == [8, 16]
 
 
+STOPPED = [
+    ("pawsx", "--save_strategy steps --save_steps 4 --eval_steps 4", 15, 12),  # within the second epoch of 8 steps
+    ("pawsx", "--save_strategy epoch --eval_strategy epoch", 11, 8),  # between two
+    ("udpos", "--eval_strategy no --save_strategy steps --save_steps 5 --train_sampling_strategy random", 19, 15),
+    ("udpos", "--eval_steps 6 --gradient_accumulation_steps 2", 11, 6),  # the recipe's strategy: the best is saved
+]
+
+
 @pytest.mark.parametrize(
     ("task", "flags", "stop", "resumed"),
-    [
-        ("pawsx", "--save_strategy steps --save_steps 4 --eval_steps 4", 15, 12),  # within the second epoch of 8 steps
-        ("pawsx", "--save_strategy epoch --eval_strategy epoch", 11, 8),  # between two
-        ("udpos", "--eval_strategy no --save_strategy steps --save_steps 5 --train_sampling_strategy random", 19, 15),
-        ("udpos", "--eval_steps 6 --gradient_accumulation_steps 2", 11, 6),  # the recipe's strategy: the best is saved
-    ],
+    rest_is_slow(STOPPED),
 )
 def test_resuming_comes_to_the_same_result(
     argv,

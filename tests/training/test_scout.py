@@ -27,6 +27,7 @@ from modeling_dlfa.training.scout import (
     scout,
     training_language_data,
 )
+from tests.marks import rest_is_slow
 from tests.of_kinds import data_collator
 
 
@@ -125,16 +126,18 @@ def test_all_layers_start_as_their_runs(parsed):
 
 @pytest.mark.parametrize(
     ("task", "flags"),
-    [
-        ("udpos", "--gradient_accumulation_steps 2 --num_train_epochs 6 --head_learning_rate 1e-2"),
-        ("udpos", "--num_train_epochs 4 --head_learning_rate 1e-2 --fusion_learning_rate 5e-2"),
-        ("udpos", "--num_train_epochs 4 --head_learning_rate 1e-2 --input_norm layer"),
-        (
-            "panx",
-            "--freeze_embeddings --bf16 true --gradient_checkpointing true --num_train_epochs 6 "
-            "--head_learning_rate 1e-2",
-        ),
-    ],
+    rest_is_slow(
+        [
+            ("udpos", "--gradient_accumulation_steps 2 --num_train_epochs 6 --head_learning_rate 1e-2"),
+            ("udpos", "--num_train_epochs 4 --head_learning_rate 1e-2 --fusion_learning_rate 5e-2"),
+            ("udpos", "--num_train_epochs 4 --head_learning_rate 1e-2 --input_norm layer"),
+            (
+                "panx",
+                "--freeze_embeddings --bf16 true --gradient_checkpointing true --num_train_epochs 6 "
+                "--head_learning_rate 1e-2",
+            ),
+        ]
+    ),
 )
 def test_scouting_one_layer_is_its_run(parsed, tiny_dropout_encoder: str, task: str, flags: str):
     """Same recipe, weights at the start, order, dropout and learning rates: so the score is the same number."""
@@ -189,7 +192,7 @@ def test_limits_are_those_of_the_run(parsed):
 
 @pytest.mark.parametrize(
     ("method", "j", "task"),
-    [*((method, 1, "udpos") for method in METHODS), ("shared", 0, "udpos"), ("shared", 2, "xnli")],
+    rest_is_slow([*((method, 1, "udpos") for method in METHODS), ("shared", 0, "udpos"), ("shared", 2, "xnli")]),
 )
 def test_a_layer_that_stands_out_is_found(parsed, planted, method: str, j: int, task: str):
     flags = f"--model_name_or_path {planted(j)} --learning_rate 1e-6 --head_learning_rate 2e-2 --num_train_epochs 8"

@@ -106,7 +106,7 @@ def test_answers_are_those_of_the_vectors(finished, data: Path):
     nearest = (unit[0] @ unit[1].T).argmax(axis=1)
     expected = [rows["place"][place] for place in nearest.tolist()]
     assert read_predictions(prediction_file(folder / "predictions", task, "de"), task) == expected
-    assert RunResults.load(folder).scores["de"] > 50
+    assert RunResults.load(folder).scores["de"] > 25  # by chance 5
 
 
 def test_baseline_beside_the_layer(command, tmp_path: Path, capsys):
@@ -183,7 +183,7 @@ def test_a_prefix_stands_before_every_sentence(command, tmp_path: Path):
         ("--max_train_samples 3", "--max_train_samples: tatoeba trains nothing"),
         ("--fusion aif", "--fusion aif: tatoeba trains nothing, and what is new in it would have learnt nothing"),
         ("--input_norm layer", "--input_norm layer: tatoeba trains nothing"),
-        ("--fusion_layer auto", "--fusion_layer auto"),
+        ("--fusion_layer auto", "tatoeba: layers are scouted for labels"),
         ("--fusion_layer 3", "fusion_layer=3: this bert encoder has 3 layers"),
         ("--task udpos --intermediate_tasks tatoeba", "--intermediate_tasks tatoeba: it trains nothing"),
         ("--languages en", "no test data for en"),
