@@ -9,7 +9,7 @@ A folder in XTREME's layout, layer 8 of mBERT, against the baseline:
     python run_xtreme.py --task udpos --data download/ --compare_baseline --output_dir runs/udpos \
         --model_name_or_path google-bert/bert-base-multilingual-cased --fusion_layer 8
 
-The Hub's data sets, all four tasks, XLM-R, on several GPUs:
+The Hub's data sets, all nine tasks, XLM-R, on several GPUs:
 
     accelerate launch --multi_gpu run_xtreme.py --task all --data hub --output_dir runs/xlmr \
         --model_name_or_path FacebookAI/xlm-roberta-base --fusion_layer 8 --bf16 --per_device_train_batch_size 8
