@@ -209,9 +209,9 @@ def test_how_a_command_ends(end, code: int, said: str, capsys: pytest.CaptureFix
 
 
 def test_exit_codes_of_real_processes(tmp_path: Path):
-    done = dlfa("train", "--task", "squad", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "") and re.fullmatch(r"error: [^\n]*squad[^\n]*\n", done.stderr)
-    done = forked("train", "--task", "squad", "--debug", cwd=tmp_path)
+    done = dlfa("train", "--task", "quad", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "") and re.fullmatch(r"error: [^\n]*quad[^\n]*\n", done.stderr)
+    done = forked("train", "--task", "quad", "--debug", cwd=tmp_path)
     assert done.returncode == 1 and "Traceback" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -426,7 +426,7 @@ def test_run_takes_a_task(tiny_encoder: str, xtreme_folder: Path, tmp_path: Path
     [
         ({"compare_baseline": True}, "run(compare_baseline=True): this is one run"),
         ({"task": "all"}, "run('all'): this is one run"),
-        ({"task": "squad"}, "squad"),
+        ({"task": "quad"}, "quad"),
         ({"fusion_layers": 3}, "run(): unknown argument 'fusion_layers'; did you mean 'fusion_layer'?"),
         ({"learning_rate": "fast"}, "learning_rate"),
         ({"fusion": "product of nothing"}, "--fusion product of nothing"),

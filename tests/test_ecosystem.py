@@ -18,6 +18,7 @@ from transformers import AutoTokenizer, Trainer, TrainerCallback, TrainingArgume
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForMultipleChoice,
     DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
@@ -32,6 +33,7 @@ HEADS = (
     DLFAForTokenClassification,
     DLFAForDependencyParsing,
     DLFAForQuestionAnswering,
+    DLFAForMultipleChoice,
 )
 by_head = pytest.mark.parametrize("head", HEADS, ids=lambda c: c.__name__)
 
@@ -42,12 +44,14 @@ def seed():
 
 
 def inputs_for(model: Any, rows: int = 3, length: int = 9) -> dict[str, torch.Tensor]:
-    """A batch whose first row is padded, with places of words for a parser."""
+    """A batch whose first row is padded, with places of words for a parser; twice as many sequences of choices."""
     inputs = {"input_ids": torch.randint(5, 20, (rows, length)), "attention_mask": torch.ones(rows, length).long()}
     inputs["attention_mask"][0, length // 2 + 1 :] = 0
     if type(model) is DLFAForDependencyParsing:
         inputs["word_positions"] = torch.arange(1, length - 1).repeat(rows, 1)
         inputs["word_positions"][0, length // 2 :] = -1
+    if type(model) is DLFAForMultipleChoice:
+        inputs = {name: torch.stack((values, values.flip(0)), dim=1) for name, values in inputs.items()}
     return inputs
 
 
@@ -380,7 +384,7 @@ def test_lora_finds_the_linear_maps_of_every_encoder(family, encoder_folder):
 def test_exports_with_free_sizes(head, encoder_folder):
     model = build(head, encoder_folder(), pooling="mean")
     inputs = inputs_for(model)
-    sizes = {name: {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC} for name in inputs}
+    sizes = {name: dict.fromkeys(range(values.dim()), torch.export.Dim.DYNAMIC) for name, values in inputs.items()}
     program = torch.export.export(model, (), inputs, dynamic_shapes=sizes).module()
     for rows, length in ((2, 5), (4, 12)):
         inputs = inputs_for(model, rows, length)

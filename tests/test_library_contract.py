@@ -10,6 +10,7 @@ import torch
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForMultipleChoice,
     DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
@@ -24,6 +25,7 @@ CLASSES = (
     DLFAForTokenClassification,
     DLFAForDependencyParsing,
     DLFAForQuestionAnswering,
+    DLFAForMultipleChoice,
 )
 OF_ENCODER = {"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 3, "vocab_size": 64}
 

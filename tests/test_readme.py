@@ -100,6 +100,10 @@ def test_example_studies_could_start(path: Path, embedded_encoder: str):
         with pytest.raises(InputError, match="use_cpu"):
             spec.check()
         spec = replace(spec, arguments={**spec.arguments, "use_cpu": True})
+    if "embedded" not in spec.encoders:  # made for the Hub, of which the tests have nothing
+        with pytest.raises(InputError, match="cannot open the encoder"):
+            spec.check()
+        spec = replace(spec, encoders=["embedded"])
     spec.check()
     assert len(spec.cells) >= 2
 

@@ -13,6 +13,7 @@ from transformers import BertTokenizer
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForMultipleChoice,
     DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
@@ -25,6 +26,7 @@ from tests.elsewhere import run_elsewhere
 PACKAGE = Path(__file__).parents[1] / "modeling_dlfa"
 CLASSES = {
     "AutoModel": DLFAModel,
+    "AutoModelForMultipleChoice": DLFAForMultipleChoice,
     "AutoModelForQuestionAnswering": DLFAForQuestionAnswering,
     "AutoModelForSequenceClassification": DLFAForSequenceClassification,
     "AutoModelForTokenClassification": DLFAForTokenClassification,
@@ -46,7 +48,7 @@ import transformers
 root, report, tensors = Path(sys.argv[1]), {}, {}
 inputs = torch.load(root / "inputs.pt")
 autos = ("AutoModel", "AutoModelForQuestionAnswering", "AutoModelForSequenceClassification")
-autos += ("AutoModelForTokenClassification",)
+autos += ("AutoModelForTokenClassification", "AutoModelForMultipleChoice")
 
 
 def opened(auto, folder, **kwargs):
@@ -56,6 +58,8 @@ def opened(auto, folder, **kwargs):
 @torch.no_grad()
 def outputs(model):
     words = {"word_positions": torch.tensor([[1, 3, 4, 7], [2, 3, 5, -1], [4, 5, -1, -1]])}
+    if hasattr(model, "choice_scorer"):
+        return model.eval()(**{name: values[None] for name, values in inputs.items()})[0]
     return model.eval()(**inputs, **(words if hasattr(model, "parser") else {}))[0]
 
 
@@ -137,8 +141,11 @@ def elsewhere(tiny_config, tmp_path_factory) -> dict[str, Any]:
 
 @pytest.mark.parametrize("auto", CLASSES)
 def test_logits_are_the_same_elsewhere(elsewhere, auto):
+    inputs = elsewhere["inputs"]
+    if auto == "AutoModelForMultipleChoice":
+        inputs = {name: values[None] for name, values in inputs.items()}
     with torch.no_grad():
-        expected = elsewhere["models"][auto](**elsewhere["inputs"])[0]
+        expected = elsewhere["models"][auto](**inputs)[0]
     assert torch.equal(elsewhere["tensors"][f"{auto} {auto}"], expected)
     module, name, missing = elsewhere["report"][f"{auto} {auto}"]
     assert module.startswith("transformers_modules.") and name == CLASSES[auto].__name__ and not missing
@@ -155,7 +162,7 @@ def test_every_auto_class_opens_what_any_class_saved(elsewhere, saved):
         _, name, missing = elsewhere["report"][f"{saved} {auto}"]
         model_class = SAVERS["parser"] if (saved, auto) == ("parser", "AutoModel") else CLASSES[auto]
         assert name == model_class.__name__
-        assert not [key for key in missing if not key.startswith(("classifier.", "qa_outputs."))]
+        assert not [key for key in missing if not key.startswith(("classifier.", "qa_outputs.", "choice_scorer."))]
         assert elsewhere["tensors"][f"{saved} {auto}"].isfinite().all()
 
 

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForMultipleChoice,
     DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
@@ -24,6 +25,7 @@ from modeling_dlfa.errors import InputError
 from modeling_dlfa.known_states import RowsOfStates, StatesCollator
 from modeling_dlfa.modeling_dlfa import states_read
 from modeling_dlfa.states import GB, StatesCache, weights_hash
+from modeling_dlfa.tasks.choice_rows import ChoicesCollator
 from modeling_dlfa.training.regimes import encoder_of, without_encoder
 from tests import forks
 from tests.conftest import FAMILIES
@@ -316,3 +318,23 @@ def test_states_that_are_read_can_be_cleared(model_of, tokenizer, tmp_path: Path
     known = cache.states(encoder_of(model_of()), {"a": rows()}, tokenizer, [3])
     cache.clear()
     assert at(known, [1], 9, 3).any()
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@torch.no_grad()
+def test_rows_of_several_sequences(tiny_config, tokenizer, tmp_path: Path, fusion):
+    """Choices: the states of each are kept, and a batch has them as the model reads choices."""
+    torch.manual_seed(0)
+    config = DLFAConfig(encoder_config=tiny_config(), identity_init=False, **FUSIONS[fusion])
+    model: Any = DLFAForMultipleChoice(config).eval()
+    flat = rows()["input_ids"][:]
+    dataset = Dataset.from_dict({"input_ids": [flat[:3], flat[3:5], flat[4:]]})
+    known = StatesCache(tmp_path).states(encoder_of(model), {"a": dataset}, tokenizer, range(4))
+    assert known.sets[0].lengths == (5, 9, 3, 9, 1, 1, 7)
+    collate = ChoicesCollator(tokenizer)
+    numbers = [[0, 1, 2], [3, 4], [5, 6]]
+    given = [{**row, "states": places} for row, places in zip(dataset.to_list(), numbers, strict=True)]
+    batch = StatesCollator(collate, known)(given)
+    expected = model(**collate(dataset.to_list())).logits
+    assert expected.shape == (3, 3)
+    torch.testing.assert_close(without_encoder(model)(**batch).logits, expected, rtol=2e-2, atol=2e-3)

@@ -177,7 +177,7 @@ def test_file_and_command_line_override_in_this_order(tmp_path: Path):
     ("argv", "message"),
     [
         ("--taks xnli", "--taks"),
-        ("--task squad", "squad"),
+        ("--task quad", "quad"),
         ("--fusion dlfa", "dlfa"),
         ("--pooling max", "max"),
         ("--learning_rate fast", "learning_rate"),
@@ -217,7 +217,7 @@ def test_mistakes_are_one_line(argv: str, message: str):
         (b"", "expected names of arguments"),
         (b"task: [udpos\n", "cannot read arguments"),
         (b"task: caf\xe9\n", "cannot read arguments"),
-        (b"task: squad\n", "squad"),
+        (b"task: quad\n", "quad"),
         (b"seed: one\n", "one"),
     ],
 )

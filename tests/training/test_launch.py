@@ -124,7 +124,7 @@ def test_chance_level_is_a_warning(argv, tmp_path: Path, capsys):
         ("udpos", '--config_overrides {"aif_output":"twice"}', "aif_output='twice': expected one of gate, scale"),
         ("udpos", "--resume_from_checkpoint last", "has no checkpoint to go on from"),
         ("udpos", "--max_length 2", "--max_length 2"),
-        ("udpos", "--task squad", "unknown task 'squad'"),
+        ("udpos", "--task quad", "unknown task 'quad'"),
         ("udpos", "--no_such_flag 1", "--no_such_flag"),
     ],
 )

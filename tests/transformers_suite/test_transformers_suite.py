@@ -21,6 +21,7 @@ from transformers import AutoConfig
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForMultipleChoice,
     DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
     DLFAForTokenClassification,
@@ -61,6 +62,7 @@ MODEL_CLASSES = (
     DLFAForTokenClassification,
     DLFAForDependencyParsing,
     DLFAForQuestionAnswering,
+    DLFAForMultipleChoice,
 )
 NUM_LABELS = 3
 
@@ -103,8 +105,11 @@ def complete(inputs: dict[str, torch.Tensor], model_class: type, with_labels: bo
     classes = inputs["input_ids"] % NUM_LABELS  # (B, T)
     if model_class is DLFAForDependencyParsing:
         inputs["word_positions"] = tokens
+    if model_class is DLFAForMultipleChoice:
+        inputs = {name: torch.stack((values, values.flip(0)), dim=1) for name, values in inputs.items()}
     if with_labels and model_class is not DLFAModel:
         inputs["labels"] = {
+            DLFAForMultipleChoice: (classes[:, 1] > 0).long(),
             DLFAForSequenceClassification: classes[:, 1],
             DLFAForTokenClassification: classes,
             DLFAForQuestionAnswering: torch.stack((classes[:, 1], classes[:, 1] + 1), dim=-1),
