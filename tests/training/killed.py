@@ -76,6 +76,7 @@ def seen(output: Path, pattern: str) -> Callable[[], bool]:
         while not any(output.glob(pattern)):
             if (output / "all_results.json").exists() or time.monotonic() > deadline:
                 return False
+            time.sleep(0.001)
         return True
 
     return wait
