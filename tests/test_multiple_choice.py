@@ -43,9 +43,8 @@ def batch(lengths=((5, 9, 7), (8, 4)), choices=None, width=None, left=False) -> 
 @torch.no_grad()
 def test_a_choice_is_scored_as_a_sequence(family, variant, tiny_config):
     model = build(tiny_config(family), **VARIANTS[variant])
-    classifier: Any = DLFAForSequenceClassification(
-        DLFAConfig(encoder_config=tiny_config(family), num_labels=1, **VARIANTS[variant])
-    ).eval()
+    own: dict[str, Any] = {**VARIANTS[variant], "num_labels": 1}
+    classifier: Any = DLFAForSequenceClassification(DLFAConfig(encoder_config=tiny_config(family), **own)).eval()
     classifier.dlfa.load_state_dict(model.dlfa.state_dict())
     classifier.classifier.load_state_dict(model.choice_scorer.state_dict())
     inputs = batch(((5, 9, 7), (8, 4, 6)))
@@ -173,7 +172,8 @@ def test_saved_model_opens_the_same(family, tiny_config, tmp_path):
 @pytest.mark.parametrize("labels", [2, 3])
 def test_heads_open_each_others_checkpoints(labels, tiny_config, tmp_path):
     """Whatever the number of labels: the weights of a head that scores have a name of their own."""
-    config = DLFAConfig(encoder_config=tiny_config(), num_labels=labels)
+    own: dict[str, Any] = {"num_labels": labels}
+    config = DLFAConfig(encoder_config=tiny_config(), **own)
     model: Any = DLFAForSequenceClassification(config)
     model.save_pretrained(tmp_path)
     opened, info = load_with_info(DLFAForMultipleChoice, tmp_path)

@@ -63,8 +63,10 @@ class HubSource:
                 f"cannot load {where} from the Hub ({reason}): check the network, or give a folder or 'sample' as data"
             ) from error
         assert isinstance(raw, Dataset)
-        own = [row for row, name in enumerate(raw[hub.columns["id"]]) if name.startswith(prefix)] if prefix else None
-        self._loaded[place] = raw if own is None else raw.select(own)
+        if prefix:
+            names = raw[str(hub.columns["id"])][:]
+            raw = raw.select([row for row, name in enumerate(names) if name.startswith(prefix)])
+        self._loaded[place] = raw
         return place, where
 
 

@@ -87,6 +87,17 @@ class RunResults:
     found: dict[str, Any] | None = None
 
     @property
+    def development(self) -> float:
+        """The development score of a model that was trained.
+
+        Raises:
+            ValueError: nothing was.
+        """
+        if self.development_score is None:
+            raise ValueError(f"{self.task}: nothing was trained, there is no development score")
+        return self.development_score
+
+    @property
     def of_task(self) -> Task:
         """The task, as it is defined here.
 

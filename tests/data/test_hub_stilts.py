@@ -88,7 +88,7 @@ def fill(hub: HubServer) -> None:
         **dict.fromkeys(("id", "title", "context", "question"), TEXT),
         "answers": {"text": List(TEXT), "answer_start": List(NUMBER)},
     }
-    row = {"id": "q", "title": "T", "context": "Maria sings.", "question": "Who?"}
+    row: dict[str, Any] = {"id": "q", "title": "T", "context": "Maria sings.", "question": "Who?"}
     row["answers"] = {"text": ["Maria"], "answer_start": [0]}
     nothing = copy(row, answers={"text": [], "answer_start": []})
     for name, config, one in (("squad", "plain_text", row), ("squad_v2", "squad_v2", nothing)):

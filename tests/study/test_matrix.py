@@ -63,7 +63,8 @@ def test_of_one_target_task_there_is_none(pairs, study):
 
 
 def test_the_report_has_it(study, tmp_path):
-    write_report(*study, tmp_path)
+    spec, records = study
+    write_report(spec, records, tmp_path)
     with open(tmp_path / "matrix.csv", encoding="utf-8", newline="") as file:
         assert [row["condition"] for row in csv.DictReader(file)] == ["a", "b", "same"]
     for page in ("report.md", "index.html"):

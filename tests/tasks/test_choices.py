@@ -196,9 +196,9 @@ def tokenizer(request) -> Any:
 
 def test_choices_are_encoded_as_pairs(tokenizer):
     rows = rows_of(PAIR, {**PAIR, "choices": ["one", "two dog"], "label": 1})
-    encoded = task().kind.encode(task(), rows, tokenizer, 64)
+    encoded: Any = task().kind.encode(task(), rows, tokenizer, 64)
     assert [len(choices) for choices in encoded["input_ids"]] == [3, 2]
-    for row, ids, mask in zip(rows, encoded["input_ids"], encoded["attention_mask"], strict=True):
+    for row, ids, mask in zip(rows.to_list(), encoded["input_ids"], encoded["attention_mask"], strict=True):
         for choice, one, ones in zip(row["choices"], ids, mask, strict=True):
             assert one == tokenizer(row["prompt"], choice)["input_ids"] and ones == [1] * len(one)
     assert encoded["labels"][:] == [0, 1]
@@ -209,7 +209,7 @@ def test_choices_are_encoded_as_pairs(tokenizer):
 def test_the_prompt_is_cut_first(tokenizer, side):
     tokenizer.truncation_side = side
     row = {"prompt": f"the {LONG} one", "choices": ["two", "one dog"], "label": 0}
-    (encoded,) = task().kind.encode(task(), rows_of(row), tokenizer, 20)
+    encoded: Any = task().kind.encode(task(), rows_of(row), tokenizer, 20)[0]
     for choice, ids in zip(row["choices"], encoded["input_ids"], strict=True):
         expected = tokenizer(row["prompt"], choice, truncation="only_first", max_length=20)["input_ids"]
         assert ids == expected and len(ids) == 20
