@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modeling_dlfa.machine import shared_threads
+from tests.parallel import write_bucc, write_tatoeba
 
 
 # Before anything imports huggingface_hub, which reads both once; subprocesses of tests inherit them. Workers of
@@ -164,6 +165,8 @@ def write_xtreme_folder(root: Path) -> Path:
                 draw = random.Random(f"{task} {split} {language}")
                 text = "".join(row(task, draw) for _ in range(SIZES[split]))
                 (root / task / f"{split}-{language}.{suffix}").write_text(text, encoding="utf-8")
+    write_tatoeba(root, LANGUAGES[1:])
+    write_bucc(root, LANGUAGES[1:])
     return root
 
 

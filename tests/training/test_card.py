@@ -24,6 +24,7 @@ def results(task: str = "udpos", **changes) -> RunResults:
         "panx": ("f1", "precision", "recall"),
         "uddep": ("las", "uas"),
         "uddep-arcs": ("uas",),
+        "bucc2018": ("f1", "precision", "recall"),
     }
     metrics = names.get(task, ("accuracy",))
     scores = {"en": 90.123, "de": 70.456, "zh": 20.5}
@@ -64,7 +65,8 @@ def test_metadata_round_trip(task: str, tmp_path: Path):
     one = results(task)
     _, data = read_back(one, tmp_path)
     assert data.library_name == "transformers"
-    assert data.pipeline_tag == ("text-classification" if task in ("xnli", "pawsx") else "token-classification")
+    of_words = "token-classification" if TASKS[task].kind.trains else "sentence-similarity"
+    assert data.pipeline_tag == ("text-classification" if task in ("xnli", "pawsx") else of_words)
     assert data.base_model == one.encoder
     assert data.language == ["de", "en", "zh"]
     assert data.datasets == [hub_of(TASKS[task]).path]
