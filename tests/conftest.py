@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from modeling_dlfa.machine import shared_threads
+from tests.parallel import write_bucc, write_tatoeba
 
 
 # Before anything imports huggingface_hub, which reads both once; subprocesses of tests inherit them. Workers of
@@ -200,6 +201,8 @@ def write_xtreme_folder(root: Path) -> Path:
             for split in ("train", "dev", "test") if language == "en" else ("dev", "test"):
                 file = root / task / f"{split}-{language}{endings.get(task, '.tsv')}"
                 file.write_text(_content(task, split, language), encoding="utf-8")
+    write_tatoeba(root, LANGUAGES[1:])
+    write_bucc(root, LANGUAGES[1:])
     return root
 
 

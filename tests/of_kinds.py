@@ -9,8 +9,12 @@ from transformers import PreTrainedTokenizerBase
 
 from modeling_dlfa.tasks.encoding import LabelPiece
 from modeling_dlfa.tasks.kinds import KINDS
+from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.tasks.task import HubDataset, Task
 
+
+TRAINED = [name for name, task in TASKS.items() if task.kind.trains]
+"""Built-in tasks that a model is trained for; `training/test_untrained.py` has the others."""
 
 LABEL_COLUMNS = {kind: kind.label_column for kind in KINDS.values()}
 

@@ -15,7 +15,7 @@ from modeling_dlfa.data.sources import open_source
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import TASKS, get_task
 from modeling_dlfa.tasks.task import FILE_PREFIXES, SPLITS
-from tests.of_kinds import hub_of, task_features
+from tests.of_kinds import TRAINED, hub_of, task_features
 
 
 GOOD_LINE = {
@@ -57,7 +57,7 @@ def folder(tmp_path, files):
 # ---------------------------------------------------------------- folder
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_folder_gives_every_split_in_the_common_shape(tmp_path, name, split):
     task = get_task(name)
@@ -197,7 +197,7 @@ def test_long_lines_are_shown_in_part(tmp_path):
     assert len(str(error.value)) < len(str(tmp_path)) + 250
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
 def test_an_empty_file_is_an_error(tmp_path, name, text):
     source = folder(tmp_path, {file_name(name, "test", "en"): text})
@@ -228,7 +228,7 @@ def test_xtremes_own_paths_are_read(tmp_path, name):
         assert len(source.load(task, split, "en")) == (3 if split in alike else rows)
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.parametrize(("rows", "refused"), [(PLACEHOLDER_ROWS, True), (PLACEHOLDER_ROWS - 1, False)])
 def test_one_label_for_all_rows_is_taken_for_a_placeholder(tmp_path, name, rows, refused):
     source = folder(tmp_path, {file_name(name, "test", "en"): content(name, rows)})
@@ -451,7 +451,7 @@ def manifest(xtreme_data):
         return {row["file"]: int(row["items"]) for row in csv.DictReader(file, delimiter="\t")}
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", TRAINED)
 def test_every_real_file_loads_with_the_rows_of_the_manifest(xtreme_data, name):
     source, task, items = FolderSource(xtreme_data), TASKS[name], manifest(xtreme_data)
     if not (xtreme_data / task.folder).is_dir():
@@ -620,7 +620,7 @@ def test_hub_languages_leave_out_those_without_the_split():
 # ---------------------------------------------------------------- sample
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_sample_comes_in_the_common_shape(name):
     from modeling_dlfa.data import sample
 

@@ -5,7 +5,7 @@ from modeling_dlfa.tasks.languages import LANGUAGES, by_family
 from modeling_dlfa.tasks.registry import TASKS, XTREME_TASKS, get_task
 from modeling_dlfa.tasks.rungs import RUNGS
 from modeling_dlfa.tasks.task import check_split
-from tests.of_kinds import hub_of, score
+from tests.of_kinds import TRAINED, hub_of, score
 
 
 # The language lists of XTREME's evaluate.py, and the figures of its scripts/train_<task>.sh.
@@ -28,6 +28,12 @@ XTREME = {
 OF_ANSWERS = (3e-5, 32, 384, 0.06, 1e-4)
 
 
+UNTRAINED = {
+    "bucc2018": "de fr ru zh",
+    "tatoeba": (
+        "ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"
+    ),
+}
 # Kind, number of labels and reported metric, from easy to hard.
 LADDER = {
     "uddep-upos": ("tags", 17, "accuracy"),
@@ -40,8 +46,8 @@ LADDER = {
 
 
 def test_there_are_xtremes_tasks_and_the_ladder():
-    assert list(XTREME_TASKS) == list(XTREME)
-    assert list(TASKS) == [*XTREME, *LADDER]
+    assert list(XTREME_TASKS) == [*XTREME, *UNTRAINED]
+    assert list(TASKS)[: len(XTREME_TASKS) + len(LADDER)] == [*XTREME, *UNTRAINED, *LADDER]
     assert all(task.name == name for name, task in TASKS.items())
     assert all(TASKS[name].folder == name and TASKS[name].rung is None for name in XTREME)
 
@@ -83,6 +89,25 @@ def test_a_task_has_xtremes_languages_labels_and_recipe(name):
     assert (rate, batch, length, recipe.warmup_steps, recipe.weight_decay) == expected
 
 
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_a_task_without_training_has_xtremes_languages(name):
+    task = get_task(name)
+    assert list(task.languages) == sorted(UNTRAINED[name].split())
+    assert not task.labels and not task.kind.trains and task.recipe.max_length == 512
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "german", "chinese"),
+    [
+        ("tatoeba", "mteb/tatoeba-bitext-mining", "deu-eng", "cmn-eng"),
+        ("bucc2018", "mteb/BUCC", "de-en", "zh-en"),
+    ],
+)
+def test_hub_configurations_without_training(name, path, german, chinese):
+    hub = hub_of(get_task(name))
+    assert (hub.path, hub.config_name("de"), hub.config_name("zh")) == (path, german, chinese)
+
+
 @pytest.mark.parametrize(
     ("name", "count"),
     [("xnli", 15), ("pawsx", 7), ("panx", 40), ("udpos", 33), ("xquad", 11), ("mlqa", 7), ("tydiqa", 9)],
@@ -91,7 +116,7 @@ def test_a_task_has_as_many_languages_as_the_paper_says(name, count):
     assert len(get_task(name).languages) == count
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_reported_metric_is_one_that_the_scores_have(name):
     task = get_task(name)
     gold: list = list(task.labels) if task.kind.name == "pairs" else [list(task.labels)]

@@ -15,6 +15,7 @@ from modeling_dlfa.tasks.registry import TASKS, XTREME_TASKS
 from modeling_dlfa.training.arguments import RunArguments
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.help import HEADINGS, OF_THE_TRAINER
+from tests.of_kinds import TRAINED
 
 
 def parse(argv: str | list[str], task: str | None = None) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def parse(argv: str | list[str], task: str | None = None) -> dict[str, Any]:
     return {**vars(training), **vars(run)}
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TRAINED)
 def test_defaults_are_the_recipe(task: str):
     values = parse(f"--task {task} --data hub")
     recipe = TASKS[task].recipe

@@ -26,6 +26,7 @@ def results(task: str = "udpos", **changes) -> RunResults:
         "uddep-arcs": ("uas",),
         **dict.fromkeys(("xquad", "tydiqa"), ("em_f1", "exact_match", "f1")),
         "mlqa": ("em_f1_mlqa", "exact_match", "f1"),
+        "bucc2018": ("f1", "precision", "recall"),
     }
     metrics = names.get(task, ("accuracy",))
     scores = {"en": 90.123, "de": 70.456, "zh": 20.5}
@@ -66,8 +67,9 @@ def test_metadata_round_trip(task: str, tmp_path: Path):
     one = results(task)
     _, data = read_back(one, tmp_path)
     assert data.library_name == "transformers"
-    tags = {"pairs": "text-classification", "answers": "question-answering"}
-    assert data.pipeline_tag == tags.get(TASKS[task].kind.name, "token-classification")
+    tags = {"pairs": "text-classification", "answers": "question-answering", "choices": "multiple-choice"}
+    of_words = "token-classification" if TASKS[task].kind.trains else "sentence-similarity"
+    assert data.pipeline_tag == tags.get(TASKS[task].kind.name, of_words)
     assert data.base_model == one.encoder
     assert data.language == ["de", "en", "zh"]
     assert data.datasets == [hub_of(TASKS[task]).path]
