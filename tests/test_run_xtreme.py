@@ -227,7 +227,8 @@ def test_the_sample_is_a_task(embedded_encoder: str, tmp_path: Path):
     accuracy = {}
     for encoder in (embedded_encoder, str(random_encoder)):
         output = tmp_path / f"run-{len(accuracy)}"
-        flags = "--fusion none --pooling mean --languages de,ru,zh --max_eval_samples 50 --disable_tqdm true"
+        flags = "--fusion none --pooling mean --languages de,ru,zh --disable_tqdm true"
+        flags += " --max_train_samples 400 --max_eval_samples 50"
         assert main([*flags.split(), "--model_name_or_path", encoder, "--output_dir", str(output)]) == 0
         metrics = json.loads((output / "all_results.json").read_text(encoding="utf-8"))["all_metrics"]
         accuracy[encoder] = sum(values["accuracy"] for values in metrics.values()) / len(metrics)
