@@ -75,6 +75,7 @@ _TABLE = """
     wo Wolof       Niger-Congo      Latin
     yo Yoruba      Niger-Congo      Latin
     qu Quechua     Quechuan         Latin
+    ht Haitian     Creole           Latin
 """
 
 

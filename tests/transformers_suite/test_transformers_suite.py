@@ -106,7 +106,8 @@ def complete(inputs: dict[str, torch.Tensor], model_class: type, with_labels: bo
     if model_class is DLFAForDependencyParsing:
         inputs["word_positions"] = tokens
     if model_class is DLFAForMultipleChoice:
-        inputs = {name: torch.stack((values, values.flip(0)), dim=1) for name, values in inputs.items()}
+        batch = {name: values for name, values in inputs.items() if isinstance(values, torch.Tensor)}
+        inputs |= {name: torch.stack((values, values.flip(1)), dim=1) for name, values in batch.items()}
     if with_labels and model_class is not DLFAModel:
         inputs["labels"] = {
             DLFAForMultipleChoice: (classes[:, 1] > 0).long(),
