@@ -24,7 +24,7 @@ def results(task: str = "udpos", **changes) -> RunResults:
         "panx": ("f1", "precision", "recall"),
         "uddep": ("las", "uas"),
         "uddep-arcs": ("uas",),
-        **dict.fromkeys(("xquad", "tydiqa"), ("em_f1", "exact_match", "f1")),
+        **dict.fromkeys(("xquad", "tydiqa", "squad", "squad2"), ("em_f1", "exact_match", "f1")),
         "mlqa": ("em_f1_mlqa", "exact_match", "f1"),
         "bucc2018": ("f1", "precision", "recall"),
     }

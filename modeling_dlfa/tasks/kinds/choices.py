@@ -172,8 +172,18 @@ class Choices(OneLabel):
         return found
 
     def example(self, task: "Task", repository: str) -> str:
-        return (
-            "from modeling_dlfa import predict\n\n"
-            'row = ("It rains. What happens as a result?", "The street gets wet.", "The sun shines.")\n'
-            f'predict("{repository}", [row], revision="<commit>")'
-        )
+        return EXAMPLE.format(repository=repository)
+
+
+EXAMPLE = """from transformers import AutoModelForMultipleChoice, AutoTokenizer
+
+source = {{"revision": "<commit>", "trust_remote_code": True}}
+name = "{repository}"
+tokenizer = AutoTokenizer.from_pretrained(name, **source)
+model = AutoModelForMultipleChoice.from_pretrained(name, **source)
+prompt, choices = "It rains. What happens as a result?", ["The street gets wet.", "The sun shines."]
+inputs = tokenizer([prompt] * len(choices), choices, padding=True, return_tensors="pt")
+logits = model(**{{name: values[None] for name, values in inputs.items()}}).logits  # (1, choices)
+print(choices[logits.argmax()])
+
+# With the probability of each: modeling_dlfa.predict(name, [(prompt, *choices)])"""
