@@ -16,9 +16,10 @@ from transformers import TrainingArguments
 from ..cli import PLAIN, make_console, on_main
 from ..errors import InputError
 from ..files import check_writable
-from ..tasks.registry import get_task
+from ..tasks.registry import XTREME_TASKS, get_task
 from ..tasks.task import Task
 from .arguments import RunArguments
+from .benchmark import benchmark_table, write_benchmark
 from .checks import check_training
 from .command_line import CommandLine
 from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare, scored_data
@@ -118,7 +119,15 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
                 results = one.carry_out(folder, data)
             finished.setdefault(task, []).append(results)
         show(finished[task], console)
+    if finished.keys() >= set(XTREME_TASKS):
+        console.print(benchmark_table(finished))
+        if on_main():
+            write_benchmark(finished, root / BENCHMARK_FILE)
     return finished
+
+
+BENCHMARK_FILE = "xtreme.csv"
+"""In the folder of a command that runs all of XTREME: each model's scores by task."""
 
 
 def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:

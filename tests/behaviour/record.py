@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 RECORDED = Path(__file__).with_name("recorded.json")
 
-TASKS = ("xnli", "pawsx", "panx", "udpos", "uddep-upos", "uddep-distance", "uddep-arcs", "uddep")
-OF_RUNS = ("xnli", "panx", "udpos", "uddep", "uddep-arcs", "uddep-depth")
+TASKS = ("xnli", "pawsx", "panx", "udpos", "xquad", "uddep-upos", "uddep-distance", "uddep-arcs", "uddep")
+OF_RUNS = ("xnli", "panx", "udpos", "xquad", "uddep", "uddep-arcs", "uddep-depth")
 FAMILIES = ("bert", "xlm-roberta", "distilbert", "modernbert")
 FUSIONS = ("none", "aif", "concat")
 FLAGS = shlex.split(

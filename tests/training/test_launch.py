@@ -1,9 +1,11 @@
 """The command as a whole: several runs, what is printed, and how it fails."""
 
+import csv
 import json
 import re
 import shutil
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -70,11 +72,16 @@ def test_baseline_beside_dlfa(argv, tmp_path: Path, capsys):
 
 def test_all_tasks(argv, tmp_path: Path, capsys):
     assert main(argv("all", tmp_path / "out", f"{FEW} --languages de")) == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(XTREME_TASKS)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted((*XTREME_TASKS, "xtreme.csv"))
     for task in XTREME_TASKS:
         results = RunResults.load(tmp_path / "out" / task)
         assert (results.task, list(results.scores)) == (task, ["de"])
-    assert len(re.findall("zero-shot average", capsys.readouterr().out)) == 4
+    out = capsys.readouterr().out
+    assert len(re.findall("zero-shot average", out)) == 7  # not of tasks that train nothing
+    assert "XTREME · tiny-encoder" in out and "(published)" in out
+    (row,) = csv.DictReader((tmp_path / "out" / "xtreme.csv").open(encoding="utf-8"))
+    averages = [RunResults.load(tmp_path / "out" / task).average for task in XTREME_TASKS]
+    assert float(row["all"]) == pytest.approx(fmean(averages), abs=0.006)
 
 
 def test_resuming_several_runs(argv, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
