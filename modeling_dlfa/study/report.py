@@ -300,7 +300,7 @@ def _curves(section: Section) -> Figure | None:
         panel(
             f"{section.train_language} development score, which chooses the layer",
             f"{section.metric}, %",
-            lambda run: run.results.development_score,
+            lambda run: run.results.on_development,
             oracle=False,
         )
     ]

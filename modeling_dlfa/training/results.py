@@ -96,6 +96,17 @@ class RunResults:
         return saved_task(self.task, self.task_definition)
 
     @property
+    def on_development(self) -> float:
+        """The development score of a run that has trained something.
+
+        Raises:
+            InputError: it has not.
+        """
+        if self.development_score is None:
+            raise InputError(f"{self.task} trains nothing: there is no development score")
+        return self.development_score
+
+    @property
     def model_name(self) -> str:
         """Short name for tables: "baseline", "DLFA k=8", "DLFA k=4+8", "mix_all", "baseline after uddep"."""
         name = {"none": "baseline", "aif": "DLFA"}.get(self.fusion, self.fusion)

@@ -258,7 +258,7 @@ class _Mined:
         self.ids, self.gold = rows["id"][:], rows["partners"][:]
         sentences, foreign = rows["sentence"][:], np.array(rows["foreign"][:])
         sides = [_once(sentences, np.flatnonzero(side)) for side in (foreign, ~foreign)]
-        pairs = mine(*(vectors[places] for places, _ in sides))
+        pairs = mine(vectors[sides[0][0]], vectors[sides[1][0]])
         chosen = [places[at] for (places, _), at in zip(sides, (pairs.foreign, pairs.english))]
         # What stands there twice takes part, and is found under no id.
         known = ~np.isin(chosen[0], sides[0][1]) & ~np.isin(chosen[1], sides[1][1])
@@ -279,7 +279,7 @@ class _Mined:
         return answers
 
 
-def _once(sentences: Sequence[str], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _once(sentences: list[str], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rows of a side with each sentence once, and those of them whose sentence is there again."""
     texts = [sentences[row] for row in rows]
     twice = repeated(texts)
