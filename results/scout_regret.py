@@ -112,7 +112,7 @@ def choices(spec: StudySpec, task: str, cells: Path) -> list[Choice]:
     grid = [(cell, results) for cell, results in found if cell.seed in whole]
     made = []
     for seed in whole:
-        dev = {layer_of(cell): results.development for cell, results in grid if cell.seed == seed}
+        dev = {layer_of(cell): results.on_development for cell, results in grid if cell.seed == seed}
         test = test_scores(grid, layers)
         for by, scores, layer, cost in [grid_choice(dev), *scouted(task, seed, layers)]:
             regret = max(test.values()) - test[layer]

@@ -219,8 +219,8 @@ class Engine:
         took = timedelta(seconds=round(time.monotonic() - started))
         zero_shot = record.results.zero_shot_average
         transfer = "" if zero_shot is None else f", zero-shot {zero_shot:.1f}"
-        report(f"{cell.name}: development {record.results.development:.1f}{transfer} ({took})")
-        return record.results.development
+        report(f"{cell.name}: development {record.results.on_development:.1f}{transfer} ({took})")
+        return record.results.on_development
 
     def _is_superseded(self, trial: optuna.Trial) -> bool:
         """Whether another trial of the same cell is done, or comes before this one."""

@@ -176,7 +176,7 @@ def condition_rows(section: Section, found: Sequence[Condition]) -> list[Row]:
                 "stage_development_std": mean_std(scores)[1],
                 "relative_error": mean_std(condition.errors)[0],
                 "bits_per_label": condition.bits,
-                "development": mean_std([run.development for run in condition.runs])[0],
+                "development": mean_std([run.on_development for run in condition.runs])[0],
                 "zero_shot": mean_std([section.zero_shot(run) for run in section.runs[condition.model]])[0],
                 **compared(section.comparisons.get(condition.model)),
             }

@@ -308,7 +308,7 @@ def _curves(section: Section) -> Figure | None:
         panel(
             f"{section.train_language} development score, which chooses the layer",
             f"{section.metric}, %",
-            lambda run: run.results.development,
+            lambda run: run.results.on_development,
             oracle=False,
         )
     ]

@@ -85,7 +85,7 @@ def model_rows(section: Section) -> list[Row]:
     for model in section.models:
         runs = section.runs.get(model.name, ())
         zero_shot, deviation = mean_std([section.zero_shot(run) for run in runs])
-        development, development_deviation = mean_std([run.results.development for run in runs])
+        development, development_deviation = mean_std([run.results.on_development for run in runs])
         rows.append(
             {
                 "task": section.task,

@@ -87,17 +87,6 @@ class RunResults:
     found: dict[str, Any] | None = None
 
     @property
-    def development(self) -> float:
-        """The development score of a model that was trained.
-
-        Raises:
-            ValueError: nothing was.
-        """
-        if self.development_score is None:
-            raise ValueError(f"{self.task}: nothing was trained, there is no development score")
-        return self.development_score
-
-    @property
     def of_task(self) -> Task:
         """The task, as it is defined here.
 
@@ -105,6 +94,17 @@ class RunResults:
             InputError: there is no such task.
         """
         return saved_task(self.task, self.task_definition)
+
+    @property
+    def on_development(self) -> float:
+        """The development score of a run that has trained something.
+
+        Raises:
+            InputError: it has not.
+        """
+        if self.development_score is None:
+            raise InputError(f"{self.task} trains nothing: there is no development score")
+        return self.development_score
 
     @property
     def model_name(self) -> str:

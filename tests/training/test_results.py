@@ -99,7 +99,7 @@ def test_file_round_trip(tmp_path: Path):
         *("task", "eval_split", "metric", "scores", "average", "zero_shot_average", "transfer_gap", "all_metrics"),
         *("support", "chance_level", "development_score", "encoder", "fusion", "fusion_layer", "model_config", "seed"),
         *("train_language", "train_samples", "train_runtime", "training", "data", "versions", "scouting"),
-        *("development_majority", "intermediate", "task_definition", "eval_data", "used"),
+        *("development_majority", "intermediate", "task_definition", "eval_data", "used", "found"),
     ]
 
 

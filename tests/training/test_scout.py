@@ -146,8 +146,8 @@ def test_scouting_one_layer_is_its_run(parsed, tiny_dropout_encoder: str, task: 
     arguments.fusion_layer = 1
     results = run(arguments, training_arguments)
     assert found.layer == 1 and results.fusion_layer == 1
-    assert found.scores == {1: results.development}
-    assert results.development > 20
+    assert found.scores == {1: results.on_development}
+    assert results.on_development > 20
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -279,7 +279,7 @@ class _Mined:
         return answers
 
 
-def _once(sentences: Sequence[str], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _once(sentences: list[str], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rows of a side with each sentence once, and those of them whose sentence is there again."""
     texts = [sentences[row] for row in rows.tolist()]
     twice = repeated(texts)
