@@ -120,7 +120,7 @@ class Compares(Kind):
         return "\n".join(
             [
                 "All layers, mean over the languages: which one is scored above was said before, by its place alone.",
-                f"Each language's are in `{LAYERS_FILE}`.",
+                "Those of each language are in `all_results.json`, under `found`.",
                 "",
                 "| layer | average |",
                 "| --- | ---: |",
