@@ -10,6 +10,7 @@ from datasets.exceptions import DatasetNotFoundError
 from modeling_dlfa.data.folder import FolderSource
 from modeling_dlfa.data.hub import HubSource
 from modeling_dlfa.data.rows import PLACEHOLDER_ROWS
+from modeling_dlfa.data.sample import SIZES
 from modeling_dlfa.data.sample.source import SampleSource
 from modeling_dlfa.data.sources import open_source
 from modeling_dlfa.errors import InputError
@@ -26,7 +27,11 @@ GOOD_LINE = {
 }
 LADDER = [name for name, task in TASKS.items() if task.rung is not None]
 GOOD_LINE |= dict.fromkeys(LADDER, "1\tRome\t_\tPROPN\t_\t_\t0\troot\t_\t_\n\n")
-ANSWERS = [name for name, task in TASKS.items() if task.kind.name == "answers"]
+ANSWERS, CHOICES = (
+    [name for name, task in TASKS.items() if task.kind.name == kind] for kind in ("answers", "choices")
+)
+PAIRED = {name: f"A man.\tA person.\t{task.labels[0]}\n" for name, task in TASKS.items() if task.kind.name == "pairs"}
+GOOD_LINE = PAIRED | GOOD_LINE
 
 
 def content(name, rows=1):
@@ -35,6 +40,9 @@ def content(name, rows=1):
         answers = [{"text": "Rome", "answer_start": 5}]
         qas = [{"id": str(row), "question": "Where?", "answers": answers} for row in range(rows)]
         return json.dumps({"data": [{"paragraphs": [{"context": "It's Rome.", "qas": qas}]}]})
+    if name in CHOICES:
+        row = {"prompt": "It rains.", "choices": ["Wet.", "Dry."], "label": next(iter(TASKS[name].labels), 0)}
+        return "".join(json.dumps({"id": str(number), **row}) + "\n" for number in range(rows))
     return GOOD_LINE[name] * rows
 
 
@@ -76,6 +84,10 @@ def test_a_folder_gives_every_split_in_the_common_shape(tmp_path, name, split):
         "uddep": {"tokens": ["Rome"], "heads": [0], "relations": [34]},
     }
     asked = {"id": "0", "language": "de", "context": "It's Rome.", "question": "Where?"}
+    pair = {"sentence1": "A man.", "sentence2": "A person.", "label": 0}
+    expected = dict.fromkeys(PAIRED, pair) | expected
+    choice = {"id": "0", "prompt": "It rains.", "choices": ["Wet.", "Dry."], "label": 0}
+    expected |= dict.fromkeys(CHOICES, choice)
     expected |= dict.fromkeys(ANSWERS, {**asked, "texts": ["Rome"], "starts": [5]})
     assert rows.to_list() == [expected[name]]
 
@@ -214,7 +226,7 @@ def test_a_file_without_a_question_is_an_error(tmp_path, name):
         source.load(TASKS[name], "test", "en")
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", [name for name in ANSWERS if TASKS[name].layout])
 def test_xtremes_own_paths_are_read(tmp_path, name):
     task = TASKS[name]
     files = {task.layout[split].format(code="en"): content(name, rows) for rows, split in enumerate(SPLITS, start=1)}
@@ -620,7 +632,7 @@ def test_hub_languages_leave_out_those_without_the_split():
 # ---------------------------------------------------------------- sample
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", [name for name in TRAINED if TASKS[name].folder in SIZES])
 def test_the_sample_comes_in_the_common_shape(name):
     from modeling_dlfa.data import sample
 
