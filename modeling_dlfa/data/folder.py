@@ -47,9 +47,9 @@ class FolderSource:
             parts = pattern.split("{code}")
             of_name = "(?P<code>.*)".join(map(re.escape, parts[:2])) + "".join(map(_again, parts[2:]))
             for path in sorted(self.root.glob("*".join(map(glob.escape, parts)))):
-                if (
-                    name := re.fullmatch(of_name, path.relative_to(self.root).as_posix(), re.DOTALL)
-                ) and path.is_file():
+                name = re.fullmatch(of_name, path.relative_to(self.root).as_posix(), re.DOTALL)
+                # What has the benchmark's own name is no file of a language "v1.1".
+                if name and path.is_file() and path not in found.values():
                     code = name["code"] if len(parts) > 1 else task.train_language
                     found[check_code(code, str(path))] = path
         return found

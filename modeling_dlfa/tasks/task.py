@@ -48,7 +48,7 @@ class Recipe:
     eval_steps: int = 100
     seed: int = 42
     warmup_steps: float = 0
-    weight_decay: float = 0
+    weight_decay: float = 0.0
 
 
 @dataclass(frozen=True)
