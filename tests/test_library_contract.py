@@ -47,6 +47,7 @@ def test_attentions_are_an_argument_whose_default_is_configured(tiny_config, mod
     config.encoder_config._attn_implementation = "eager"
     ids = torch.tensor([[5, 6, 7]])
     words = {"word_positions": ids - 5} if model_class is DLFAForDependencyParsing else {}
+    ids = ids[None] if model_class is DLFAForMultipleChoice else ids
     model = model_class(config).eval()
     assert len(model(input_ids=ids, output_attentions=None, **words).attentions) == 3
     assert model(input_ids=ids, output_attentions=False, **words).attentions is None

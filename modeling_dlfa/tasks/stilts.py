@@ -123,7 +123,7 @@ COSMOSQA = Task(
         "default",
         columns={
             "prompt": "{context} {question}",
-            "choices": ("answer0", "answer1", "answer2", "answer3"),
+            "choices": ["answer0", "answer1", "answer2", "answer3"],
             "label": "label",
         },
         splits=_AS_TEST,
@@ -150,7 +150,7 @@ COMMONSENSEQA = Task(
 
 # Of XTREME-R: SIQA, then COPA, five epochs each, then scored on XCOPA's languages.
 _XCOPA_RECIPE = Recipe(5, 2e-5, 32, 128, eval_steps=100, seed=42)
-_COPA_COLUMNS = {"prompt": "{premise} {question}", "choices": ("choice1", "choice2"), "label": "label"}
+_COPA_COLUMNS = {"prompt": "{premise} {question}", "choices": ["choice1", "choice2"], "label": "label"}
 _COPA_WORDS = {"question": {"cause": "What was the cause of this?", "effect": "What happened as a result?"}}
 
 SIQA = Task(
@@ -164,7 +164,7 @@ SIQA = Task(
         "default",
         columns={
             "prompt": "{context} {question}",
-            "choices": ("answerA", "answerB", "answerC"),
+            "choices": ["answerA", "answerB", "answerC"],
             "label": "label",
         },
         splits=_AS_TEST,
