@@ -18,6 +18,7 @@ from modeling_dlfa.study.__main__ import COMMANDS
 from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.report import write_report
 from modeling_dlfa.study.spec import StudySpec, load_spec
+from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.command_line import CommandLine
 
 
@@ -53,8 +54,9 @@ def test_documented_commands_parse(command: str, tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     line = CommandLine(argv)
     for task in line.tasks:
-        run, _ = line.arguments(task, line.fusions[-1], tmp_path / "out")
-        assert run.task == task
+        if get_task(task).kind.trains:  # the others look at the encoder first, which may be on the Hub
+            run, _ = line.arguments(task, line.fusions[-1], tmp_path / "out")
+            assert run.task == task
 
 
 def test_documented_commands_are_found():

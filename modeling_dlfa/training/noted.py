@@ -27,8 +27,11 @@ def digest(settings: Mapping[str, Any]) -> str:
 
 
 def same_settings(noted: Any, settings: Mapping[str, Any]) -> bool:
-    """Whether a file notes these settings; files of old versions have the paths."""
-    return noted in (as_noted(settings), json.loads(json.dumps(dict(settings))))
+    """Whether a file notes these settings; files of old versions have the paths, and lack what was not there yet."""
+    if not isinstance(noted, Mapping):
+        return False
+    known = {name: value for name, value in settings.items() if name in noted or value not in (None, "")}
+    return noted in (as_noted(known), json.loads(json.dumps(known)))
 
 
 def first_difference(
