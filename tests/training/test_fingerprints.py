@@ -18,7 +18,7 @@ from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.fingerprints import of_encoder, used
-from modeling_dlfa.training.noted import first_difference
+from modeling_dlfa.training.noted import as_noted, first_difference, same_settings
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.stages import plan_stages
 
@@ -176,3 +176,19 @@ def test_a_finished_run_is_not_shown_beside_one_of_other_data(place: Path, line,
     message = capsys.readouterr().err
     expected = "encoder" if stages else CHANGES[change][1][0]
     assert f"baseline is of a run with {expected} '" in message and "give what that run was given" in message
+
+
+@pytest.mark.parametrize(
+    ("noted", "settings", "same"),
+    [
+        ({"task": "xnli"}, {"task": "xnli"}, True),
+        ({"task": "xnli"}, {"task": "pawsx"}, False),
+        ({"task": "xnli"}, {"task": "xnli", "prefix": "", "half": None}, True),  # which an older version did not have
+        ({"task": "xnli"}, {"task": "xnli", "prefix": "query: "}, False),
+        ({"task": "xnli"}, {"task": "xnli", "seed": 0}, False),
+        ({"task": "xnli", "prefix": "query: "}, {"task": "xnli", "prefix": ""}, False),
+        (None, {"task": "xnli"}, False),
+    ],
+)
+def test_settings_that_a_file_notes(noted, settings, same: bool):
+    assert same_settings(noted and as_noted(noted), settings) is same
