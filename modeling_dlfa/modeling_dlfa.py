@@ -779,7 +779,10 @@ class DLFAModel(DLFAPreTrainedModel):
         encoder: the encoder.
         input_norm: what is done to states before they are fused, `StandardInput` or `LayerInput`; None without.
         fusion: one of `FUSIONS`.
+        rows_may_be_empty: whether padding may fill a whole row; set by heads that are given such rows.
     """
+
+    rows_may_be_empty = False
 
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
         """encoder: a loaded one to build around (as `from_encoder` does); default: a new one from the config."""
@@ -833,7 +836,7 @@ class DLFAModel(DLFAPreTrainedModel):
             input_ids: (B, T). Inputs that the encoder does not know (`token_type_ids` for DistilBERT, say) are left
                 out.
             attention_mask: (B, T), 1 (or true) at real tokens; default all ones. Padding may stand on either side, or
-                fill a row.
+                fill a row where `rows_may_be_empty`.
             position_ids: (B, T). Default: as the encoder counts them, from the first real token.
             inputs_embeds: (B, T, E), instead of `input_ids`.
             output_hidden_states: as in Transformers: all of the encoder's states, or those with the given indices.
@@ -865,7 +868,7 @@ class DLFAModel(DLFAPreTrainedModel):
             captured = True
         inputs = {
             "input_ids": input_ids,
-            "attention_mask": None if attention_mask is None else with_a_token(attention_mask),
+            "attention_mask": self._encoders_mask(attention_mask),
             "token_type_ids": token_type_ids,
             "position_ids": position_ids,
             "inputs_embeds": inputs_embeds,
@@ -897,6 +900,11 @@ class DLFAModel(DLFAPreTrainedModel):
         )
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return fused if return_dict else fused.to_tuple()
+
+    def _encoders_mask(self, attention_mask: torch.Tensor | None) -> torch.Tensor | None:
+        return (
+            with_a_token(attention_mask) if self.rows_may_be_empty and attention_mask is not None else attention_mask
+        )
 
     def pool(self, states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         """The vector of each sequence, by `config.pooling`: states (B, T, E), mask (B, T) -> (B, E)."""
@@ -1321,6 +1329,7 @@ class DLFAForMultipleChoice(DLFAPooling):
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
         super().__init__(config)
         self.dlfa = DLFAModel(config, encoder=encoder)
+        self.dlfa.rows_may_be_empty = True
         self.choice_scorer = SequenceClassificationHead(config, 1)
         self.post_init()
 

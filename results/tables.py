@@ -6,6 +6,7 @@ page differs from what the files say.
 """
 
 import argparse
+import csv
 import json
 import math
 import re
@@ -362,7 +363,19 @@ def sweep(path: Path = HERE / "sweep" / "embedded-cpu.json") -> str:
     )
 
 
+def tatoeba(path: Path = HERE / "tatoeba" / "layers.csv") -> str:
+    """Accuracy of finding translations, by layer, averaged over languages."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    codes = [name for name in rows[0] if name in LANGUAGES]
+    numbered = [row for row in rows if row["layer"].isdigit()]
+    cells = [f"{fmean(float(row[code]) for code in codes):.1f}" for row in numbered]
+    header = ["layer", *(row["layer"] for row in numbered)]
+    return Table("tatoeba", "", header, [[f"mean of {len(codes)} languages", *cells]], is_markdown=True).markdown()
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "tatoeba": tatoeba,
     "heads": heads,
     "scout": scout,
     "label_piece": label_piece,
@@ -399,6 +412,7 @@ def pages() -> dict[Path, str]:
         ROOT / "README.md",
         HERE / "README.md",
         *sorted(HERE.glob("intermediate*/README.md")),
+        HERE / "tatoeba" / "README.md",
         HERE / "training_speed" / "README.md",
         HERE / "fusing" / "README.md",
     )

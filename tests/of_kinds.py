@@ -9,12 +9,15 @@ from transformers import PreTrainedTokenizerBase
 
 from modeling_dlfa.tasks.encoding import LabelPiece
 from modeling_dlfa.tasks.kinds import KINDS
-from modeling_dlfa.tasks.registry import TASKS
+from modeling_dlfa.tasks.registry import TASKS, XTREME_TASKS
 from modeling_dlfa.tasks.task import HubDataset, Task
 
 
 TRAINED = [name for name, task in TASKS.items() if task.kind.trains]
 """Built-in tasks that a model is trained for; `training/test_untrained.py` has the others."""
+
+IN_FOLDER = [name for name in TRAINED if TASKS[name].folder in {*XTREME_TASKS, "uddep"}]
+"""Those of them that `conftest.write_xtreme_folder` has data of."""
 
 LABEL_COLUMNS = {kind: kind.label_column for kind in KINDS.values()}
 

@@ -146,7 +146,9 @@ def test_logits_are_the_same_elsewhere(elsewhere, auto):
         inputs = {name: values[None] for name, values in inputs.items()}
     with torch.no_grad():
         expected = elsewhere["models"][auto](**inputs)[0]
-    assert torch.equal(elsewhere["tensors"][f"{auto} {auto}"], expected)
+    # As many rows as choices are summed in an order that the number of threads decides.
+    rounding = 1e-6 if auto == "AutoModelForMultipleChoice" else 0
+    assert torch.allclose(elsewhere["tensors"][f"{auto} {auto}"], expected, rtol=0, atol=rounding)
     module, name, missing = elsewhere["report"][f"{auto} {auto}"]
     assert module.startswith("transformers_modules.") and name == CLASSES[auto].__name__ and not missing
     assert elsewhere["report"]["imported"] == []

@@ -47,7 +47,7 @@ def stopped(argv, tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="module")
 def unfinished(stopped) -> Path:
     """A run that was stopped after its training, before it was saved; not to be written to."""
-    folder = stopped("_recipe", SAVED)
+    folder = stopped("trained_by", SAVED)
     assert (folder / "checkpoint-3").is_dir()
     return folder
 

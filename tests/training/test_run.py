@@ -18,7 +18,7 @@ from modeling_dlfa.training import run as run_module
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.results import RunResults
 from tests.marks import rest_is_slow
-from tests.of_kinds import LABEL_COLUMNS, TRAINED, majority_predictions, score
+from tests.of_kinds import IN_FOLDER, LABEL_COLUMNS, majority_predictions, score
 
 
 LANGUAGES = ["en", "de", "ru", "zh"]
@@ -51,14 +51,14 @@ def scores(folder: Path) -> dict:
     return {name: value for name, value in values.items() if name != "train_runtime"}
 
 
-@pytest.mark.parametrize("task", TRAINED)
+@pytest.mark.parametrize("task", IN_FOLDER)
 def test_a_run_leaves_exactly_this(finished_run: Callable[[str], Path], task: str):
     predictions = {f"predictions/{task}/test-{code}{TASKS[task].kind.suffix}" for code in LANGUAGES}
     predictions |= {f"predictions/{task}/test-counts.npz"}
     assert files(finished_run(task)) == CHECKPOINT | {"README.md", "all_results.json", "settings.json"} | predictions
 
 
-@pytest.mark.parametrize("task", TRAINED)
+@pytest.mark.parametrize("task", IN_FOLDER)
 def test_scores_are_those_of_the_predictions(finished_run: Callable[[str], Path], xtreme_folder: Path, task: str):
     folder, one = finished_run(task), TASKS[task]
     results = RunResults.load(folder)
@@ -90,7 +90,7 @@ def test_scores_are_those_of_the_predictions(finished_run: Callable[[str], Path]
     assert (results.zero_shot_average or 0) > constant
 
 
-@pytest.mark.parametrize("task", TRAINED)
+@pytest.mark.parametrize("task", IN_FOLDER)
 def test_results_tell_how_they_were_made(finished_run: Callable[[str], Path], tiny_encoder: str, task: str):
     results = RunResults.load(finished_run(task))
     assert (results.task, results.metric, results.eval_split) == (task, TASKS[task].metric, "test")

@@ -292,7 +292,7 @@ def test_checkpoints_without_the_optimizer_are_not_gone_on_from(argv, tmp_path: 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("modeling_dlfa.training.run._recipe", stop)
+        patched.setattr("modeling_dlfa.training.run.trained_by", stop)
         assert main(argv("pawsx", tmp_path / "out", flags)) == 130
     capsys.readouterr()
     error = refusal(argv("pawsx", tmp_path / "out", f"{flags} --resume_from_checkpoint last"), capsys)
