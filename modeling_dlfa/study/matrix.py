@@ -86,7 +86,8 @@ def matrix_tables(pairs: Pairs) -> list[Table]:
         best = ["best", *(_best(section, conditions) for section, conditions in own), _best_of(rows, len(tasks))]
         note = (
             f"Gain in points of the zero-shot average over {model} alone, {encoder}; the mean is over the target "
-            "tasks that have one, the best of it among those that have all. The best ones are found on test data and leave controls out: oracles, no results."
+            "tasks that have one, the best mean over all of them. The best ones are found on test data and leave "
+            "controls out: oracles, no results."
         )
         header = ["intermediate", *tasks, "average"]
         tables.append(Table(f"matrix_{encoder}_{model}", f"{model}, {encoder}", header, [*cells, best], [note]))
