@@ -1,15 +1,15 @@
 """Questions with their contexts as an encoder reads them: where a context is too long, window by window."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby
 from typing import Any
 
 import numpy as np
 from datasets import Dataset, Features, List, Value
-from transformers import PreTrainedTokenizerBase
+from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from ..errors import InputError
-from .encoding import INPUT_FEATURES, check_fast
+from .encoding import INPUT_FEATURES, check_fast, on_the_right
 
 
 QUESTION_PIECES = 64
@@ -52,15 +52,17 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
     inputs = [name for name in tokenizer.model_input_names if name in INPUT_FEATURES]
 
     def encode_batch(batch: dict[str, list], numbers: list[int]) -> dict[str, list]:
-        encoded: Any = tokenizer(
-            _cut(tokenizer, batch["question"], limit),
-            batch["context"],
-            truncation="only_second",
-            max_length=max_length,
-            stride=overlap,
-            return_overflowing_tokens=True,
-            return_offsets_mapping=True,
-        )
+        # The next window is behind this one, so that what is cut is on the right.
+        with on_the_right(tokenizer, "truncation_side"):
+            encoded: Any = tokenizer(
+                _cut(tokenizer, batch["question"], limit),
+                batch["context"],
+                truncation="only_second",
+                max_length=max_length,
+                stride=overlap,
+                return_overflowing_tokens=True,
+                return_offsets_mapping=True,
+            )
         columns: dict[str, list] = {name: encoded[name] for name in inputs}
         made = list(FEATURES)[3:]
         columns |= {name: [] for name in made}
@@ -97,11 +99,20 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
 
 
 def _cut(tokenizer: PreTrainedTokenizerBase, questions: Sequence[str], limit: int) -> list[str]:
-    """Questions of at most so many pieces."""
-    encoded: Any = tokenizer(list(questions), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    """Questions of at most so many pieces; what is left of one may be read as more pieces than before."""
+
+    def places_of(texts: list[str]) -> list[list[tuple[int, int]]]:
+        encoded: Any = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return encoded["offset_mapping"]
+
+    def cut(question: str, places: Sequence[tuple[int, int]]) -> str:
+        ends = (places[kept - 1][1] for kept in range(limit, 0, -1))
+        shorter = (question[:end] for end in ends)
+        return next((text for text in shorter if len(places_of([text])[0]) <= limit), "")
+
     return [
-        question[: places[limit - 1][1]] if len(places) > limit else question
-        for question, places in zip(questions, encoded["offset_mapping"], strict=True)
+        cut(question, places) if len(places) > limit else question
+        for question, places in zip(questions, places_of(list(questions)), strict=True)
     ]
 
 
@@ -144,3 +155,14 @@ def _owners(lengths: Sequence[int], overlap: int) -> list[np.ndarray]:
         best[begin : begin + length] == window
         for window, (begin, length) in enumerate(zip(begins, lengths, strict=True))
     ]
+
+
+class WindowsCollator:
+    """Pads windows behind, whatever the tokenizer says: places are counted from a row's first token."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase):
+        self.tokenizer, self.padding = tokenizer, DataCollatorWithPadding(tokenizer)
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Any:
+        with on_the_right(self.tokenizer, "padding_side"):
+            return self.padding(list(rows))  # pyright: ignore[reportArgumentType]

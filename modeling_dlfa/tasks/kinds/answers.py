@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from datasets import Dataset, Features, List, Value
-from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from ...errors import InputError
 from ...files import read_object
@@ -18,7 +18,7 @@ from ..encoding import LabelPiece
 from ..scores import check_same_length, in_percent
 from ..spans import Span, best_spans, candidates
 from ..squad import Question, question_of, read_questions
-from ..windows import encode_questions
+from ..windows import WindowsCollator, encode_questions
 from .base import Answers as Answered
 from .base import Kind
 
@@ -127,17 +127,7 @@ class Answers(Kind):
         return encode_questions(rows, tokenizer, max_length)
 
     def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
-        """Padding stands behind, whatever the tokenizer says: places are counted from a row's first token."""
-        padding = DataCollatorWithPadding(tokenizer)
-
-        def collate(rows: list[dict[str, Any]]) -> Any:
-            asked, tokenizer.padding_side = tokenizer.padding_side, "right"
-            try:
-                return padding(rows)
-            finally:
-                tokenizer.padding_side = asked
-
-        return collate
+        return WindowsCollator(tokenizer)
 
     def keep(self, logits: Any, labels: torch.Tensor) -> torch.Tensor:
         """The best places of each window for the first and for the last token."""
