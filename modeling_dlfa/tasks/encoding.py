@@ -17,7 +17,7 @@ IGNORED = -100  # the label id that PyTorch's cross entropy leaves out
 # How vocabularies write white space: SentencePiece's ▁, byte-level Ġ (space) and Ċ (newline).
 _SPACE_MARKS = "▁ĠĊ \t\n"
 
-BESIDE_THE_INPUTS = ("length", "sentence", "first_word", "context_at", "starts", "ends")
+BESIDE_THE_INPUTS = ("length", "sentence", "first_word", "context_at", "starts", "ends", "cut")
 """Columns of encoded rows that no model reads."""
 
 _CONSTANT_INPUTS = {"attention_mask": 1, "token_type_ids": 0}

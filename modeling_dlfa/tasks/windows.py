@@ -21,10 +21,16 @@ FEATURES = {
     "context_at": Value("int64"),
     "starts": List(Value("int64")),
     "ends": List(Value("int64")),
+    "cut": Value("bool"),
 }
 
 NOT_HERE = -1
 """In `starts`: an answer from this token on is looked for in another window, with more of the context around it."""
+
+
+def question_pieces(max_length: int) -> int:
+    """The most that is read of a question, in rows of so many pieces."""
+    return min(QUESTION_PIECES, max_length // 3)
 
 
 def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
@@ -41,10 +47,10 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
         what the tokenizer makes; `labels`, places of the first and the last token of the first answer, or twice that
         of the first token where the window does not have the whole of it; `length` (sub-words) and `sentence` (which
         row it is of); `context_at`, the place of the context's first token; of each token of the context `starts` and
-        `ends`, where it stands in the text, or `NOT_HERE`.
+        `ends`, where it stands in the text, or `NOT_HERE`; `cut`, whether the question is not read to its end.
     """
     check_fast(tokenizer)
-    limit = min(QUESTION_PIECES, max_length // 3)
+    limit = question_pieces(max_length)
     most = max_length - limit - tokenizer.num_special_tokens_to_add(pair=True)
     if most < 2:
         raise InputError(f"--max_length {max_length}: expected room for a question and its context")
@@ -52,10 +58,11 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
     inputs = [name for name in tokenizer.model_input_names if name in INPUT_FEATURES]
 
     def encode_batch(batch: dict[str, list], numbers: list[int]) -> dict[str, list]:
+        questions = _cut(tokenizer, batch["question"], limit)
         # The next window is behind this one, so that what is cut is on the right.
         with on_the_right(tokenizer, "truncation_side"):
             encoded: Any = tokenizer(
-                _cut(tokenizer, batch["question"], limit),
+                questions,
                 batch["context"],
                 truncation="only_second",
                 max_length=max_length,
@@ -85,6 +92,7 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
                 begins = np.where(here[number], [start for start, _ in places], NOT_HERE)
                 columns["starts"].append(begins.tolist())
                 columns["ends"].append([end for _, end in places])
+                columns["cut"].append(questions[row] != batch["question"][row])
         return columns
 
     features = Features({name: FEATURES[name] for name in (*inputs, *list(FEATURES)[3:])})

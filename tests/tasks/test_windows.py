@@ -114,6 +114,15 @@ def test_what_is_left_of_a_long_question_leaves_room(tokenizer: PreTrainedTokeni
             assert row["length"] <= max_length and pieces <= max_length // 3
 
 
+def test_questions_that_are_cut_are_counted_once(bert_tokenizer: PreTrainedTokenizerBase):
+    long = question(" ".join(["dog"] * 40), "dog", asked="one " * 9)
+    encoded = encode_questions(rows(long, question("dog", asked="one " * 8), long), bert_tokenizer, 24)
+    kind = KINDS["answers"]
+    assert encoded["cut"][:].count(True) > kind.full(encoded, 24) == 2
+    assert kind.note_of_full(2, 24) == "2 questions are longer than 8 sub-words; what lies behind is not read"
+    assert kind.note_of_full(1, 384).startswith("1 question is longer than 64 sub-words")
+
+
 def test_rows_that_hold_nothing_are_refused(bert_tokenizer: PreTrainedTokenizerBase):
     with pytest.raises(InputError, match="--max_length 6: expected room for a question and its context"):
         encode_questions(rows(question("dog", "dog")), bert_tokenizer, 6)

@@ -18,7 +18,7 @@ from ..encoding import LabelPiece
 from ..scores import check_same_length, in_percent
 from ..spans import Span, best_spans, candidates
 from ..squad import Question, question_of, read_questions
-from ..windows import WindowsCollator, encode_questions
+from ..windows import WindowsCollator, encode_questions, question_pieces
 from .base import Answers as Answered
 from .base import Kind
 
@@ -125,6 +125,14 @@ class Answers(Kind):
         label_piece: LabelPiece = "character",
     ) -> Dataset:
         return encode_questions(rows, tokenizer, max_length)
+
+    def full(self, features: Dataset, max_length: int) -> int:
+        """Questions that are cut; a context goes on in another window."""
+        return len({row for row, cut in zip(features["sentence"][:], features["cut"][:], strict=True) if cut})
+
+    def note_of_full(self, full: int, max_length: int) -> str:
+        questions = "1 question is" if full == 1 else f"{full} questions are"
+        return f"{questions} longer than {question_pieces(max_length)} sub-words; what lies behind is not read"
 
     def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
         return WindowsCollator(tokenizer)
