@@ -17,7 +17,7 @@ from ..answer_scores import exact_match_and_f1, mlqa_words, squad_words
 from ..encoding import LabelPiece
 from ..scores import check_same_length, in_percent
 from ..spans import Span, best_spans, candidates
-from ..squad import Question, question_of, read_questions
+from ..squad import Question, distinct_questions, read_questions
 from ..windows import WindowsCollator, encode_questions, question_pieces
 from .base import Answers as Answered
 from .base import Kind
@@ -97,12 +97,10 @@ class Answers(Kind):
     def normalise(
         self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
     ) -> dict[str, list]:
-        questions = []
-        for values in zip(*columns.values(), strict=True):
-            row = dict(zip(columns, values, strict=True))
-            one = question_of(row, f"{where}: question {row['id']!r}")
+        rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+        questions = distinct_questions((f"{where}: question {row['id']!r}", row) for row in rows)
+        for one in questions:
             self._check_answered(task, one, f"{where}: question {one.id!r}")
-            questions.append(one)
         return self._columns(questions, language)
 
     def labels_of(self, columns: Mapping[str, list]) -> list:
