@@ -1244,14 +1244,14 @@ class DLFAForQuestionAnswering(DLFAPreTrainedModel):
         """Score the tokens as ends of an answer.
 
         Args:
-            start_positions, end_positions: (B,), places of its first and last token; -100, or one behind the last
-                token, is not scored. `labels` (B, 2) stands for both.
+            start_positions, end_positions: (B,), places of its first and last token; -100, one behind the last token,
+                or padding is not scored. `labels` (B, 2) stands for both.
             num_items_in_batch: places in all accumulated batches, two for a row, given by the Trainer; the loss is
                 then the sum divided by it.
 
         Returns:
-            `DLFAQuestionAnsweringModelOutput`: start and end logits (B, T), and with places the loss, the mean of two
-            cross entropies. Other arguments: `DLFAModel.forward`.
+            `DLFAQuestionAnsweringModelOutput`: start and end logits (B, T), the lowest number of their type at
+            padding, and with places the loss, the mean of two cross entropies. Other arguments: `DLFAModel.forward`.
         """
         places: torch.Tensor | None = kwargs.pop("labels", None)  # our Trainer's name for what a loss is made of
         if places is None and start_positions is not None and end_positions is not None:
@@ -1269,11 +1269,13 @@ class DLFAForQuestionAnswering(DLFAPreTrainedModel):
             **kwargs,
         )
         logits = self.qa_outputs(outputs.last_hidden_state)  # (B, T, 2)
+        mask = real_tokens(attention_mask, logits).bool()
+        logits = logits.masked_fill(~mask.unsqueeze(-1), torch.finfo(logits.dtype).min)
         start_logits, end_logits = (one.contiguous() for one in logits.unbind(dim=-1))
 
         loss = None
         if places is not None:
-            loss = answer_loss(logits, places, num_items_in_batch)
+            loss = answer_loss(logits, mask, places, num_items_in_batch)
         output = DLFAQuestionAnsweringModelOutput(
             loss,
             start_logits,
@@ -1287,16 +1289,18 @@ class DLFAForQuestionAnswering(DLFAPreTrainedModel):
 
 
 def answer_loss(
-    logits: torch.Tensor, places: torch.Tensor, num_items_in_batch: torch.Tensor | int | None
+    logits: torch.Tensor, mask: torch.Tensor, places: torch.Tensor, num_items_in_batch: torch.Tensor | int | None
 ) -> torch.Tensor:
     """The mean of the cross entropies of first and last token.
 
     Args:
         logits: (B, T, 2).
+        mask: (B, T), true at real tokens.
         places, num_items_in_batch: as `labels` in `DLFAForQuestionAnswering.forward`.
     """
     places = places.to(logits.device)
     places = places.masked_fill(places >= logits.shape[1], -100)
+    places = places.masked_fill(~mask.gather(1, places.clamp(min=0)), -100)
     if num_items_in_batch is None:
         num_items_in_batch = (places != -100).sum().clamp(min=1)
     loss = F.cross_entropy(logits.float().transpose(1, 2).flatten(0, 1), places.flatten(), reduction="sum")

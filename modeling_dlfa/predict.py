@@ -92,10 +92,7 @@ class Predictor:
 
     def note_of_length(self) -> str:
         """What is to be said of texts that were too long, if any may have been."""
-        if not self.full:
-            return ""
-        texts = "1 text fills" if self.full == 1 else f"{self.full} texts fill"
-        return f"{texts} the {self.results.training['max_length']} sub-words of the run; what lies behind is not read"
+        return self.task.kind.note_of_full(self.full, self.results.training["max_length"]) if self.full else ""
 
     def read(self, path: Path) -> tuple[dict[str, list], list[dict[str, Any]]]:
         """The rows of a file without labels, and what is known of each beside its columns.

@@ -309,13 +309,16 @@ def test_mangled_files_leave_whole_answers_or_none(run_of, task, form, suffix, t
         ("xnli", "the dog runs\t" + "the cat " * 20, True),
         ("uddep", "the dog " * 20, True),
         ("panx", "the dog " * 20, False),  # goes on in another row
+        ("xquad", "well\t" + "b c " * 30, False),
+        ("xquad", "well " * 6 + "\t" + "b c " * 30, True),
     ],
 )
 def test_texts_that_are_too_long_are_told(run_of, task: str, text: str, cut: bool, tmp_path: Path, capsys):
     (tmp_path / "x.txt").write_text(text + "\n", encoding="utf-8")
     capsys.readouterr()
     assert main([str(run_of(task)), str(tmp_path / "x.txt")]) == 0
-    note = "note: 1 text fills the 16 sub-words of the run; what lies behind is not read\n"
+    what = {"xquad": "1 question is longer than 5 sub-words"}.get(task, "1 text fills the 16 sub-words of the run")
+    note = f"note: {what}; what lies behind is not read\n"
     assert capsys.readouterr().err == note * cut
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

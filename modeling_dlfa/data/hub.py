@@ -44,7 +44,7 @@ class HubSource:
 
     def _place(self, task: Task, hub: HubDataset, split: str, language: str) -> tuple[tuple[str | None, ...], str]:
         """Where the Hub's own rows lie, loaded by now, and how messages call them."""
-        path = hub.repositories.get(split, hub.path)
+        path = hub.repository(split)
         check_language(task, split, language, self.languages(task, split), path)
         config = hub.config_name(language, split)
         theirs = hub.splits.get(split, split)

@@ -57,9 +57,11 @@ def build(task: Task, columns: dict[str, list], where: str) -> Dataset:
     if not columns[task.kind.label_column]:
         raise InputError(f"{where}: no data")
     labels = task.kind.labels_of(columns)
-    if len(columns[task.kind.label_column]) >= PLACEHOLDER_ROWS and len(set(labels)) == 1 < len(task.labels):
+    many = len(columns[task.kind.label_column]) >= PLACEHOLDER_ROWS
+    if many and len(set(labels)) == 1 < task.kind.different_answers(task, columns):
+        label = task.labels[labels[0]] if task.labels else labels[0]
         raise InputError(
-            f"{where}: every label is {task.labels[labels[0]]!r}, which looks like a placeholder for hidden labels; "
+            f"{where}: every label is {label!r}, which looks like a placeholder for hidden labels; "
             "labelled data are needed"
         )
     return Dataset.from_dict(columns, features=task.kind.features(task))

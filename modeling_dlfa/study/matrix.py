@@ -33,11 +33,15 @@ def gain(section: Section, condition: Condition) -> float:
 
 
 def matrix_rows(pairs: Pairs) -> list[Row]:
-    """One row for every model and condition: the gain on each target task, and their mean."""
+    """One row for every model and condition: the gain on each target task, and their mean.
+
+    All rows have the same columns: a task that a model was not scored on yet is nan.
+    """
+    tasks = dict.fromkeys((section.task for own in pairs.values() for section, _ in own), math.nan)
     rows = []
     for (encoder, model), own in pairs.items():
         for name, control in _conditions(own).items():
-            gains = {
+            gains = tasks | {
                 section.task: next((gain(section, one) for one in conditions if one.name == name), math.nan)
                 for section, conditions in own
             }
@@ -79,10 +83,11 @@ def matrix_tables(pairs: Pairs) -> list[Table]:
             ]
             for row in rows
         ]
-        best = ["best", *(_best(section, conditions) for section, conditions in own), _best_of(rows)]
+        best = ["best", *(_best(section, conditions) for section, conditions in own), _best_of(rows, len(tasks))]
         note = (
             f"Gain in points of the zero-shot average over {model} alone, {encoder}; the mean is over the target "
-            "tasks that have one. The best ones are found on test data and leave controls out: oracles, no results."
+            "tasks that have one, the best mean over all of them. The best ones are found on test data and leave "
+            "controls out: oracles, no results."
         )
         header = ["intermediate", *tasks, "average"]
         tables.append(Table(f"matrix_{encoder}_{model}", f"{model}, {encoder}", header, [*cells, best], [note]))
@@ -93,8 +98,10 @@ def _best(section: Section, conditions: Sequence[Condition]) -> str:
     return _highest({one.name: gain(section, one) for one in conditions if not one.control})
 
 
-def _best_of(rows: Sequence[Row]) -> str:
-    return _highest({row["condition"]: row["average"] for row in rows if not row["control"]})
+def _best_of(rows: Sequence[Row], tasks: int) -> str:
+    """Of the conditions that have all targets: means over different ones do not compare."""
+    whole = (row for row in rows if row["tasks"] == tasks and not row["control"])
+    return _highest({row["condition"]: row["average"] for row in whole})
 
 
 def _highest(gains: Mapping[str, float]) -> str:

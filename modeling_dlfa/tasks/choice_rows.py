@@ -77,10 +77,7 @@ def read_choices(
 
 def _check_texts(value: Any, name: str, where: str) -> None:
     """Refuse what is no text, or nothing but white space; of choices each."""
-    texts = value if isinstance(value, list) else [value]
-    if name == "choices" and not isinstance(value, list):
-        raise InputError(f"{where}: expected a list under {name!r}, found {shortened(json.dumps(value))}")
-    for text in texts:
+    for text in value if isinstance(value, list) else [value]:
         if not isinstance(text, str) or not text.strip() or not is_text(text):
             what = "a text in each of 'choices'" if name == "choices" else f"a text under {name!r}"
             raise InputError(f"{where}: expected {what}, found {shortened(json.dumps(text))}")
@@ -95,11 +92,18 @@ def choice_row(values: Mapping[str, Any], where: str, known: Mapping[str, int], 
         labelled: whether there is a label; else the first choice stands for it.
 
     Raises:
-        InputError: fewer than two choices, or a label that is none of them.
+        InputError: no list of choices, fewer than two, more than there are labels, or a label that is none of them.
     """
-    choices = ["" if choice is None else str(choice).strip() for choice in values["choices"] or []]
+    given, places = values["choices"], len(set(known.values()))
+    if not isinstance(given, list):
+        raise InputError(
+            f"{where}: expected a list under 'choices', found {shortened(json.dumps(given, default=str))}"
+        )
+    choices = ["" if choice is None else str(choice).strip() for choice in given]
     if len(choices) < FEWEST:
         raise InputError(f"{where}: expected {FEWEST} or more choices, found {len(choices)}")
+    if known and len(choices) > places:
+        raise InputError(f"{where}: expected {places} choices at most, one for each label, found {len(choices)}")
     label = _place(values["label"], known) if labelled else 0
     if label is None or not 0 <= label < len(choices):
         expected = f"one of {', '.join(known)}" if known else f"a number from 0 to {len(choices) - 1}"

@@ -1,6 +1,7 @@
 """From words to what an encoder reads: sub-word ids, and which piece of a word bears its label."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from datasets import Dataset, Features, List, Value
@@ -16,7 +17,7 @@ IGNORED = -100  # the label id that PyTorch's cross entropy leaves out
 # How vocabularies write white space: SentencePiece's ▁, byte-level Ġ (space) and Ċ (newline).
 _SPACE_MARKS = "▁ĠĊ \t\n"
 
-BESIDE_THE_INPUTS = ("length", "sentence", "first_word", "context_at", "starts", "ends")
+BESIDE_THE_INPUTS = ("length", "sentence", "first_word", "context_at", "starts", "ends", "cut")
 """Columns of encoded rows that no model reads."""
 
 _CONSTANT_INPUTS = {"attention_mask": 1, "token_type_ids": 0}
@@ -74,6 +75,19 @@ class WordPieces:
 def encoded_dataset(rows: list[dict[str, Any]], names: list[str], features: dict[str, Any]) -> Dataset:
     columns = {name: [row[name] for row in rows] for name in names}
     return Dataset.from_dict(columns, features=Features({name: features[name] for name in names}))
+
+
+@contextmanager
+def on_the_right(
+    tokenizer: PreTrainedTokenizerBase, side: Literal["padding_side", "truncation_side"]
+) -> Iterator[None]:
+    """Pad or cut there for a while, whatever the tokenizer's files say."""
+    asked = getattr(tokenizer, side)
+    setattr(tokenizer, side, "right")
+    try:
+        yield
+    finally:
+        setattr(tokenizer, side, asked)
 
 
 def check_fast(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -36,19 +36,21 @@ def candidates(start_logits: torch.Tensor, end_logits: torch.Tensor) -> torch.Te
     """The best places of each row.
 
     Args:
-        start_logits, end_logits: (B, T).
+        start_logits, end_logits: (B, T), the lowest number of their type at padding.
 
     Returns:
         (B, 4 N + 1) numbers: places and logits of the N best first tokens, the same of last tokens, and the score of
-        the first token as both, which stands for no answer. Where there are fewer tokens, -1 is their place.
+        the first token as both, which stands for no answer. Where there are fewer tokens, -1 is their place,
+        and their logits are 0.
     """
     parts = []
-    for logits in (start_logits.float(), end_logits.float()):
+    for logits in (start_logits, end_logits):
         best = logits.topk(min(CANDIDATES, logits.shape[1]), dim=1)
+        padding = best.values == torch.finfo(logits.dtype).min
         room = (0, CANDIDATES - best.indices.shape[1])
         parts += [
-            torch.nn.functional.pad(best.indices.float(), room, value=-1),
-            torch.nn.functional.pad(best.values, room),
+            torch.nn.functional.pad(best.indices.masked_fill(padding, -1).float(), room, value=-1),
+            torch.nn.functional.pad(best.values.masked_fill(padding, 0).float(), room),
         ]
     nothing = (start_logits[:, :1] + end_logits[:, :1]).float()
     return torch.cat([*parts, nothing], dim=1)

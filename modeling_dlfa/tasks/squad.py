@@ -5,13 +5,14 @@ A row has `id`, `context`, `question` and `answers`, an object of two lists: `te
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, shortened
-from ..files import read_lines, read_object
+from ..files import read_object
+from .readers import is_text, json_objects
 
 
 FORMS = (".json", ".jsonl")
@@ -45,7 +46,20 @@ def read_questions(path: Path, labelled: bool = True) -> list[Question]:
     """
     if path.suffix not in FORMS:
         raise InputError(f"{path}: expected a file that ends in {', '.join(FORMS)}")
-    rows = _lines(path) if path.suffix == ".jsonl" else _articles(path)
+    if path.suffix == ".jsonl":
+        return distinct_questions(((where, values) for where, _, values in json_objects(path)), labelled)
+    return distinct_questions(_articles(path), labelled)
+
+
+def distinct_questions(rows: Iterable[tuple[str, Mapping[str, Any]]], labelled: bool = True) -> list[Question]:
+    """Rows that are checked, no two with one id.
+
+    Args:
+        rows: where each stands, for messages, and what it holds.
+
+    Raises:
+        InputError: as `question_of`, or an id that is there twice.
+    """
     found: dict[str, Question] = {}
     for where, values in rows:
         one = question_of(values, where, labelled)
@@ -56,16 +70,17 @@ def read_questions(path: Path, labelled: bool = True) -> list[Question]:
 
 
 def question_of(values: Mapping[str, Any], where: str, labelled: bool = True) -> Question:
-    """A row that is checked.
+    """A row that is checked; an id may be a whole number.
 
     Raises:
         InputError: something is missing, or an answer does not stand where it should.
     """
     texts = {}
-    for name in ("id", "context", "question"):
-        texts[name] = values.get(name)
-        if not isinstance(texts[name], str) or not texts[name].strip():
-            raise InputError(f"{where}: expected a text under {name!r}, found {shortened(json.dumps(texts[name]))}")
+    for name in COLUMNS[:3]:
+        value = values.get(name)
+        texts[name] = str(value) if name == "id" and type(value) is int else value
+        if not isinstance(texts[name], str) or not texts[name].strip() or not is_text(texts[name]):
+            raise InputError(f"{where}: expected a text under {name!r}, found {shortened(json.dumps(value))}")
     answers = _answers(values.get("answers"), where) if labelled else []
     for text, start in answers:
         there = texts["context"][max(0, start) : max(0, start) + len(text)]
@@ -92,17 +107,6 @@ def _answers(values: Any, where: str) -> list[tuple[str, int]]:
     return pairs
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, line in enumerate(read_lines(path), start=1):
-        if line.strip():
-            where = f"{path}:{number}"
-            try:
-                values = json.loads(line)
-            except ValueError as error:
-                raise InputError(f"{where}: expected a JSON object, found {shortened(line)} ({error})") from error
-            yield where, _object(values, where, COLUMNS[:3])
-
-
 def _articles(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     _, whole = read_object(path)
     for article in _objects(whole.get("data"), f"{path}: data"):
@@ -121,8 +125,7 @@ def _objects(values: Any, where: str) -> Iterable[Mapping[str, Any]]:
     return [_object(one, where) for one in values]
 
 
-def _object(values: Any, where: str, keys: Sequence[str] = ()) -> Mapping[str, Any]:
-    if not isinstance(values, Mapping) or not all(key in values for key in keys):
-        wanted = f"an object with {', '.join(keys)}" if keys else "an object"
-        raise InputError(f"{where}: expected {wanted}, found {shortened(json.dumps(values))}")
+def _object(values: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise InputError(f"{where}: expected an object, found {shortened(json.dumps(values))}")
     return values

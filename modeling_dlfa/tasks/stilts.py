@@ -151,6 +151,7 @@ COMMONSENSEQA = Task(
 # Of XTREME-R: SIQA, then COPA, five epochs each, then scored on XCOPA's languages.
 _XCOPA_RECIPE = Recipe(5, 2e-5, 32, 128, eval_steps=100, seed=42)
 _COPA_COLUMNS = {"prompt": "{premise} {question}", "choices": ["choice1", "choice2"], "label": "label"}
+_XCOPA_LANGUAGES = english_first("et ht id it qu sw ta th tr vi zh")
 _COPA_WORDS = {"question": {"cause": "What was the cause of this?", "effect": "What happened as a result?"}}
 
 SIQA = Task(
@@ -185,7 +186,7 @@ COPA = Task(
 XCOPA = Task(
     name="xcopa",
     kind="choices",  # pyright: ignore[reportArgumentType]
-    languages=english_first("et ht id it qu sw ta th tr vi zh"),
+    languages=_XCOPA_LANGUAGES,
     labels=(),
     recipe=_XCOPA_RECIPE,
     hub=HubDataset(
@@ -195,7 +196,7 @@ XCOPA = Task(
         words=_COPA_WORDS,
         repositories=dict.fromkeys(("train", "validation"), "aps/super_glue"),
         configs=dict.fromkeys(("train", "validation"), "copa"),
-        missing={"test": _ENGLISH},
+        missing={**dict.fromkeys(("train", "validation"), _XCOPA_LANGUAGES[1:]), "test": _ENGLISH},
     ),
     note="Trained on English COPA, in XTREME-R after SIQA. Test rows are translations; the questions stay English.",
     license="cc-by-4.0",

@@ -99,6 +99,10 @@ class HubDataset:
         """What the rows of a split are taken from, this one first."""
         return (self, *self.more) if split == "train" else (self,)
 
+    def repository(self, split: str) -> str:
+        """Id of the repository that holds a split."""
+        return self.repositories.get(split, self.path)
+
     def config_name(self, language: str, split: str = "test") -> str:
         """Name of the configuration that holds a language, e.g. "udpos.German"."""
         return self._filled(self.configs.get(split, self.config), language)

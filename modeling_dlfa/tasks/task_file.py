@@ -28,9 +28,10 @@ from typing import Any
 from ..errors import InputError
 from ..files import expanded, read_yaml, stamp
 from .columns import is_column
+from .hub_entry import check_hub, hub_dataset
 from .kinds import KINDS, get_kind
 from .languages import CODE, check_code
-from .task import SPLITS, HubDataset, Recipe, Task, TaskFiles
+from .task import SPLITS, Recipe, Task, TaskFiles
 
 
 FROM_TRAINING = "from the training file"
@@ -87,7 +88,7 @@ def _read(path: Path) -> Task:
         "name": name,
         "kind": kind,
         "recipe": part("recipe", _recipe) if "recipe" in values else Recipe(),
-        "hub": part("hub", _hub) if "hub" in values else None,
+        "hub": part("hub", hub_dataset) if "hub" in values else None,
         "reference": str(path.resolve()),
     }
     if "files" in values:
@@ -108,6 +109,7 @@ def _read(path: Path) -> Task:
         else:
             task = Task(**arguments, labels=part("labels", _texts) if "labels" in values else ())
         task.kind.check_metrics(task)
+        check_hub(task)
         return task
     except InputError as error:
         if str(error).startswith((str(path), str(path.parent))):
@@ -237,15 +239,6 @@ def _recipe(values: Any) -> Recipe:
             above = f"{least} or more" if least in (0, 1) else "more than 0"
             raise InputError(f"{name}: expected {whole} of {above}, found {value!r}")
     return Recipe(**values)
-
-
-def _hub(values: Any) -> HubDataset:
-    names = [entry.name for entry in dataclasses.fields(HubDataset)]
-    if not isinstance(values, dict) or not values.keys() <= set(names):
-        raise InputError(f"expected some of {', '.join(names)}, found {values!r}")
-    if missing := [name for name in ("path", "columns") if name not in values]:
-        raise InputError(f"{missing[0]}: missing")
-    return HubDataset(**{"config": "{code}", **values})
 
 
 def _text(value: Any) -> str:

@@ -1,15 +1,15 @@
 """Questions with their contexts as an encoder reads them: where a context is too long, window by window."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby
 from typing import Any
 
 import numpy as np
 from datasets import Dataset, Features, List, Value
-from transformers import PreTrainedTokenizerBase
+from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from ..errors import InputError
-from .encoding import INPUT_FEATURES, check_fast
+from .encoding import INPUT_FEATURES, check_fast, on_the_right
 
 
 QUESTION_PIECES = 64
@@ -21,10 +21,16 @@ FEATURES = {
     "context_at": Value("int64"),
     "starts": List(Value("int64")),
     "ends": List(Value("int64")),
+    "cut": Value("bool"),
 }
 
 NOT_HERE = -1
 """In `starts`: an answer from this token on is looked for in another window, with more of the context around it."""
+
+
+def question_pieces(max_length: int) -> int:
+    """The most that is read of a question, in rows of so many pieces."""
+    return min(QUESTION_PIECES, max_length // 3)
 
 
 def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
@@ -41,10 +47,10 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
         what the tokenizer makes; `labels`, places of the first and the last token of the first answer, or twice that
         of the first token where the window does not have the whole of it; `length` (sub-words) and `sentence` (which
         row it is of); `context_at`, the place of the context's first token; of each token of the context `starts` and
-        `ends`, where it stands in the text, or `NOT_HERE`.
+        `ends`, where it stands in the text, or `NOT_HERE`; `cut`, whether the question is not read to its end.
     """
     check_fast(tokenizer)
-    limit = min(QUESTION_PIECES, max_length // 3)
+    limit = question_pieces(max_length)
     most = max_length - limit - tokenizer.num_special_tokens_to_add(pair=True)
     if most < 2:
         raise InputError(f"--max_length {max_length}: expected room for a question and its context")
@@ -52,15 +58,18 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
     inputs = [name for name in tokenizer.model_input_names if name in INPUT_FEATURES]
 
     def encode_batch(batch: dict[str, list], numbers: list[int]) -> dict[str, list]:
-        encoded: Any = tokenizer(
-            _cut(tokenizer, batch["question"], limit),
-            batch["context"],
-            truncation="only_second",
-            max_length=max_length,
-            stride=overlap,
-            return_overflowing_tokens=True,
-            return_offsets_mapping=True,
-        )
+        questions = _cut(tokenizer, batch["question"], limit)
+        # The next window is behind this one, so that what is cut is on the right.
+        with on_the_right(tokenizer, "truncation_side"):
+            encoded: Any = tokenizer(
+                questions,
+                batch["context"],
+                truncation="only_second",
+                max_length=max_length,
+                stride=overlap,
+                return_overflowing_tokens=True,
+                return_offsets_mapping=True,
+            )
         columns: dict[str, list] = {name: encoded[name] for name in inputs}
         made = list(FEATURES)[3:]
         columns |= {name: [] for name in made}
@@ -83,6 +92,7 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
                 begins = np.where(here[number], [start for start, _ in places], NOT_HERE)
                 columns["starts"].append(begins.tolist())
                 columns["ends"].append([end for _, end in places])
+                columns["cut"].append(questions[row] != batch["question"][row])
         return columns
 
     features = Features({name: FEATURES[name] for name in (*inputs, *list(FEATURES)[3:])})
@@ -97,11 +107,20 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
 
 
 def _cut(tokenizer: PreTrainedTokenizerBase, questions: Sequence[str], limit: int) -> list[str]:
-    """Questions of at most so many pieces."""
-    encoded: Any = tokenizer(list(questions), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    """Questions of at most so many pieces; what is left of one may be read as more pieces than before."""
+
+    def places_of(texts: list[str]) -> list[list[tuple[int, int]]]:
+        encoded: Any = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return encoded["offset_mapping"]
+
+    def cut(question: str, places: Sequence[tuple[int, int]]) -> str:
+        ends = (places[kept - 1][1] for kept in range(limit, 0, -1))
+        shorter = (question[:end] for end in ends)
+        return next((text for text in shorter if len(places_of([text])[0]) <= limit), "")
+
     return [
-        question[: places[limit - 1][1]] if len(places) > limit else question
-        for question, places in zip(questions, encoded["offset_mapping"], strict=True)
+        cut(question, places) if len(places) > limit else question
+        for question, places in zip(questions, places_of(list(questions)), strict=True)
     ]
 
 
@@ -144,3 +163,14 @@ def _owners(lengths: Sequence[int], overlap: int) -> list[np.ndarray]:
         best[begin : begin + length] == window
         for window, (begin, length) in enumerate(zip(begins, lengths, strict=True))
     ]
+
+
+class WindowsCollator:
+    """Pads windows behind, whatever the tokenizer says: places are counted from a row's first token."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase):
+        self.tokenizer, self.padding = tokenizer, DataCollatorWithPadding(tokenizer)
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Any:
+        with on_the_right(self.tokenizer, "padding_side"):
+            return self.padding(list(rows))  # pyright: ignore[reportArgumentType]

@@ -24,6 +24,8 @@ KINDS_OF_FUSION = {
     **dict.fromkeys(("mix_all", "dwatt"), "a rival of DLFA that reads all layers"),
     **dict.fromkeys(("aif_last", "aif_layer"), "a control that has DLFA's parameters on one layer"),
 }
+# Names that the Hub knows; attachment scores are accuracies.
+HUB_METRICS = ("accuracy", "f1", "exact_match")
 # Of encoders whose cards on the Hub name one.
 LICENSES = {
     "google-bert/bert-base-multilingual-cased": "apache-2.0",
@@ -44,6 +46,8 @@ def model_card(results: RunResults) -> ModelCard:
     base_model = EMBEDDED_HUB_ID if results.encoder == EMBEDDED else short_name(results.encoder)
     on_hub = results.encoder == EMBEDDED or not Path(expanded(results.encoder)).is_dir()
     data_name, dataset_type = _data_names(results)
+    trained_on = _trained_on(results)
+    beside = kind.beside.get(results.metric, ())
     card_data = ModelCardData(
         model_name=f"{results.model_name} {results.task}",
         base_model=base_model if on_hub else None,
@@ -51,15 +55,15 @@ def model_card(results: RunResults) -> ModelCard:
         library_name="transformers",
         pipeline_tag=kind.pipeline_tag,
         language=sorted(results.scores),
-        datasets=[hub.path] if hub is not None else None,
-        metrics=[results.metric if results.metric in ("accuracy", "f1") else "accuracy"],
+        datasets=list(dict.fromkeys([*trained_on, hub.repository(results.eval_split)])) if hub is not None else None,
+        metrics=[name for name in (results.metric, *beside) if name in HUB_METRICS] or ["accuracy"],
         tags=["dlfa", "cross-lingual", "zero-shot", "custom_code"],
         eval_results=[
             EvalResult(
                 task_type=kind.pipeline_tag,
                 dataset_type=dataset_type,
                 dataset_name=f"{task.name}, {data_name}",
-                dataset_config=hub.config_name(language) if hub is not None else language,
+                dataset_config=hub.config_name(language, results.eval_split) if hub is not None else language,
                 dataset_split=results.eval_split,
                 dataset_revision=hub.revision if hub is not None else None,
                 metric_type=name,
@@ -85,6 +89,7 @@ def model_card(results: RunResults) -> ModelCard:
         prose=str if task.name in TASKS else markdown_text,  # our own notes are Markdown
         code=markdown_code,
         data_name=data_name,
+        trained_on=trained_on,
         fused_layers=_fused_layers(results),
         kind_of_fusion=KINDS_OF_FUSION.get(results.fusion),
         trained=_trained(results),
@@ -123,12 +128,21 @@ def _trained(results: RunResults) -> str | None:
         return name
 
 
+def _trained_on(results: RunResults) -> list[str]:
+    """The data sets of the Hub that the training rows are of; of what trains nothing, those that are scored."""
+    task = results.of_task
+    if results.data != "hub" or task.hub is None:
+        return []
+    split = "train" if task.kind.trains else results.eval_split
+    return list(dict.fromkeys(part.repository(split) for part in task.hub.parts(split)))
+
+
 def _data_names(results: RunResults) -> tuple[str, str]:
     """What the card calls the data, and their type in the model index: a Hub id only where they came from there."""
     if results.data == "hub":
         hub = results.of_task.hub
         assert hub is not None
-        return hub.path, hub.path
+        return (hub.repository(results.eval_split),) * 2
     if results.data == "sample":
         return "the sample embedded in modeling_dlfa", f"{results.task}-sample"
     if results.data == OWN_FILES:

@@ -59,9 +59,10 @@ def check_objectives(weights: Mapping[str, Any]) -> dict[str, float]:
 def r_drop(model: nn.Module, inputs: Mapping[str, Any], outputs: Any) -> torch.Tensor:
     """Symmetric Kullback-Leibler divergence between two dropout passes (R-Drop, Liang et al. 2021, arXiv 2106.14448).
 
-    0.5 (KL(p || q) + KL(q || p)), mean over labelled items; of trees, the distributions over heads. In the paper the
-    cross entropy is the mean of both passes'; here it is that of the first alone (our choice: a term of its own, for
-    any loss). Weights of 0.5 to 1 are usual for sentence classification. It costs a second forward pass.
+    0.5 (KL(p || q) + KL(q || p)), mean over labelled items; of trees, the distributions over heads, of answers those
+    over first and over last tokens. In the paper the cross entropy is the mean of both passes'; here it is that of the
+    first alone (our choice: a term of its own, for any loss). Weights of 0.5 to 1 are usual for sentence
+    classification. It costs a second forward pass.
     """
     labelled = labelled_items(inputs["labels"])
     first, second = (F.log_softmax(item_logits(one)[labelled].float(), dim=-1) for one in (outputs, model(**inputs)))
@@ -71,11 +72,14 @@ def r_drop(model: nn.Module, inputs: Mapping[str, Any], outputs: Any) -> torch.T
 
 
 def labelled_items(labels: torch.Tensor) -> torch.Tensor:
-    """Which rows (B,) or words (B, T) have a label; of trees (B, W, 2) a head counts."""
+    """Which rows (B,), words (B, T) or ends of an answer (B, 2) have a label; of trees (B, W, 2) a head counts."""
     return (labels[..., 0] if labels.dim() == 3 else labels) != IGNORED
 
 
 def item_logits(outputs: Any) -> torch.Tensor:
-    """The logits of each item: (B, C) or (B, T, C), of trees those of the heads (B, W, W + 1)."""
-    logits = outputs["logits"] if "logits" in outputs else outputs["arc_logits"]
+    """The logits of each item: (B, C) or (B, T, C), of trees of heads (B, W, W + 1), of answers (B, 2, T)."""
+    if "start_logits" in outputs:
+        logits = torch.stack((outputs["start_logits"], outputs["end_logits"]), dim=1)
+    else:
+        logits = outputs["logits"] if "logits" in outputs else outputs["arc_logits"]
     return logits.masked_fill(logits == torch.finfo(logits.dtype).min, -1e4)  # padding: differences stay finite

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from datasets import Dataset, Features, List, Value
 
+from modeling_dlfa.data.sources import open_source
+from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.tasks.stilts import INTERMEDIATE_TASKS, OTHER_TASKS
-from modeling_dlfa.tasks.task import task_of_definition
+from modeling_dlfa.tasks.task import SPLITS, task_of_definition
 from tests.data.test_hub_data import Repository, feature, labels
 from tests.hub import HubServer
 
@@ -230,6 +232,19 @@ def test_xcopa_is_trained_on_copa(answers):
     assert (
         "xcopa has no test data for 'en' in cambridgeltl/xcopa: there is et, ht, id" in answers["xcopa", "test", "en"]
     )
+
+
+OF_ALL_LANGUAGES = [
+    (task, split)
+    for task in TASKS.values()
+    for split in SPLITS
+    if task.hub is not None and not task.hub.ids and "{" not in task.hub.configs.get(split, task.hub.config)
+]
+
+
+@pytest.mark.parametrize(("task", "split"), OF_ALL_LANGUAGES, ids=str)
+def test_what_does_not_name_the_language_has_the_training_language_alone(task, split: str):
+    assert open_source("hub").languages(task, split) == [task.train_language]
 
 
 @pytest.mark.parametrize("task", [*INTERMEDIATE_TASKS, *OTHER_TASKS], ids=str)

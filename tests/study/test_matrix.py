@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from modeling_dlfa.study.intermediate import conditions
 from modeling_dlfa.study.matrix import by_model, matrix_rows, matrix_tables
 from modeling_dlfa.study.report import write_report
 from modeling_dlfa.study.sections import sections
+from modeling_dlfa.study.tables import csv_text
 
 
 CONDITIONS = {name: {"intermediate_tasks": task} for name, task in {"a": "mnli", "b": "siqa", "same": "xnli"}.items()}
@@ -54,6 +56,18 @@ def test_the_best_of_each_target_leaves_controls_out(pairs):
     assert table.header == ["intermediate", "xnli", "pawsx", "average"]
     assert table.rows[-1] == ["best", "a", "b", "b"]
     assert table.rows[2][0] == "same (control)"
+
+
+def test_in_an_unfinished_study_rows_have_the_same_columns(pairs):
+    """And what has not all targets yet is not the best on average."""
+    ((_, own),) = pairs.items()
+    first, (section, conditions_of_it) = own
+    less = [one for one in conditions_of_it if one.name != "a"]
+    unfinished = {("x", "one"): [first], ("x", "other"): [(replace(section, task="b"), less), first]}
+    rows = matrix_rows(unfinished)
+    assert len({tuple(row) for row in rows}) == 1 and math.isnan(rows[0]["b"])
+    assert csv_text(rows).startswith("encoder,model,condition,control,xnli,b,tasks,average\n")
+    assert matrix_tables(unfinished)[1].rows[-1][-1] == "b"
 
 
 def test_of_one_target_task_there_is_none(pairs, study):

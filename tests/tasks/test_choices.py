@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
+from datasets import ClassLabel, Dataset, Features, List, Value
 
 from modeling_dlfa.data.rows import normalise
 from modeling_dlfa.errors import InputError
@@ -102,6 +102,17 @@ def test_a_name_that_is_none_of_the_choices(tmp_path: Path):
         named.kind.read(named, written(tmp_path, {**ROW, "label": "D"}), "en")
 
 
+def test_more_choices_than_labels(tmp_path: Path):
+    """Whose names there would be no word for."""
+    named = task(labels=NAMED, label_aliases={"D": "A"})
+    row = {**ROW, "choices": list("wxyz"), "label": "A"}
+    for labelled in (True, False):
+        with pytest.raises(InputError, match="a.jsonl:1: expected 3 choices at most, one for each label, found 4"):
+            named.kind.read(named, written(tmp_path, row), "en", labelled)
+    with pytest.raises(InputError, match="text 2: expected 3 choices at most, one for each label, found 4"):
+        named.kind.from_texts(named, ["p\ta\tb\tc", "p\ta\tb\tc\td"], Any)  # pyright: ignore[reportArgumentType]
+
+
 def test_other_forms_are_refused(tmp_path: Path):
     with pytest.raises(InputError, match="a.csv: expected a file that ends in .jsonl"):
         task().kind.read(task(), written(tmp_path, name="a.csv"), "en")
@@ -168,6 +179,39 @@ def test_columns_are_made_of_others(column, expected):
 def test_what_columns_cannot_be_made_of(column, message):
     with pytest.raises(InputError, match=f"^here: .*{message}"):
         made_of(column, {"a": ["x"], "b": ["x", "y"]}, "here")
+
+
+def test_labels_of_a_data_set_go_by_their_names():
+    """Where the task has names; else they are places, whatever the data set calls them."""
+    features = Features(
+        {"prompt": Value("string"), "choices": List(Value("string")), "label": ClassLabel(names=["B", "A"])}
+    )
+    raw = Dataset.from_dict({"prompt": ["p"] * 2, "choices": [["x", "y"]] * 2, "label": [0, 1]}, features)
+    assert normalise(task(labels=NAMED), raw, "en", "here")["label"][:] == [1, 0]
+    assert normalise(task(), raw, "en", "here")["label"][:] == [0, 1]
+    with pytest.raises(
+        InputError, match="here: row 0: expected the label of one of 2 choices, one of X, Y, found '\"B\"'"
+    ):
+        normalise(task(labels=("X", "Y")), raw, "en", "here")
+
+
+@pytest.mark.parametrize("choices", ["xy", None, 3])
+def test_choices_of_a_data_set_are_lists(choices):
+    raw = Dataset.from_dict({"prompt": ["p"], "choices": [choices], "label": [0]})
+    with pytest.raises(InputError, match="here: row 0: expected a list under 'choices', found"):
+        normalise(task(), raw, "en", "here")
+
+
+@pytest.mark.parametrize(("rows", "labels", "refused"), [(20, [0], True), (20, [0, 1], False), (19, [0], False)])
+def test_one_place_for_all_rows_is_taken_for_a_placeholder(rows: int, labels: list[int], refused: bool):
+    label = [labels[number % len(labels)] for number in range(rows)]
+    raw = Dataset.from_dict({"prompt": ["p"] * rows, "choices": [["x", "y"]] * rows, "label": label})
+    for mine, name in ((task(), "0"), (task(labels=("0", "1")), "'0'")):
+        if refused:
+            with pytest.raises(InputError, match=f"here: every label is {name}, which looks like a placeholder"):
+                normalise(mine, raw, "en", "here")
+        else:
+            assert len(normalise(mine, raw, "en", "here")) == rows
 
 
 def test_rows_without_labels_are_dropped_if_the_task_says_so():

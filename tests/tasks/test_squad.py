@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset
 
+from modeling_dlfa.data.rows import normalise
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.tasks.squad import Question, read_questions
 
 
@@ -50,6 +53,22 @@ def test_several_answers_and_none(tmp_path: Path):
     assert (one.texts, one.starts) == (["Maria", "Maria sings"], [0, 0]) and (other.texts, other.starts) == ([], [])
 
 
+@pytest.mark.parametrize(("name", "text"), [("a.json", squad(asked(id=7))), ("a.jsonl", lines({**FLAT, "id": 7}))])
+def test_an_id_may_be_a_number(tmp_path: Path, name: str, text: str):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert [one.id for one in read_questions(tmp_path / name)] == ["7"]
+
+
+@pytest.mark.parametrize(("ids", "again"), [(["a", "b"], None), ([1, 2], None), (["a", "b", "a"], "a"), ([1, 1], "1")])
+def test_ids_of_a_data_set(ids: list, again: str | None):
+    raw = Dataset.from_list([{**FLAT, "id": one} for one in ids])
+    if again is None:
+        assert normalise(get_task("squad"), raw, "en", "here")["id"][:] == [str(one) for one in ids]
+        return
+    with pytest.raises(InputError, match=f"^here: question .*: expected another id .*, found '{again}' twice$"):
+        normalise(get_task("squad"), raw, "en", "here")
+
+
 def test_without_labels_answers_are_not_looked_at(tmp_path: Path):
     path = tmp_path / "a.jsonl"
     path.write_text(lines({**FLAT, "answers": "whatever"}, {**FLAT, "id": "q2", "answers": None}), encoding="utf-8")
@@ -85,8 +104,13 @@ def test_without_labels_answers_are_not_looked_at(tmp_path: Path):
             squad(asked(answers=[{"text": "", "answer_start": 3}])),
             "expected the answer '' at character 3 of the context",
         ),
-        ("a.jsonl", lines(FLAT) + "{\n", "a.jsonl:2: expected a JSON object, found '{'"),
-        ("a.jsonl", "[]\n", "a.jsonl:1: expected an object with id, context, question, found '[]'"),
+        ("a.jsonl", lines(FLAT) + "{\n", "a.jsonl:2: expected a JSON object, found: Expecting property name"),
+        ("a.jsonl", "[]\n", "a.jsonl:1: expected a JSON object, found '[]'"),
+        ("a.jsonl", "[" * 10**5 + "\n", "a.jsonl:1: expected a JSON object, found: "),
+        ("a.jsonl", lines({**FLAT, "id": True}), "a.jsonl:1: expected a text under 'id', found 'true'"),
+        ("a.jsonl", lines({**FLAT, "question": "a\ud800"}), "a.jsonl:1: expected a text under 'question', found"),
+        ("a.json", squad(asked(), context=CONTEXT + "\ud800"), "'q1': expected a text under 'context', found"),
+        ("a.json", squad(asked(id=1), asked(id="1")), "expected another id for every question, found '1' twice"),
         (
             "a.jsonl",
             lines({**FLAT, "answers": {"text": ["Maria"], "answer_start": []}}),

@@ -14,7 +14,7 @@ from modeling_dlfa.data.rows import normalise
 from modeling_dlfa.data.sources import open_source
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import TASKS, get_task, saved_task
-from modeling_dlfa.tasks.task import Recipe, Task, task_of_definition
+from modeling_dlfa.tasks.task import HubDataset, Recipe, Task, task_of_definition
 
 
 PAIRS = "sentence1,sentence2,label\nIs it a cat?,It says meow.,yes\nIs it a cat?,It says woof.,no\n"
@@ -234,6 +234,51 @@ def test_mistakes_in_a_task_file_are_one_line(task_file, entries, message: str):
         get_task(str(path))
     text = str(error.value)
     assert message in text and str(path) in text and "\n" not in text
+
+
+HUB = {"path": "user/data", "columns": {"sentence1": "a", "sentence2": "{b} {c}", "label": "d"}}
+ANSWERS = {"kind": "answers", "labels": ..., "files": ...}
+QUESTIONS = {"path": "a/b", "columns": {name: name for name in ("id", "context", "question", "answers")}}
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"hub": {**HUB, "columns": "a"}}, "hub: columns: expected our names with those of the data set, found 'a'"),
+        ({"hub": {**HUB, "columns": {**HUB["columns"], "label": "{d"}}}, "hub: columns: expected our names"),
+        ({"hub": {**HUB, "columns": {**HUB["columns"], "label": True}}}, "hub: columns: expected our names"),
+        ({"hub": {**HUB, "columns": {**HUB["columns"], "x": "d"}}}, "hub: columns: 'x': expected sentence1, "),
+        ({"hub": {**HUB, "columns": {"sentence1": "a"}}}, "hub: columns: 'label': missing, expected sentence1, label"),
+        ({"hub": {**HUB, "path": 3}}, "hub: path: expected text, found 3"),
+        ({"hub": {**HUB, "config": "{cod}"}}, "hub: config: expected no other places than {code}, {name}"),
+        ({"hub": {**HUB, "configs": {"test": "{"}}}, "hub: configs: expected no other places than {code}, {name}"),
+        ({"hub": {**HUB, "splits": {"dev": "x"}}}, "hub: splits: expected text for some of train, validation, test"),
+        ({"hub": {**HUB, "missing": {"test": "en"}}}, "hub: missing: expected a list of codes for some of train"),
+        ({"hub": {**HUB, "words": {"a": "b"}}}, "hub: words: expected for columns a table of values"),
+        ({"hub": {**HUB, "drops_unlabelled": "no"}}, "hub: drops_unlabelled: expected true or false, found 'no'"),
+        ({"hub": {**HUB, "ids": "{code}-"}}, "hub: columns: 'id': missing, expected sentence1, sentence2, label, id"),
+        ({"hub": {**HUB, "more": 3}}, "hub: more: expected a list of data sets, found 3"),
+        ({"hub": {**HUB, "more": ["a/b"]}}, "hub: more: 1: expected some of path, config"),
+        ({"hub": {**HUB, "more": [HUB, {"path": "a/b"}]}}, "hub: more: 2: columns: missing"),
+        (
+            {"hub": {**HUB, "more": [{"path": "a/b", "columns": {"sentence1": "a"}}]}},
+            "hub: more: a/b: columns: 'sentence2': missing",
+        ),
+        ({**ANSWERS, "hub": {**QUESTIONS, "drops_unlabelled": True}}, "hub: drops_unlabelled: expected a task whose"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_what_is_said_of_the_hub_are_one_line(task_file, entries, message: str):
+    path = task_file({"files": ..., **entries})
+    with pytest.raises(InputError) as error:
+        get_task(str(path))
+    assert str(error.value).startswith(f"{path}: ") and message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_hub_of_a_task_file(task_file):
+    more = {"path": "a/b", "config": "x", "columns": HUB["columns"], "drops_unlabelled": True}
+    hub = get_task(str(task_file({"files": ..., "hub": {**HUB, "more": [more]}}))).hub
+    assert hub is not None and hub.config == "{code}" and hub.more == (HubDataset(**more),)
+    assert get_task(str(task_file({**ANSWERS, "hub": QUESTIONS}))).hub == HubDataset(**QUESTIONS, config="{code}")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Windows over contexts, and the way back from places to text, in every way to write white space."""
 
+import pickle
 import random
 from typing import Any
 
@@ -10,8 +11,9 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.tasks.kinds import KINDS
 from modeling_dlfa.tasks.spans import CANDIDATES, LONGEST, Span, best_spans, candidates
-from modeling_dlfa.tasks.windows import NOT_HERE, encode_questions
+from modeling_dlfa.tasks.windows import NOT_HERE, WindowsCollator, encode_questions
 
 
 WORDS = ["one", "two", "dog", "dogs", "running", "我们", "x", "é", "e\u0301", "🐕", "ภาษา", "本"]
@@ -81,6 +83,44 @@ def test_a_long_question_is_cut(bert_tokenizer: PreTrainedTokenizerBase):
     (row,) = encode_questions(rows(question("dog", "dog", asked="one " * 40)), bert_tokenizer, 30).to_list()
     assert row["input_ids"].count(bert_tokenizer.convert_tokens_to_ids("one")) == 10
     assert row["input_ids"][row["labels"][0]] == bert_tokenizer.convert_tokens_to_ids("dog")
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_tokenizers_own_sides_do_not_matter(tokenizer: PreTrainedTokenizerBase, side: str):
+    """And a collator goes to other processes."""
+    given = rows(question(" ".join(WORDS * 5), "dog"), question("dog", "dog", asked="one " * 40))
+    expected = encode_questions(given, tokenizer, 24)
+    batch = WindowsCollator(tokenizer)(expected.select_columns(["input_ids", "labels"]).to_list())
+    tokenizer.padding_side = tokenizer.truncation_side = side
+    assert encode_questions(given, tokenizer, 24).to_list() == expected.to_list()
+    collate = pickle.loads(pickle.dumps(KINDS["answers"].collator(tokenizer)))
+    again = collate(expected.select_columns(["input_ids", "labels"]).to_list())
+    assert torch.equal(again["input_ids"], batch["input_ids"]) and torch.equal(again["labels"], batch["labels"])
+    assert tokenizer.padding_side == tokenizer.truncation_side == side
+
+
+@pytest.mark.parametrize("max_length", range(7, 20))
+@pytest.mark.parametrize("asked", ["🐕 🐕 🐕 🐕 🐕", "我们本" * 9, "running dogs " * 9, "é" * 30])
+def test_what_is_left_of_a_long_question_leaves_room(tokenizer: PreTrainedTokenizerBase, asked: str, max_length: int):
+    """One character may be several pieces, which stand at one place."""
+    least = tokenizer.num_special_tokens_to_add(pair=True)
+    given = rows(question(" ".join(WORDS * 2), "dog", asked=asked))
+    if max_length - max_length // 3 - least < 2:
+        with pytest.raises(InputError, match="expected room for a question and its context"):
+            encode_questions(given, tokenizer, max_length)
+    else:
+        for row in encode_questions(given, tokenizer, max_length).to_list():
+            pieces = row["length"] - len(row["starts"]) - least
+            assert row["length"] <= max_length and pieces <= max_length // 3
+
+
+def test_questions_that_are_cut_are_counted_once(bert_tokenizer: PreTrainedTokenizerBase):
+    long = question(" ".join(["dog"] * 40), "dog", asked="one " * 9)
+    encoded = encode_questions(rows(long, question("dog", asked="one " * 8), long), bert_tokenizer, 24)
+    kind = KINDS["answers"]
+    assert encoded["cut"][:].count(True) > kind.full(encoded, 24) == 2
+    assert kind.note_of_full(2, 24) == "2 questions are longer than 8 sub-words; what lies behind is not read"
+    assert kind.note_of_full(1, 384).startswith("1 question is longer than 64 sub-words")
 
 
 def test_rows_that_hold_nothing_are_refused(bert_tokenizer: PreTrainedTokenizerBase):

@@ -109,4 +109,4 @@ def test_texts_and_commands(run_of, tmp_path: Path):
 def test_the_card_says_how_to_use_it(run_of):
     card = (run_of("all") / "README.md").read_text(encoding="utf-8")
     assert "pipeline_tag: multiple-choice" in card and "AutoModelForMultipleChoice" in card
-    assert "modeling_dlfa.predict" in card
+    assert "modeling_dlfa.predict(" in card

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -58,6 +59,23 @@ def test_r_drop_by_hand(labels: torch.Tensor, shape: tuple, name: str):
     assert found.item() == pytest.approx(expected, rel=1e-5)
     same = TwoPasses(first, first, name=name)
     assert r_drop(same, {"labels": labels}, same()).item() == 0
+
+
+def test_r_drop_of_answers_is_over_both_ends():
+    draw = torch.Generator().manual_seed(0)
+    lowest = torch.finfo(torch.float32).min
+    passes = [
+        {
+            name: torch.tensor([*torch.randn(3, generator=draw), lowest])[None]
+            for name in ("start_logits", "end_logits")
+        }
+        for _ in range(2)
+    ]
+    model: Any = lambda **_: passes[1]  # noqa: E731
+    for labels, names in ((torch.tensor([[0, 2]]), list(passes[0])), (torch.tensor([[1, -100]]), ["start_logits"])):
+        pairs = [[one[name][0, :3].softmax(-1) for one in passes] for name in names]
+        expected = sum(0.5 * (kl(p, q) + kl(q, p)) for p, q in pairs) / len(pairs)
+        assert r_drop(model, {"labels": labels}, passes[0]).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from datasets import Dataset, Features, List, Value
-from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from ...errors import InputError
 from ...files import read_object
@@ -17,8 +17,8 @@ from ..answer_scores import exact_match_and_f1, mlqa_words, squad_words
 from ..encoding import LabelPiece
 from ..scores import check_same_length, in_percent
 from ..spans import Span, best_spans, candidates
-from ..squad import Question, question_of, read_questions
-from ..windows import encode_questions
+from ..squad import Question, distinct_questions, read_questions
+from ..windows import WindowsCollator, encode_questions, question_pieces
 from .base import Answers as Answered
 from .base import Kind
 
@@ -97,12 +97,10 @@ class Answers(Kind):
     def normalise(
         self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
     ) -> dict[str, list]:
-        questions = []
-        for values in zip(*columns.values(), strict=True):
-            row = dict(zip(columns, values, strict=True))
-            one = question_of(row, f"{where}: question {row['id']!r}")
+        rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+        questions = distinct_questions((f"{where}: question {row['id']!r}", row) for row in rows)
+        for one in questions:
             self._check_answered(task, one, f"{where}: question {one.id!r}")
-            questions.append(one)
         return self._columns(questions, language)
 
     def labels_of(self, columns: Mapping[str, list]) -> list:
@@ -126,18 +124,16 @@ class Answers(Kind):
     ) -> Dataset:
         return encode_questions(rows, tokenizer, max_length)
 
+    def full(self, features: Dataset, max_length: int) -> int:
+        """Questions that are cut; a context goes on in another window."""
+        return len({row for row, cut in zip(features["sentence"][:], features["cut"][:], strict=True) if cut})
+
+    def note_of_full(self, full: int, max_length: int) -> str:
+        questions = "1 question is" if full == 1 else f"{full} questions are"
+        return f"{questions} longer than {question_pieces(max_length)} sub-words; what lies behind is not read"
+
     def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
-        """Padding stands behind, whatever the tokenizer says: places are counted from a row's first token."""
-        padding = DataCollatorWithPadding(tokenizer)
-
-        def collate(rows: list[dict[str, Any]]) -> Any:
-            asked, tokenizer.padding_side = tokenizer.padding_side, "right"
-            try:
-                return padding(rows)
-            finally:
-                tokenizer.padding_side = asked
-
-        return collate
+        return WindowsCollator(tokenizer)
 
     def keep(self, logits: Any, labels: torch.Tensor) -> torch.Tensor:
         """The best places of each window for the first and for the last token."""

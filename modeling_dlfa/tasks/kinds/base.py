@@ -182,6 +182,10 @@ class Kind(MayTrainNothing, ABC):
         """All labels of some rows, flat."""
         return columns[self.label_column]
 
+    def different_answers(self, task: "Task", columns: Mapping[str, list]) -> int:
+        """How many different labels the rows may have; with fewer than two, that all are the same says nothing."""
+        return len(task.labels)
+
     def shuffled(self, task: "Task", rows: Dataset, draw: np.random.Generator) -> Dataset:
         """The same rows with their labels dealt out anew, over all words or rows."""
         raise InputError(f"--shuffle_labels: {task.name} has {self.name}; expected labels of words or pairs")
@@ -207,6 +211,11 @@ class Kind(MayTrainNothing, ABC):
     def full(self, features: Dataset, max_length: int) -> int:
         """How many encoded rows are as long as they may be, so that something of them may have been left out."""
         return sum(length >= max_length for length in features["length"][:]) if self.cuts else 0
+
+    def note_of_full(self, full: int, max_length: int) -> str:
+        """What is to be said of so many rows that are `full`, one or more."""
+        texts = "1 text fills" if full == 1 else f"{full} texts fill"
+        return f"{texts} the {max_length} sub-words of the run; what lies behind is not read"
 
     @abstractmethod
     def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
@@ -389,12 +398,3 @@ class Kind(MayTrainNothing, ABC):
 def label_name(task: "Task", label: Any) -> str:
     """The name of a label id; a name is left as it is."""
     return label if isinstance(label, str) else task.labels[label]
-
-
-def pipeline_example(kind: Kind, repository: str, text: str) -> str:
-    """Lines that call a pipeline on a text, given as Python."""
-    return (
-        "from transformers import pipeline\n\n"
-        f'classify = pipeline("{kind.pipeline_tag}", "{repository}", revision="<commit>", trust_remote_code=True)\n'
-        f"classify({text})"
-    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from datasets import Dataset, Features, List, Value
+from datasets import ClassLabel, Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
 from ...errors import InputError
@@ -85,7 +85,10 @@ class Choices(OneLabel):
     def normalise(
         self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
     ) -> dict[str, list]:
-        known = known_labels(task)
+        known, label = known_labels(task), features["label"]
+        if known and isinstance(label, ClassLabel):
+            names = dict(enumerate(label.names or ()))
+            columns = {**columns, "label": [names.get(one, one) for one in columns["label"]]}
         rows = zip(*(columns[name] for name in COLUMNS), strict=True)
         return self._columns(
             [
@@ -93,6 +96,9 @@ class Choices(OneLabel):
                 for number, row in enumerate(rows)
             ]
         )
+
+    def different_answers(self, task: "Task", columns: Mapping[str, list]) -> int:
+        return max(map(len, columns["choices"]))
 
     def shuffled(self, task: "Task", rows: Dataset, draw: np.random.Generator) -> Dataset:
         """Dealt out among rows with as many choices."""
@@ -153,7 +159,8 @@ class Choices(OneLabel):
             parts = [part.strip() for part in (text.split("\t") if isinstance(text, str) else text)]
             if len(parts) <= FEWEST or not all(parts):
                 raise InputError(f"text {number}: expected prompt<tab>choice<tab>choice ..., found {text!r}")
-            rows.append(ChoiceRow("", parts[0], parts[1:], 0))
+            values = {"prompt": parts[0], "choices": parts[1:]}
+            rows.append(choice_row(values, f"text {number}", known_labels(task), labelled=False))
         return self._columns(rows), [{} for _ in texts]
 
     def confident(self, outputs: Any, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
