@@ -16,6 +16,7 @@ from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.counts import counts_file, read_counts
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.score import main as score_main
+from modeling_dlfa.training.score import score_command
 from modeling_dlfa.vectors import sentence_vectors
 from tests.parallel import write_bucc, write_tatoeba
 
@@ -173,6 +174,8 @@ def test_going_on_after_scoring_failed(command, tmp_path: Path, monkeypatch: pyt
 def test_a_prefix_stands_before_every_sentence(command, tmp_path: Path):
     assert main([*command("tatoeba", tmp_path / "out", "--languages de"), "--prefix", "yes "]) == 0
     assert json.loads((tmp_path / "out" / "all_results.json").read_text())["training"]["prefix"] == "yes "
+    scoring = score_command(str(tmp_path / "out"))
+    assert scoring.run_arguments(*scoring.tasks, "layer").prefix == "yes "
 
 
 @pytest.mark.parametrize(
