@@ -13,12 +13,15 @@ from modeling_dlfa.data.folder import FolderSource
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.__main__ import main
+from modeling_dlfa.training.arguments import RunArguments
 from modeling_dlfa.training.counts import counts_file, read_counts
+from modeling_dlfa.training.made import origin
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.score import main as score_main
 from modeling_dlfa.training.score import score_command
 from modeling_dlfa.vectors import sentence_vectors
 from tests.parallel import write_bucc, write_tatoeba
+from tests.training.test_card import results
 
 
 LANGUAGES = ("de", "zh")
@@ -139,6 +142,13 @@ def test_a_finished_run_keeps_its_fusion(command, finished_run, tmp_path: Path, 
     assert results.found is not None
     assert results.found["scored"] == ("fused" if fusion == "aif" else "3")
     assert ("fused" in results.found["layers"]) == (fusion == "aif")
+
+
+@pytest.mark.parametrize("stages", [[], [{"task": "uddep", "development_score": 50.0}]])
+def test_a_run_that_trained_nothing_is_no_stage(tiny_encoder: str, tmp_path: Path, stages: list):
+    before = results("tatoeba", encoder=tiny_encoder, development_score=None, intermediate=stages)
+    before.save(tmp_path)
+    assert origin(RunArguments(task="udpos", model_name_or_path=str(tmp_path))) == (tiny_encoder, stages)
 
 
 def test_an_intermediate_task_before(command, xtreme_folder: Path, data: Path, tmp_path: Path):
