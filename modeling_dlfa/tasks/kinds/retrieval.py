@@ -48,6 +48,7 @@ class Compares(Kind):
     """What kinds have in common that compare vectors of sentences."""
 
     trains = False
+    compares = True
     fewest_labels = 0
     cuts = True
     auto_class = "AutoModel"
