@@ -118,13 +118,21 @@ class CommandLine:
         """The fusions of one task, the baseline first.
 
         A task that trains nothing has one of its own where none is named, and always beside others: what is named is
-        then meant for those.
+        then meant for those. A fusion that is carried over from a stage is that of the stage.
         """
         of_task = get_task(task)
-        if of_task.kind.trains or (self._names_fusion and len(self.tasks) == 1):
+        carries = bool(self._given.intermediate_tasks) and self._given.carry_fusion
+        if of_task.kind.trains or ((self._names_fusion or carries) and len(self.tasks) == 1):
             return self.fusions
         own = default_fusion(of_task, vars(self._given))
         return list(dict.fromkeys((*self.fusions[:-1], own)))
+
+    def fusion_of_stages(self, task: str | Task, fusion: str) -> str:
+        """The fusion of the stages before a run: its own, or before one that trains nothing that of trained models.
+
+        With the fusion of such a run, which may read a lower layer alone, those above it would get no gradient.
+        """
+        return fusion if get_task(task).kind.trains or fusion == "none" else self.fusions[-1]
 
     def arguments(
         self, task: str | Task, fusion: str, output_dir: str | Path, **changes: Any
