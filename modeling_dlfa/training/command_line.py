@@ -42,12 +42,9 @@ from .help import USAGE, run_help
 from .recipes import recipe_defaults
 from .regimes import get_regime
 from .selection import PREFIX, check_selection, following
-from .untrained import carried, check_given_untrained, default_fusion
+from .untrained import carried, check_given_untrained, default_fusion, meant_for_others
 
 
-# Beside tasks that train nothing, what says how a model that is trained fuses is meant for the others.
-OF_TRAINED = ("fusion_layer", "pooling", "input_norm", "config_overrides", "carry_fusion")
-OF_COMPARED = ("prefix",)  # meant for tasks that compare sentences alone
 AUTO_PRECISION = "auto"  # what --bf16 takes for bfloat16 where the machine has it
 
 
@@ -201,19 +198,12 @@ class CommandLine:
     def _parser_of(self, task: str | Task, changes: Mapping[str, Any]) -> tuple["_Parser", list[str]]:
         """A parser with the defaults of a task, and a command line for it."""
         of_task = get_task(task)
-        argv = [*_without(self._argv, self._meant_for_others(of_task)), *as_argv(changes)]
+        argv = [*_without(self._argv, meant_for_others(of_task, self.tasks)), *as_argv(changes)]
         given = _given(argv)
         defaults = recipe_defaults(of_task, self._data or of_task.default_data, given.get("train", "all"))
         check_given(given)
         defaults |= following(given, defaults)
         return _parser(defaults | carried(of_task, {**_plain(), **defaults, **given})), argv
-
-
-    def _meant_for_others(self, task: Task) -> tuple[str, ...]:
-        """Names of arguments that one run of several, or a stage, does not take: another task of the command does."""
-        kinds = [get_task(one).kind for one in self.tasks]
-        of_trained = OF_TRAINED if not task.kind.trains and any(kind.trains for kind in kinds) else ()
-        return of_trained + (OF_COMPARED if not task.kind.compares and any(kind.compares for kind in kinds) else ())
 
 
 def _without(argv: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ The model is the encoder with a fusion that has nothing to learn, or a finished 
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..modeling_dlfa import FUSIONS, INPUT_NORMS
 from ..tasks.kinds.untrained import Found
 from ..tasks.reading import Reader
+from ..tasks.registry import get_task
 from ..tasks.task import Task
 from .arguments import AUTO_LAYER, RunArguments, overridable
 from .data import RunData
@@ -26,6 +27,22 @@ from .regime import Regime
 from .regimes import autocast_type, get_regime
 from .trainer import DLFATrainer
 from .trainer_arguments import trainer_fields
+
+
+# Beside tasks that train nothing, what says how a model that is trained fuses is meant for the others.
+OF_TRAINED = ("fusion_layer", "pooling", "input_norm", "config_overrides", "carry_fusion")
+OF_COMPARED = ("prefix",)  # meant for tasks that compare sentences alone
+
+
+def meant_for_others(task: Task, tasks: Sequence[str | Task]) -> tuple[str, ...]:
+    """Names of arguments that one run of several, or a stage, does not take, since another task of the command does.
+
+    Args:
+        tasks: of the command.
+    """
+    kinds = [get_task(one).kind for one in tasks]
+    of_trained = OF_TRAINED if not task.kind.trains and any(kind.trains for kind in kinds) else ()
+    return of_trained + (OF_COMPARED if not task.kind.compares and any(kind.compares for kind in kinds) else ())
 
 
 def default_fusion(task: Task, values: Mapping[str, Any]) -> str:
