@@ -25,7 +25,7 @@ from .arguments import RunArguments
 from .benchmark import benchmark_table, write_benchmark
 from .checks import check_training
 from .command_line import CommandLine
-from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare, scored_data
+from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare, scored_data, tuning_data
 from .derived import deciding
 from .fingerprints import global_batch, used
 from .folder import (
@@ -201,7 +201,7 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
         if not trained:
             check_optimizer(Path(checkpoint))
         of_run = folder if trained else Path(checkpoint).parent
-        scored = [name for name in planned.settings if name.startswith(scored_data(""))]
+        scored = [name for name in planned.settings if name.startswith((scored_data(""), tuning_data("")))]
         check_same_settings(of_run, planned.settings, may_differ=[*deciding("evaluation"), *scored])
     _check_places(arguments, folder, stages_folder(arguments, root) if stages else None)
     check_training(get_task(task), training_arguments)

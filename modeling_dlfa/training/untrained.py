@@ -146,6 +146,8 @@ def recorded_untrained(arguments: RunArguments, training_arguments: TrainingArgu
     """What results say in place of a training's settings."""
     names = ("max_length", "prefix", "max_eval_samples")
     given = {name: getattr(arguments, name) for name in names}
+    if get_task(arguments.task).kind.tunes:
+        given["max_dev_samples"] = arguments.max_dev_samples or arguments.max_eval_samples
     return {
         **{name: value for name, value in given.items() if value is not None},
         "pooling": model.config.pooling,

@@ -12,13 +12,18 @@ from transformers import AutoModel, AutoTokenizer
 from modeling_dlfa.data.folder import FolderSource
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import get_task
+from modeling_dlfa.training import run as run_module
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.arguments import RunArguments
+from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.counts import counts_file, read_counts
+from modeling_dlfa.training.data import prepare, tuning_data
 from modeling_dlfa.training.made import origin
+from modeling_dlfa.training.model import build_model
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.score import main as score_main
 from modeling_dlfa.training.score import score_command
+from modeling_dlfa.training.untrained import recorded_untrained
 from modeling_dlfa.vectors import sentence_vectors
 from tests.parallel import write_bucc, write_tatoeba
 from tests.training.test_card import results
@@ -170,8 +175,6 @@ def test_a_finished_run_is_scored_elsewhere(finished, tmp_path: Path):
 
 
 def test_going_on_after_scoring_failed(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from modeling_dlfa.training import run as run_module
-
     argv = command("tatoeba", tmp_path / "out", "--languages de")
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "search", lambda *_: 1 / 0)
@@ -186,6 +189,34 @@ def test_a_prefix_stands_before_every_sentence(command, tmp_path: Path):
     assert json.loads((tmp_path / "out" / "all_results.json").read_text())["training"]["prefix"] == "yes "
     scoring = score_command(str(tmp_path / "out"))
     assert scoring.run_arguments(*scoring.tasks, "layer").prefix == "yes "
+
+
+@pytest.mark.parametrize(
+    ("flags", "rows", "recorded"),
+    [
+        ("", 40, None),
+        ("--max_eval_samples 4", 8, 4),
+        ("--max_dev_samples 3", 6, 3),
+        ("--max_eval_samples 4 --max_dev_samples 3", 6, 3),
+    ],
+)
+def test_tuning_data_are_as_many_as_asked(command, tmp_path: Path, flags: str, rows: int, recorded: int | None):
+    line = CommandLine(command("bucc2018", tmp_path / "out", f"{flags} --languages de"))
+    arguments, training_arguments = line.arguments("bucc2018", "layer", tmp_path / "out")
+    data = prepare(arguments)
+    assert len(data.tuning["de"].rows) == rows and tuning_data("de") in data.fingerprints
+    said = recorded_untrained(arguments, training_arguments, build_model(arguments, data.task))
+    assert said.get("max_dev_samples") == recorded
+
+
+def test_tuning_data_may_differ_when_scoring_goes_on(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_bucc(tmp_path, LANGUAGES)
+    argv = [*command("bucc2018", tmp_path / "out", "--languages de"), "--data", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "search", lambda *_: 1 / 0)
+        assert main(argv) == 1
+    assert main([*argv, "--languages", "zh", "--resume_from_checkpoint", "last"]) == 0
+    assert RunResults.load(tmp_path / "out").scores.keys() == {"zh"}
 
 
 @pytest.mark.parametrize(
