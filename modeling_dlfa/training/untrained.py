@@ -33,6 +33,10 @@ from .trainer_arguments import trainer_fields
 OF_TRAINED = ("fusion_layer", "pooling", "input_norm", "config_overrides", "carry_fusion")
 OF_COMPARED = ("prefix",)  # meant for tasks that compare sentences alone
 
+# Fields of `TrainingArguments` that decide results, and do where nothing is trained.
+HONOURED = frozenset(("seed", "full_determinism", "use_cpu", "bf16", "fp16", "tf32", "ddp_backend"))
+FULL_EVAL = "_full_eval"
+
 
 def meant_for_others(task: Task, tasks: Sequence[str | Task]) -> tuple[str, ...]:
     """Names of arguments that one run of several, or a stage, does not take, since another task of the command does.
@@ -94,9 +98,15 @@ def check_given_untrained(task: Task, given: Collection[str]) -> None:
     """
     if task.kind.trains:
         return
-    of_training = {*trainer_fields(recorded=True), "max_steps", "max_train_samples", "shuffle_labels", "train_half"}
+    of_training = {*trainer_fields(decides=True), "max_train_samples", "shuffle_labels", "train_half"} - HONOURED
     of_training |= {name for name in deciding("training") if name not in deciding("data", "evaluation", "model")}
-    if idle := sorted(of_training.intersection(given)):
+    idle = sorted(of_training.intersection(given))
+    if idle and idle[0].endswith(FULL_EVAL):
+        instead = idle[0].removesuffix(FULL_EVAL)
+        raise InputError(
+            f"--{idle[0]}: {task.name} trains nothing, its vectors are made in half precision by --{instead}"
+        )
+    if idle:
         raise InputError(f"--{idle[0]}: {task.name} trains nothing, only what comes before with --intermediate_tasks")
 
 

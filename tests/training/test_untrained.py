@@ -10,6 +10,7 @@ import pytest
 from transformers import AutoModel, AutoTokenizer
 
 from modeling_dlfa.data.folder import FolderSource
+from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training import run as run_module
@@ -23,7 +24,8 @@ from modeling_dlfa.training.model import build_model
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.score import main as score_main
 from modeling_dlfa.training.score import score_command
-from modeling_dlfa.training.untrained import recorded_untrained
+from modeling_dlfa.training.trainer_arguments import trainer_fields
+from modeling_dlfa.training.untrained import HONOURED, check_given_untrained, recorded_untrained
 from modeling_dlfa.vectors import sentence_vectors
 from tests.parallel import write_bucc, write_tatoeba
 from tests.training.test_card import results
@@ -189,6 +191,17 @@ def test_a_prefix_stands_before_every_sentence(command, tmp_path: Path):
     assert json.loads((tmp_path / "out" / "all_results.json").read_text())["training"]["prefix"] == "yes "
     scoring = score_command(str(tmp_path / "out"))
     assert scoring.run_arguments(*scoring.tasks, "layer").prefix == "yes "
+
+
+@pytest.mark.parametrize("name", sorted(trainer_fields(decides=True) - HONOURED))
+def test_what_decides_a_training_is_refused(name: str):
+    with pytest.raises(InputError, match=f"^--{name}: tatoeba trains nothing, "):
+        check_given_untrained(get_task("tatoeba"), [name])
+    check_given_untrained(get_task("udpos"), [name])
+
+
+def test_what_decides_vectors_is_not_refused():
+    check_given_untrained(get_task("tatoeba"), [*HONOURED, "per_device_eval_batch_size", "max_length", "fusion_layer"])
 
 
 @pytest.mark.parametrize(
