@@ -203,7 +203,7 @@ class CommandLine:
         defaults = recipe_defaults(of_task, self._data or of_task.default_data, given.get("train", "all"))
         check_given(given)
         defaults |= following(given, defaults)
-        return _parser(defaults | carried(of_task, {**_plain(), **defaults, **given})), argv
+        return _parser(defaults | carried(of_task, {**_plain(), **defaults, **given}, given)), argv
 
 
 def _without(argv: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -19,8 +19,9 @@ from ..tasks.kinds.untrained import Found
 from ..tasks.reading import Reader
 from ..tasks.registry import get_task
 from ..tasks.task import Task
-from .arguments import AUTO_LAYER, RunArguments, overridable
+from .arguments import AUTO_LAYER, RunArguments, fused_layers, overridable
 from .data import RunData
+from .declared import told
 from .derived import deciding
 from .model import is_dlfa, open_config
 from .regime import Regime
@@ -62,20 +63,34 @@ def default_fusion(task: Task, values: Mapping[str, Any]) -> str:
     return task.kind.fusion
 
 
-def carried(task: Task, values: Mapping[str, Any]) -> dict[str, Any]:
+def carried(task: Task, values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     """Defaults of arguments where nothing is trained: a finished run whose fusion is asked for keeps it as it is.
+
+    A fusion without weights can be had of another layer.
 
     Args:
         values: all arguments of the run, by name.
+        given: names of those that were given.
+
+    Raises:
+        InputError: another layer or norm was given than the one whose weights are there.
     """
     if task.kind.trains or values["intermediate_tasks"]:
         return {}
     start: Any = open_config(values["model_name_or_path"], values["model_revision"])
-    if not is_dlfa(start) or start.fusion != values["fusion"] or start.fusion == "none":
+    if not is_dlfa(start) or start.fusion != values["fusion"] or start.fusion == start.input_norm == "none":
         return {}
     layers = start.fusion_layer
+    free = "fusion_layer" in given and not _with_weights(start)
+    asked = {"fusion_layer": fused_layers(values["fusion_layer"]), "input_norm": values["input_norm"]}
+    for name, value in asked.items():
+        if name in given and value != getattr(start, name) and not (free and name == "fusion_layer"):
+            raise InputError(
+                f"--{name} {told(value)}: {values['model_name_or_path']} has {name} {getattr(start, name)}, and "
+                f"{task.name} trains nothing: leave it out"
+            )
     return {
-        "carry_fusion": True,
+        "carry_fusion": not free,
         "fusion_layer": ",".join(map(str, layers)) if isinstance(layers, list) else layers,
         "input_norm": start.input_norm,
         "config_overrides": json.dumps({name: getattr(start, name) for name in overridable()}),
@@ -122,16 +137,20 @@ def check_untrained(task: Task, arguments: RunArguments, config: DLFAConfig) -> 
         task.kind.check_layer_logits(task)
     if arguments.carry_fusion:
         return
+    for name in _with_weights(config):
+        raise InputError(
+            f"{name}: {task.name} trains nothing, and what is new in it would have learnt nothing: leave it out, or "
+            "give --model_name_or_path a finished run that has it"
+        )
+
+
+def _with_weights(config: DLFAConfig) -> list[str]:
+    """Of fusion and norm those that have something to learn, as arguments."""
     parts = {f"--fusion {config.fusion}": FUSIONS[config.fusion]}
     if config.input_norm != "none":
         parts[f"--input_norm {config.input_norm}"] = INPUT_NORMS[config.input_norm]
     with torch.device("meta"):
-        for name, part in parts.items():
-            if part(config).state_dict():
-                raise InputError(
-                    f"{name}: {task.name} trains nothing, and what is new in it would have learnt nothing: leave it "
-                    "out, or give --model_name_or_path a finished run that has it"
-                )
+        return [name for name, part in parts.items() if part(config).state_dict()]
 
 
 def search(trainer: DLFATrainer, data: RunData) -> Found:

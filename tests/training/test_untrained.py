@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from transformers import AutoModel, AutoTokenizer
 
 from modeling_dlfa.data.folder import FolderSource
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.modeling_dlfa import DLFAModel
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training import run as run_module
@@ -20,12 +22,12 @@ from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.counts import counts_file, read_counts
 from modeling_dlfa.training.data import prepare, tuning_data
 from modeling_dlfa.training.made import origin
-from modeling_dlfa.training.model import build_model
+from modeling_dlfa.training.model import build_model, check_model
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.score import main as score_main
 from modeling_dlfa.training.score import score_command
 from modeling_dlfa.training.trainer_arguments import trainer_fields
-from modeling_dlfa.training.untrained import HONOURED, check_given_untrained, recorded_untrained
+from modeling_dlfa.training.untrained import HONOURED, check_given_untrained, check_untrained, recorded_untrained
 from modeling_dlfa.vectors import sentence_vectors
 from tests.parallel import write_bucc, write_tatoeba
 from tests.training.test_card import results
@@ -156,6 +158,39 @@ def test_a_run_that_trained_nothing_is_no_stage(tiny_encoder: str, tmp_path: Pat
     before = results("tatoeba", encoder=tiny_encoder, development_score=None, intermediate=stages)
     before.save(tmp_path)
     assert origin(RunArguments(task="udpos", model_name_or_path=str(tmp_path))) == (tiny_encoder, stages)
+
+
+@pytest.mark.parametrize(
+    ("of_run", "flags", "expected"),
+    [
+        ({"fusion": "none", "input_norm": "layer"}, "", ("none", None, "layer", True)),
+        ({"fusion": "none"}, "", ("none", None, "none", False)),
+        ({"fusion": "layer", "fusion_layer": 2}, "", ("layer", 2, "none", True)),
+        ({"fusion": "layer", "fusion_layer": 2}, "--fusion_layer 1", ("layer", 1, "none", False)),
+        ({"fusion": "aif", "fusion_layer": 2}, "--fusion_layer 2", ("aif", 2, "none", True)),
+        ({"fusion": "aif", "fusion_layer": 2}, "--fusion_layer 1", "^--fusion_layer 1: .* has fusion_layer 2"),
+        ({"fusion": "aif", "fusion_layer": 2}, "--fusion_layer auto", "^--fusion_layer auto: .* has fusion_layer 2"),
+        ({"fusion": "aif", "fusion_layer": 2}, "--input_norm layer", "^--input_norm layer: .* has input_norm none"),
+    ],
+)
+def test_what_of_a_finished_run_is_kept(tiny_encoder: str, tmp_path: Path, of_run: dict, flags: str, expected):
+    model = DLFAModel.from_encoder(tiny_encoder, **of_run)
+    for norm in (module for module in model.modules() if isinstance(module, torch.nn.LayerNorm)):
+        torch.nn.init.normal_(norm.weight)
+    model.save_pretrained(tmp_path)
+    start = ["--task", "tatoeba", "--model_name_or_path", str(tmp_path), "--max_length", "16"]
+    command = CommandLine([*start, *flags.split()])
+    if isinstance(expected, str):
+        with pytest.raises(InputError, match=expected):
+            command.run_arguments("tatoeba", *command.fusions_of("tatoeba"))
+        return
+    arguments = command.run_arguments("tatoeba", *command.fusions_of("tatoeba"))
+    found = (arguments.fusion, arguments.fusion_layer, arguments.input_norm, arguments.carry_fusion)
+    assert found == expected
+    check_untrained(get_task("tatoeba"), arguments, check_model(arguments))
+    built = build_model(arguments, get_task("tatoeba")).state_dict()
+    assert built.keys() == model.state_dict().keys()
+    assert all(torch.equal(built[name], value) for name, value in model.state_dict().items())
 
 
 def test_an_intermediate_task_before(command, xtreme_folder: Path, data: Path, tmp_path: Path):
