@@ -232,6 +232,14 @@ def test_two_corpora_and_their_pairs(tmp_path: Path):
         ({"bucc2018/de-en.test.gold": "de-2\ten-9\n"}, "test.gold:1: expected ids of de-en.test.en, found 'en-9'"),
         ({"bucc2018/de-en.test.gold": "de-2 en-1\n"}, "test.gold:1: expected id<tab>id, found 'de-2 en-1'"),
         ({"bucc2018/de-en.test.en": "en-1\tcat\nen-1\tmouse\n"}, "test.en:2: expected every id once, found 'en-1'"),
+        (
+            {"bucc2018/de-en.test.en": "", "bucc2018/de-en.test.gold": ""},
+            "de-en.test.en: expected sentences, found none",
+        ),
+        (
+            {"bucc2018/de-en.test.de": "", "bucc2018/de-en.test.gold": ""},
+            "de-en.test.de: expected sentences, found none",
+        ),
         ({"bucc2018/de-en.test.de": "de-1\tHund\nde-2\t\n"}, "test.de:2: expected id<tab>sentence"),
     ],
 )
