@@ -93,14 +93,15 @@ def pooled_layers(
         pooling: "mean" or "cls".
         batch_tokens: tokens of a batch, padding included.
         autocast: precision to compute in; default: the model's.
-        store: type of the numbers that come back.
+        store: type of the numbers that come back. In 16 bits, which end at 65,504, rows with larger numbers than 1
+            are scaled: that leaves cosines as they are.
         after: is told the rows of every batch that is done.
 
     Returns:
         layer -> (N, E), in the order of the rows.
 
     Raises:
-        InputError: the encoder has no such layer.
+        InputError: the encoder has no such layer, or states that are not finite.
     """
     layers = list(layers)
     depth = model.config.num_hidden_layers
@@ -119,7 +120,19 @@ def pooled_layers(
             outputs: Any = model(**batch, output_hidden_states=numbered, return_dict=True)
         for layer in layers:
             states = outputs.last_hidden_state if layer == FUSED else outputs.hidden_states[layer]
-            vectors[layer][start:end] = pooled(states.float(), mask, pooling).cpu().numpy()
+            found = pooled(states.float(), mask, pooling)
+            if not found.isfinite().all():
+                raise InputError(f"layer {layer!r}: its states are not finite{_advice(autocast)}")
+            if store is np.float16:
+                found = found / found.abs().amax(dim=-1, keepdim=True).clamp(min=1)
+            vectors[layer][start:end] = found.cpu().numpy()
         if after is not None:
             after(end - start)
     return vectors
+
+
+def _advice(autocast: torch.dtype | None) -> str:
+    """What to do about states that are not finite."""
+    return (
+        ": leave out --fp16, or give --bf16" if autocast is torch.float16 else ": look at the weights of the encoder"
+    )

@@ -33,7 +33,8 @@ def run_elsewhere(
     command = ["-P", "-c", WITHOUT_PACKAGE + program, *map(str, arguments)]
     clean = {name: value for name, value in environment.items() if not name.startswith("PYTHON")}
     if from_nothing:
-        done = subprocess.run([sys.executable, *command], cwd=cwd, env=clean, capture_output=True, text=True)
+        argv = [sys.executable, *command]
+        done = subprocess.run(argv, cwd=cwd, env=clean, capture_output=True, text=True, timeout=forks.PATIENCE)
     else:
         done = forks.run(command, cwd=cwd, environment=clean)
     assert done.returncode == 0, done.stderr[-4000:]

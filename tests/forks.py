@@ -32,6 +32,9 @@ TRANSFORMERS = (
 _READ_AT_IMPORT = ("HF_", "HUGGING", "TRANSFORMERS_", "OMP_", "MKL_", "CUDA_")
 _WIDTH = 12  # of a number that is told
 
+PATIENCE = 600.0
+"""Seconds after which what has not ended, or not begun, hangs."""
+
 
 class Fork:
     """A running program.
@@ -93,15 +96,32 @@ def start(
     """
     read = {name: value for name, value in environment.items() if name.startswith(_READ_AT_IMPORT)}
     key = json.dumps([imported, sorted(read.items())])
-    if key not in _SERVERS:
+    asked = [str(word) for word in command], dict(environment), os.path.abspath(cwd), text
+    try:
+        return _server(key, imported, read).start(*asked)
+    except (OSError, EOFError):  # it died meanwhile
+        _SERVERS.pop(key).stop()
+    return _server(key, imported, read).start(*asked)
+
+
+def _server(key: str, imported: tuple[str, ...], read: Mapping[str, str]) -> "_Server":
+    """The process that has the libraries, a new one where there is none that runs."""
+    if key not in _SERVERS or _SERVERS[key].process.poll() is not None:
         _SERVERS[key] = _Server(imported, read)
-    return _SERVERS[key].start([str(word) for word in command], dict(environment), os.path.abspath(cwd), text)
+    return _SERVERS[key]
 
 
-def run(command: Sequence[object], **how) -> subprocess.CompletedProcess[str]:
-    """Run a program, as `start`, to its end."""
+def run(command: Sequence[object], *, timeout: float = PATIENCE, **how) -> subprocess.CompletedProcess[str]:
+    """Run a program, as `start`, to its end.
+
+    Raises:
+        subprocess.TimeoutExpired: it has taken so many seconds, and was killed.
+    """
     fork = start(command, **how)
-    out, error = fork.communicate()
+    try:
+        out, error = fork.communicate(timeout)
+    finally:
+        fork.kill()
     return subprocess.CompletedProcess([*map(str, command)], fork.wait(), out, error)
 
 
@@ -114,7 +134,7 @@ def run_two(command: Sequence[object], *, environment: Mapping[str, str], **how)
     ranks = [{"RANK": rank, "LOCAL_RANK": rank} for rank in "01"]
     forks = [start(command, environment={**environment, **group, **rank}, **how) for rank in ranks]
     try:
-        printed = [fork.communicate(timeout=300) for fork in forks]
+        printed = [fork.communicate(PATIENCE) for fork in forks]
     finally:
         for fork in forks:
             fork.kill()
@@ -147,7 +167,10 @@ class _Server:
                 files = [given.fileno(), *(file.fileno() for file in output), its.fileno()]
                 socket.send_fds(self.here, [len(asked).to_bytes(8, "big")], files)
                 self.here.sendall(asked)
-        return Fork(int(mine.recv(_WIDTH)), mine, output)
+        mine.settimeout(PATIENCE)  # it may be importing still
+        if not (number := mine.recv(_WIDTH)):
+            raise EOFError("the process that has the libraries has ended")
+        return Fork(int(number), mine, output)
 
     def stop(self) -> None:
         self.process.kill()
@@ -176,7 +199,9 @@ def _serve(way: socket.socket, imported: Sequence[str]) -> None:
             return
         asked = b""
         while len(asked) < int.from_bytes(size, "big"):
-            asked += way.recv(1 << 16)
+            if not (part := way.recv(1 << 16)):
+                return
+            asked += part
         if os.fork() == 0:
             way.close()
             command, environment, cwd = json.loads(asked)

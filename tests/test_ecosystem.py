@@ -218,7 +218,7 @@ def elsewhere(tiny_encoder: str, tmp_path_factory: pytest.TempPathFactory) -> di
         expected[name] = scores(adapted, inputs)
     adapted.merge_and_unload().save_pretrained(root / "merged")
 
-    run_elsewhere(PROGRAM, root, json.dumps([*ENTITIES]), SENTENCE, cwd=root)
+    run_elsewhere(PROGRAM, root, json.dumps([*ENTITIES]), SENTENCE, cwd=root, from_nothing=True)
     return {
         "root": root,
         "expected": expected,

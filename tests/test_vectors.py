@@ -77,3 +77,23 @@ def test_all_layers_in_one_pass_are_those_of_each_alone(encoder_folder, family):
     assert np.allclose(together[3], alone["fused"], atol=1e-4)
     assert np.allclose(together[2], together["fused"], atol=1e-6)
     assert not np.allclose(together[1], together[2], atol=1e-2)
+
+
+@pytest.mark.parametrize(("factor", "says"), [(1e6, None), (float("inf"), "layer 0: its states are not finite")])
+def test_large_states_fit_into_16_bits(tiny_encoder, tokenizer, factor: float, says: str | None):
+    model = model_of(tiny_encoder, fusion="none")
+    batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
+
+    def read(store: type[np.floating]) -> np.ndarray:
+        return pooled_layers(model, [1] * len(TEXTS), lambda _: batch, [0], "mean", store=store)[0]
+
+    norm = model.encoder.embeddings.LayerNorm
+    norm.register_forward_hook(lambda module, inputs, output: output * factor)
+    if says is not None:
+        with pytest.raises(InputError, match=says):
+            read(np.float16)
+        return
+    whole, half = (read(store).astype(np.float64) for store in (np.float32, np.float16))
+    assert np.isfinite(half).all() and np.abs(whole).max() > 65504
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (whole, half)]
+    assert np.allclose(*unit, atol=1e-3)

@@ -37,9 +37,10 @@ Of questions the mean of exact match and F1."""
 def scores_of(finished: Mapping[str, Sequence[RunResults]], place: int) -> dict[str, float]:
     """Column -> score of the models at a place of each task: tasks, averages of groups, and "all" where all are there.
 
-    A task's score is the mean over its languages, English included, as XTREME averages.
+    A task's score is the mean over its languages, English included, as XTREME averages. A task with fewer models has
+    its last one in their place.
     """
-    own = {task: runs[place].average for task, runs in finished.items()}
+    own = {task: runs[min(place, len(runs) - 1)].average for task, runs in finished.items()}
     return with_averages({task: value for task, value in own.items() if value is not None})
 
 

@@ -42,7 +42,7 @@ from .help import USAGE, run_help
 from .recipes import recipe_defaults
 from .regimes import get_regime
 from .selection import PREFIX, check_selection, following
-from .untrained import carried, check_given_untrained, default_fusion
+from .untrained import carried, check_given_untrained, default_fusion, meant_for_others
 
 
 AUTO_PRECISION = "auto"  # what --bf16 takes for bfloat16 where the machine has it
@@ -115,13 +115,21 @@ class CommandLine:
         """The fusions of one task, the baseline first.
 
         A task that trains nothing has one of its own where none is named, and always beside others: what is named is
-        then meant for those.
+        then meant for those. A fusion that is carried over from a stage is that of the stage.
         """
         of_task = get_task(task)
-        if of_task.kind.trains or (self._names_fusion and len(self.tasks) == 1):
+        carries = bool(self._given.intermediate_tasks) and self._given.carry_fusion
+        if of_task.kind.trains or ((self._names_fusion or carries) and len(self.tasks) == 1):
             return self.fusions
         own = default_fusion(of_task, vars(self._given))
         return list(dict.fromkeys((*self.fusions[:-1], own)))
+
+    def fusion_of_stages(self, task: str | Task, fusion: str) -> str:
+        """The fusion of the stages before a run: its own, or before one that trains nothing that of trained models.
+
+        With the fusion of such a run, which may read a lower layer alone, those above it would get no gradient.
+        """
+        return fusion if get_task(task).kind.trains or fusion == "none" else self.fusions[-1]
 
     def arguments(
         self, task: str | Task, fusion: str, output_dir: str | Path, **changes: Any
@@ -189,13 +197,25 @@ class CommandLine:
 
     def _parser_of(self, task: str | Task, changes: Mapping[str, Any]) -> tuple["_Parser", list[str]]:
         """A parser with the defaults of a task, and a command line for it."""
-        argv = [*self._argv, *as_argv(changes)]
         of_task = get_task(task)
+        argv = [*_without(self._argv, meant_for_others(of_task, self.tasks)), *as_argv(changes)]
         given = _given(argv)
         defaults = recipe_defaults(of_task, self._data or of_task.default_data, given.get("train", "all"))
         check_given(given)
         defaults |= following(given, defaults)
-        return _parser(defaults | carried(of_task, {**_plain(), **defaults, **given})), argv
+        return _parser(defaults | carried(of_task, {**_plain(), **defaults, **given}, given)), argv
+
+
+def _without(argv: Sequence[str], names: Sequence[str]) -> list[str]:
+    """A command line without these arguments, however they are written."""
+    kept: list[str] = []
+    dropping = False
+    for word in argv:
+        if word.startswith("--"):
+            dropping = word[2:].partition("=")[0].replace("-", "_") in names
+        if not dropping:
+            kept.append(word)
+    return kept
 
 
 def _check_scoring(given: argparse.Namespace, several: bool) -> None:

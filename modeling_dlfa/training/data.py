@@ -140,7 +140,7 @@ def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:
 
     evaluation = {language: rows(arguments.eval_split, language, arguments.max_eval_samples) for language in languages}
     tuning = {
-        language: rows("validation", language, arguments.max_dev_samples)
+        language: rows("validation", language, arguments.max_dev_samples or arguments.max_eval_samples)
         for language in tuned_languages(arguments, source, languages)
     }
     if not (training and task.kind.trains):
@@ -231,7 +231,7 @@ def prepare(arguments: RunArguments, training: bool = True) -> RunData:
 
 def data_fingerprints(arguments: RunArguments, training: bool = True) -> dict[str, str]:
     """Fingerprints of what the rows of a run are taken from, by name: training and development data, and what is
-    scored, as `scored_data` calls it.
+    scored or tuned on, as `scored_data` and `tuning_data` call it.
 
     Args:
         training: as for `load_rows`.
@@ -252,13 +252,18 @@ def data_fingerprints(arguments: RunArguments, training: bool = True) -> dict[st
     for code in languages:
         found[scored_data(code)] = source.fingerprint(task, split, code)
     for code in tuned_languages(arguments, source, languages):
-        found[f"development data in {code}"] = source.fingerprint(task, "validation", code)
+        found[tuning_data(code)] = source.fingerprint(task, "validation", code)
     return found
 
 
 def scored_data(language: str) -> str:
     """Name of the fingerprint of what is scored in a language."""
     return f"scored data in {language}"
+
+
+def tuning_data(language: str) -> str:
+    """Name of the fingerprint of what a kind sets something on in a language."""
+    return f"development data in {language}"
 
 
 def tuned_languages(arguments: RunArguments, source: Source, languages: list[str]) -> list[str]:

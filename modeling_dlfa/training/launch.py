@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,15 +15,17 @@ from rich.markup import escape
 from transformers import TrainingArguments
 
 from ..cli import PLAIN, make_console, on_main
+from ..data.sources import open_source
 from ..errors import InputError
 from ..files import check_writable
+from ..tasks.languages import LANGUAGES
 from ..tasks.registry import XTREME_TASKS, get_task
 from ..tasks.task import Task
 from .arguments import RunArguments
 from .benchmark import benchmark_table, write_benchmark
 from .checks import check_training
 from .command_line import CommandLine
-from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare, scored_data
+from .data import RunData, asked_languages, load_rows, open_tokenizer, prepare, scored_data, tuning_data
 from .derived import deciding
 from .fingerprints import global_batch, used
 from .folder import (
@@ -100,6 +103,7 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
     console = make_console()
     root = output_root(command)
     planned = plan(command, root)
+    warn_of_left_out(command, planned, console)
     finished: dict[str, list[RunResults]] = {}
     for task, runs in planned.items():
         data: RunData | None = None
@@ -119,7 +123,7 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
                 results = one.carry_out(folder, data)
             finished.setdefault(task, []).append(results)
         show(finished[task], console)
-    if finished.keys() >= set(XTREME_TASKS):
+    if set(map(str, command.tasks)) >= set(XTREME_TASKS):
         console.print(benchmark_table(finished))
         if on_main():
             write_benchmark(finished, root / BENCHMARK_FILE)
@@ -133,12 +137,14 @@ BENCHMARK_FILE = "xtreme.csv"
 def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
     """The runs of a command by task, after a look at everything that could stop one of them later.
 
+    Of several tasks, one without data in any of the languages asked for is left out, as long as another has some.
+
     Raises:
         InputError: arguments that contradict each other, an output folder that is in use, an encoder that cannot be
             opened or does not fit; with several tasks also data that are missing or malformed.
     """
     planned: dict[str, list[PlannedRun]] = {}
-    for task in command.tasks:
+    for task in [task for task in command.tasks if _speaks(command, task)] or command.tasks:
         for fusion in command.fusions_of(task):
             folder = root
             if len(command.tasks) > 1:
@@ -156,6 +162,16 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
                 open_tokenizer(first.arguments)
                 load_rows(first.arguments)
     return planned
+
+
+def _speaks(command: CommandLine, task: str | Task) -> bool:
+    """Whether a task has data in a language that is asked for; what is wrong with either, its run says."""
+    arguments = command.run_arguments(task, command.fusions_of(task)[-1])
+    asked = asked_languages(arguments)
+    if asked is None or len(command.tasks) == 1 or not LANGUAGES.keys() >= set(asked):
+        return True
+    there = open_source(arguments.data).languages(get_task(task), arguments.eval_split)
+    return not there or not set(asked).isdisjoint(there)
 
 
 def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, root: Path) -> PlannedRun:
@@ -185,7 +201,7 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
         if not trained:
             check_optimizer(Path(checkpoint))
         of_run = folder if trained else Path(checkpoint).parent
-        scored = [name for name in planned.settings if name.startswith(scored_data(""))]
+        scored = [name for name in planned.settings if name.startswith((scored_data(""), tuning_data("")))]
         check_same_settings(of_run, planned.settings, may_differ=[*deciding("evaluation"), *scored])
     _check_places(arguments, folder, stages_folder(arguments, root) if stages else None)
     check_training(get_task(task), training_arguments)
@@ -240,6 +256,13 @@ def warn_of_missing(arguments: RunArguments, data: RunData, console: Console) ->
             style="yellow",
             **PLAIN,
         )
+
+
+def warn_of_left_out(command: CommandLine, planned: Mapping[str, list[PlannedRun]], console: Console) -> None:
+    """Say which of several tasks have no data in the languages asked for."""
+    if left_out := [name for name in map(str, command.tasks) if name not in planned]:
+        languages = command.run_arguments(left_out[0], command.fusions_of(left_out[0])[-1]).languages
+        console.print(f"warning: no data in {languages} for {', '.join(left_out)}: left out", style="yellow", **PLAIN)
 
 
 def show(runs: list[RunResults], console: Console) -> None:

@@ -20,11 +20,13 @@ from .warm_start import WarmStarted
 
 
 def origin(arguments: RunArguments) -> tuple[str, list[dict[str, Any]]]:
-    """The pretrained encoder that a run goes back to, and the runs in between."""
+    """The pretrained encoder that a run goes back to, and the runs in between that have trained something."""
     name = arguments.model_name_or_path
     if not (Path(name) / RESULTS_FILE).is_file():
         return name, []
     before = RunResults.load(name)
+    if not before.of_task.kind.trains:
+        return before.encoder, before.intermediate
     return before.encoder, [*before.intermediate, stage_summary(before, arguments.carry_fusion)]
 
 

@@ -41,7 +41,8 @@ def _layer(arguments: RunArguments, task: Task, start: PreTrainedConfig) -> Any:
     """k of a run, or several; None for that of `DLFAConfig`."""
     if arguments.fusion_layer == AUTO_LAYER:
         return None
-    if arguments.fusion_layer is None and FUSION_READS.get(arguments.fusion) == "layer":
+    own = arguments.fusion_layer is None and not arguments.carry_fusion  # what is carried has the layer that it has
+    if own and FUSION_READS.get(arguments.fusion) == "layer":
         return task.kind.fused_layer(getattr(_encoder_config(start), "num_hidden_layers", 0))
     return arguments.fusion_layer
 

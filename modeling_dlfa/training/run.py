@@ -24,7 +24,7 @@ from .arguments import AUTO_LAYER, RunArguments
 from .averaging import Snapshots, remove_snapshots
 from .card import model_card
 from .counts import counts_file, write_counts
-from .data import RunData, prepare, scored_data
+from .data import RunData, prepare, scored_data, tuning_data
 from .fingerprints import used
 from .folder import TRAINED_FILE, check_optimizer, check_same_model, checkpoint_to_resume, remove_checkpoints
 from .made import model_config, origin
@@ -327,7 +327,7 @@ def score_finished(
     # The development score chose this checkpoint, on the data that it was trained with.
     kept = ("development_score", "development_majority")
     changes = {name: value for name, value in scored.summary(data, arguments).items() if name not in kept}
-    earlier = {scored_data(language) for language in before.scores}
+    earlier = {name(language) for language in before.scores for name in (scored_data, tuning_data)}
     changes["used"] = {name: value for name, value in before.used.items() if name not in earlier} | data.fingerprints
     results = replace(before, **changes, eval_data=elsewhere, task_definition=data.task.definition())
     leave(output, results, scored, data, card=False)

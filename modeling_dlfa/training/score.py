@@ -2,8 +2,8 @@
 
     dlfa score runs/udpos --languages de,ru --eval_split validation --output_dir runs/udpos_dev
 
-The model is encoded for as it was trained: task, lengths and label pieces are those of the run's
-results file. Results, predictions and counts go to the output folder; the run stays as it is.
+The model is encoded for as it was trained: task, lengths, label pieces and what stands before sentences are
+those of the run's results file. Results, predictions and counts go to the output folder; the run stays as it is.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 # Of the run's recipe: what decides how examples are encoded.
-OF_ENCODING = ("max_length", "label_piece")
+OF_ENCODING = ("max_length", "label_piece", "prefix")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -127,6 +127,7 @@ def plan_stages(command: CommandLine, task: str | Task, fusion: str) -> list[Sta
     for own in (common, *by_task.values()):
         if refused := sorted(not_of_a_stage() & own.keys()):
             raise InputError(f"--intermediate_arguments: {refused[0]} is not an argument of a stage")
+    fusion = command.fusion_of_stages(task, fusion)
     stages: list[Stage] = []
     for stage_task in target.stage_tasks:
         changes = {"languages": target.train_language, "eval_split": "validation"} | common

@@ -4,7 +4,7 @@ The model is the encoder with a fusion that has nothing to learn, or a finished 
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,15 +17,37 @@ from ..errors import InputError
 from ..modeling_dlfa import FUSIONS, INPUT_NORMS
 from ..tasks.kinds.untrained import Found
 from ..tasks.reading import Reader
+from ..tasks.registry import get_task
 from ..tasks.task import Task
-from .arguments import AUTO_LAYER, RunArguments, overridable
+from .arguments import AUTO_LAYER, RunArguments, fused_layers, overridable
 from .data import RunData
+from .declared import told
 from .derived import deciding
 from .model import is_dlfa, open_config
 from .regime import Regime
 from .regimes import autocast_type, get_regime
 from .trainer import DLFATrainer
 from .trainer_arguments import trainer_fields
+
+
+# Beside tasks that train nothing, what says how a model that is trained fuses is meant for the others.
+OF_TRAINED = ("fusion_layer", "pooling", "input_norm", "config_overrides", "carry_fusion")
+OF_COMPARED = ("prefix",)  # meant for tasks that compare sentences alone
+
+# Fields of `TrainingArguments` that decide results, and do where nothing is trained.
+HONOURED = frozenset(("seed", "full_determinism", "use_cpu", "bf16", "fp16", "tf32", "ddp_backend"))
+FULL_EVAL = "_full_eval"
+
+
+def meant_for_others(task: Task, tasks: Sequence[str | Task]) -> tuple[str, ...]:
+    """Names of arguments that one run of several, or a stage, does not take, since another task of the command does.
+
+    Args:
+        tasks: of the command.
+    """
+    kinds = [get_task(one).kind for one in tasks]
+    of_trained = OF_TRAINED if not task.kind.trains and any(kind.trains for kind in kinds) else ()
+    return of_trained + (OF_COMPARED if not task.kind.compares and any(kind.compares for kind in kinds) else ())
 
 
 def default_fusion(task: Task, values: Mapping[str, Any]) -> str:
@@ -41,20 +63,34 @@ def default_fusion(task: Task, values: Mapping[str, Any]) -> str:
     return task.kind.fusion
 
 
-def carried(task: Task, values: Mapping[str, Any]) -> dict[str, Any]:
+def carried(task: Task, values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     """Defaults of arguments where nothing is trained: a finished run whose fusion is asked for keeps it as it is.
+
+    A fusion without weights can be had of another layer.
 
     Args:
         values: all arguments of the run, by name.
+        given: names of those that were given.
+
+    Raises:
+        InputError: another layer or norm was given than the one whose weights are there.
     """
     if task.kind.trains or values["intermediate_tasks"]:
         return {}
     start: Any = open_config(values["model_name_or_path"], values["model_revision"])
-    if not is_dlfa(start) or start.fusion != values["fusion"] or start.fusion == "none":
+    if not is_dlfa(start) or start.fusion != values["fusion"] or start.fusion == start.input_norm == "none":
         return {}
     layers = start.fusion_layer
+    free = "fusion_layer" in given and not _with_weights(start)
+    asked = {"fusion_layer": fused_layers(values["fusion_layer"]), "input_norm": values["input_norm"]}
+    for name, value in asked.items():
+        if name in given and value != getattr(start, name) and not (free and name == "fusion_layer"):
+            raise InputError(
+                f"--{name} {told(value)}: {values['model_name_or_path']} has {name} {getattr(start, name)}, and "
+                f"{task.name} trains nothing: leave it out"
+            )
     return {
-        "carry_fusion": True,
+        "carry_fusion": not free,
         "fusion_layer": ",".join(map(str, layers)) if isinstance(layers, list) else layers,
         "input_norm": start.input_norm,
         "config_overrides": json.dumps({name: getattr(start, name) for name in overridable()}),
@@ -77,9 +113,15 @@ def check_given_untrained(task: Task, given: Collection[str]) -> None:
     """
     if task.kind.trains:
         return
-    of_training = {*trainer_fields(recorded=True), "max_steps", "max_train_samples", "shuffle_labels", "train_half"}
+    of_training = {*trainer_fields(decides=True), "max_train_samples", "shuffle_labels", "train_half"} - HONOURED
     of_training |= {name for name in deciding("training") if name not in deciding("data", "evaluation", "model")}
-    if idle := sorted(of_training.intersection(given)):
+    idle = sorted(of_training.intersection(given))
+    if idle and idle[0].endswith(FULL_EVAL):
+        instead = idle[0].removesuffix(FULL_EVAL)
+        raise InputError(
+            f"--{idle[0]}: {task.name} trains nothing, its vectors are made in half precision by --{instead}"
+        )
+    if idle:
         raise InputError(f"--{idle[0]}: {task.name} trains nothing, only what comes before with --intermediate_tasks")
 
 
@@ -95,16 +137,20 @@ def check_untrained(task: Task, arguments: RunArguments, config: DLFAConfig) -> 
         task.kind.check_layer_logits(task)
     if arguments.carry_fusion:
         return
+    for name in _with_weights(config):
+        raise InputError(
+            f"{name}: {task.name} trains nothing, and what is new in it would have learnt nothing: leave it out, or "
+            "give --model_name_or_path a finished run that has it"
+        )
+
+
+def _with_weights(config: DLFAConfig) -> list[str]:
+    """Of fusion and norm those that have something to learn, as arguments."""
     parts = {f"--fusion {config.fusion}": FUSIONS[config.fusion]}
     if config.input_norm != "none":
         parts[f"--input_norm {config.input_norm}"] = INPUT_NORMS[config.input_norm]
     with torch.device("meta"):
-        for name, part in parts.items():
-            if part(config).state_dict():
-                raise InputError(
-                    f"{name}: {task.name} trains nothing, and what is new in it would have learnt nothing: leave it "
-                    "out, or give --model_name_or_path a finished run that has it"
-                )
+        return [name for name, part in parts.items() if part(config).state_dict()]
 
 
 def search(trainer: DLFATrainer, data: RunData) -> Found:
@@ -129,6 +175,8 @@ def recorded_untrained(arguments: RunArguments, training_arguments: TrainingArgu
     """What results say in place of a training's settings."""
     names = ("max_length", "prefix", "max_eval_samples")
     given = {name: getattr(arguments, name) for name in names}
+    if get_task(arguments.task).kind.tunes:
+        given["max_dev_samples"] = arguments.max_dev_samples or arguments.max_eval_samples
     return {
         **{name: value for name, value in given.items() if value is not None},
         "pooling": model.config.pooling,

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from datasets import Dataset
+from transformers import AutoTokenizer
 
 from modeling_dlfa.data.folder import FolderSource
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.tasks.kinds import retrieval
 from modeling_dlfa.tasks.kinds.retrieval import layers_table, reported_layer
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.tasks.task import TaskFiles
@@ -230,6 +232,14 @@ def test_two_corpora_and_their_pairs(tmp_path: Path):
         ({"bucc2018/de-en.test.gold": "de-2\ten-9\n"}, "test.gold:1: expected ids of de-en.test.en, found 'en-9'"),
         ({"bucc2018/de-en.test.gold": "de-2 en-1\n"}, "test.gold:1: expected id<tab>id, found 'de-2 en-1'"),
         ({"bucc2018/de-en.test.en": "en-1\tcat\nen-1\tmouse\n"}, "test.en:2: expected every id once, found 'en-1'"),
+        (
+            {"bucc2018/de-en.test.en": "", "bucc2018/de-en.test.gold": ""},
+            "de-en.test.en: expected sentences, found none",
+        ),
+        (
+            {"bucc2018/de-en.test.de": "", "bucc2018/de-en.test.gold": ""},
+            "de-en.test.de: expected sentences, found none",
+        ),
         ({"bucc2018/de-en.test.de": "de-1\tHund\nde-2\t\n"}, "test.de:2: expected id<tab>sentence"),
     ],
 )
@@ -310,3 +320,23 @@ def test_the_hubs_one_row():
         with pytest.raises(InputError) as error:
             BUCC.kind.normalise(BUCC, {**columns, "gold": [gold]}, {}, "de", "the Hub")
         assert says in str(error.value)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7])
+def test_sentences_are_encoded_slice_by_slice(monkeypatch: pytest.MonkeyPatch, tiny_encoder: str, count: int):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    texts = [f"a{n} " * n + "b" for n in range(count)]
+    whole = retrieval.encode_sentences(texts, tokenizer, 16)
+    monkeypatch.setattr(retrieval, "SLICE", 3)
+    calls = []
+    monkeypatch.setattr(type(tokenizer), "__call__", _noting(type(tokenizer).__call__, calls))
+    assert retrieval.encode_sentences(texts, tokenizer, 16).to_list() == whole.to_list()
+    assert sum(calls) == count and max(calls) <= 3
+
+
+def _noting(call: Any, sizes: list[int]) -> Any:
+    def noted(self: Any, texts: list[str], **how: Any) -> Any:
+        sizes.append(len(texts))
+        return call(self, texts, **how)
+
+    return noted

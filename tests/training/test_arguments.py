@@ -325,3 +325,24 @@ def test_every_argument_says_what_it_decides():
         assert set(entry.metadata["decides"]) <= {"data", "evaluation", "model", "training"}, entry.name
         # What only keeps the books is named here too: a new argument that says nothing is found.
         assert entry.metadata["decides"] or entry.name in KEEPING_BOOKS
+
+
+@pytest.mark.parametrize("written", ["--name value", "--name=value"])
+def test_of_several_tasks_each_takes_what_is_meant_for_it(written: str):
+    given = {"fusion-layer": "auto", "pooling": "cls", "input_norm": "layer", "prefix": "query:"}
+    flags = [written.replace("name", name).replace("value", value) for name, value in given.items()]
+    given_json = ["--config_overrides", '{"aif_output": "scale"}']
+    command = CommandLine([*" ".join(["--task all", *flags, "--intermediate_tasks uddep"]).split(), *given_json])
+    names = ("fusion_layer", "pooling", "input_norm", "config_overrides", "prefix")
+
+    def taken(task: str) -> list:
+        parser, argv = command._parser_of(task, {"task": task, "fusion": command.fusions_of(task)[-1]})
+        return [getattr(parser.parse_args(argv), name) for name in names]
+
+    assert taken("tatoeba") == taken("bucc2018") == [None, None, "none", None, "query:"]
+    assert taken("xnli") == taken("uddep") == ["auto", "cls", "layer", given_json[1], None]
+
+
+def test_a_text_before_sentences_is_refused_where_no_task_compares_any():
+    command = CommandLine(["--task", "udpos", "--prefix", "query: ", "--intermediate_tasks", "uddep"])
+    assert command.run_arguments("udpos", "aif").prefix == command.run_arguments("uddep", "aif").prefix == "query: "

@@ -55,3 +55,9 @@ def test_published_averages_are_those_of_the_paper():
 def test_published_scores_stand_beside_scores_on_the_benchmarks_data_alone():
     assert "XLM-R Large (published)" in printed(benchmark_table(finished()))
     assert "published" not in printed(benchmark_table(finished(data="sample")))
+
+
+def test_a_task_of_one_model_has_it_beside_every_other():
+    one = finished()
+    rows = benchmark_rows({**one, "tatoeba": one["tatoeba"][:1]})
+    assert [rows[model]["tatoeba"] for model in rows] == [one["tatoeba"][0].average] * 2

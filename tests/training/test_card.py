@@ -259,3 +259,8 @@ def test_text_of_the_user_is_no_markup(tmp_path: Path):
     assert "<img" not in html and "<em>" not in html and html.count("<h2>") == 6
     assert html.count("<tr>") == 1 + len(scores) + 2
     assert "&lt;img src=x&gt;|`*x*` ## y" in html
+
+
+def test_a_stage_without_a_development_score_is_named_alone():
+    stage = {"task": "uddep", "metric": "las", "development_score": None, "fusion_carried": False}
+    assert "fine-tuned before on uddep, then on udpos" in model_card(results(intermediate=[stage])).text

@@ -317,3 +317,19 @@ def test_the_layer_auto_is_found_and_told(argv, tmp_path, capsys):
     assert ", ".join(f"{k}: {score:.1f}" for k, score in scores.items()) in output
     card = (tmp_path / "out" / "aif" / "README.md").read_text(encoding="utf-8")
     assert f"layer {results.fusion_layer} (chosen on en development data)" in card
+
+
+@pytest.mark.parametrize(
+    ("languages", "left_out"), [("en", {"tatoeba", "bucc2018"}), ("en,de", set()), ("de", set()), ("fr", None)]
+)
+def test_tasks_without_any_asked_language_are_left_out(argv, tmp_path: Path, capsys, languages: str, left_out):
+    command = CommandLine(argv("all", tmp_path / "out", f"--languages {languages}"))
+    if left_out is None:
+        with pytest.raises(InputError, match="no test data for fr"):
+            launch_module.plan(command, tmp_path / "out")
+        return
+    planned = launch_module.plan(command, tmp_path / "out")
+    assert set(XTREME_TASKS) - planned.keys() == left_out
+    launch_module.warn_of_left_out(command, planned, launch_module.make_console())
+    said = "".join(capsys.readouterr())
+    assert all(task in said for task in left_out) and ("left out" in said) == bool(left_out)

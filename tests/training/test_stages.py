@@ -296,3 +296,23 @@ def test_halves_and_shuffled_labels_are_of_the_training_rows_only(command):
     flat = [[tag for row in labels for tag in row if tag >= 0] for labels in (whole, shuffled[0])]
     assert sorted(flat[0]) == sorted(flat[1]) and flat[0] != flat[1]
     assert rows("--shuffle_labels")[0] == shuffled[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "of_runs", "of_stages"),
+    [
+        ("--task tatoeba", ["layer"], ["aif"]),
+        ("--task tatoeba --compare_baseline", ["none", "layer"], ["none", "aif"]),
+        ("--task tatoeba --fusion none", ["none"], ["none"]),
+        ("--task tatoeba --carry_fusion", ["aif"], ["aif"]),
+        ("--task tatoeba --fusion layer", ["layer"], ["layer"]),
+        ("--task all --fusion concat --carry_fusion", ["layer"], ["concat"]),
+        ("--task udpos --fusion layer", ["layer"], ["layer"]),
+    ],
+)
+def test_stages_before_what_trains_nothing_train_all_layers(flags: str, of_runs: list, of_stages: list):
+    command = CommandLine([*flags.split(), "--intermediate_tasks", "uddep"])
+    task = "tatoeba" if "udpos" not in flags else "udpos"
+    fusions = command.fusions_of(task)
+    assert fusions == of_runs
+    assert [stage.fusion for fusion in fusions for stage in plan_stages(command, task, fusion)] == of_stages

@@ -7,17 +7,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from transformers import AutoModel, AutoTokenizer
 
 from modeling_dlfa.data.folder import FolderSource
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.modeling_dlfa import DLFAModel
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import get_task
+from modeling_dlfa.training import run as run_module
 from modeling_dlfa.training.__main__ import main
+from modeling_dlfa.training.arguments import RunArguments
+from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.counts import counts_file, read_counts
+from modeling_dlfa.training.data import prepare, tuning_data
+from modeling_dlfa.training.made import origin
+from modeling_dlfa.training.model import build_model, check_model
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.score import main as score_main
+from modeling_dlfa.training.score import score_command
+from modeling_dlfa.training.trainer_arguments import trainer_fields
+from modeling_dlfa.training.untrained import HONOURED, check_given_untrained, check_untrained, recorded_untrained
 from modeling_dlfa.vectors import sentence_vectors
 from tests.parallel import write_bucc, write_tatoeba
+from tests.training.test_card import results
 
 
 LANGUAGES = ("de", "zh")
@@ -140,6 +153,46 @@ def test_a_finished_run_keeps_its_fusion(command, finished_run, tmp_path: Path, 
     assert ("fused" in results.found["layers"]) == (fusion == "aif")
 
 
+@pytest.mark.parametrize("stages", [[], [{"task": "uddep", "development_score": 50.0}]])
+def test_a_run_that_trained_nothing_is_no_stage(tiny_encoder: str, tmp_path: Path, stages: list):
+    before = results("tatoeba", encoder=tiny_encoder, development_score=None, intermediate=stages)
+    before.save(tmp_path)
+    assert origin(RunArguments(task="udpos", model_name_or_path=str(tmp_path))) == (tiny_encoder, stages)
+
+
+@pytest.mark.parametrize(
+    ("of_run", "flags", "expected"),
+    [
+        ({"fusion": "none", "input_norm": "layer"}, "", ("none", None, "layer", True)),
+        ({"fusion": "none"}, "", ("none", None, "none", False)),
+        ({"fusion": "layer", "fusion_layer": 2}, "", ("layer", 2, "none", True)),
+        ({"fusion": "layer", "fusion_layer": 2}, "--fusion_layer 1", ("layer", 1, "none", False)),
+        ({"fusion": "aif", "fusion_layer": 2}, "--fusion_layer 2", ("aif", 2, "none", True)),
+        ({"fusion": "aif", "fusion_layer": 2}, "--fusion_layer 1", "^--fusion_layer 1: .* has fusion_layer 2"),
+        ({"fusion": "aif", "fusion_layer": 2}, "--fusion_layer auto", "^--fusion_layer auto: .* has fusion_layer 2"),
+        ({"fusion": "aif", "fusion_layer": 2}, "--input_norm layer", "^--input_norm layer: .* has input_norm none"),
+    ],
+)
+def test_what_of_a_finished_run_is_kept(tiny_encoder: str, tmp_path: Path, of_run: dict, flags: str, expected):
+    model = DLFAModel.from_encoder(tiny_encoder, **of_run)
+    for norm in (module for module in model.modules() if isinstance(module, torch.nn.LayerNorm)):
+        torch.nn.init.normal_(norm.weight)
+    model.save_pretrained(tmp_path)
+    start = ["--task", "tatoeba", "--model_name_or_path", str(tmp_path), "--max_length", "16"]
+    command = CommandLine([*start, *flags.split()])
+    if isinstance(expected, str):
+        with pytest.raises(InputError, match=expected):
+            command.run_arguments("tatoeba", *command.fusions_of("tatoeba"))
+        return
+    arguments = command.run_arguments("tatoeba", *command.fusions_of("tatoeba"))
+    found = (arguments.fusion, arguments.fusion_layer, arguments.input_norm, arguments.carry_fusion)
+    assert found == expected
+    check_untrained(get_task("tatoeba"), arguments, check_model(arguments))
+    built = build_model(arguments, get_task("tatoeba")).state_dict()
+    assert built.keys() == model.state_dict().keys()
+    assert all(torch.equal(built[name], value) for name, value in model.state_dict().items())
+
+
 def test_an_intermediate_task_before(command, xtreme_folder: Path, data: Path, tmp_path: Path):
     both = tmp_path / "both"
     both.mkdir()
@@ -159,8 +212,6 @@ def test_a_finished_run_is_scored_elsewhere(finished, tmp_path: Path):
 
 
 def test_going_on_after_scoring_failed(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from modeling_dlfa.training import run as run_module
-
     argv = command("tatoeba", tmp_path / "out", "--languages de")
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "search", lambda *_: 1 / 0)
@@ -173,6 +224,47 @@ def test_going_on_after_scoring_failed(command, tmp_path: Path, monkeypatch: pyt
 def test_a_prefix_stands_before_every_sentence(command, tmp_path: Path):
     assert main([*command("tatoeba", tmp_path / "out", "--languages de"), "--prefix", "yes "]) == 0
     assert json.loads((tmp_path / "out" / "all_results.json").read_text())["training"]["prefix"] == "yes "
+    scoring = score_command(str(tmp_path / "out"))
+    assert scoring.run_arguments(*scoring.tasks, "layer").prefix == "yes "
+
+
+@pytest.mark.parametrize("name", sorted(trainer_fields(decides=True) - HONOURED))
+def test_what_decides_a_training_is_refused(name: str):
+    with pytest.raises(InputError, match=f"^--{name}: tatoeba trains nothing, "):
+        check_given_untrained(get_task("tatoeba"), [name])
+    check_given_untrained(get_task("udpos"), [name])
+
+
+def test_what_decides_vectors_is_not_refused():
+    check_given_untrained(get_task("tatoeba"), [*HONOURED, "per_device_eval_batch_size", "max_length", "fusion_layer"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "rows", "recorded"),
+    [
+        ("", 40, None),
+        ("--max_eval_samples 4", 8, 4),
+        ("--max_dev_samples 3", 6, 3),
+        ("--max_eval_samples 4 --max_dev_samples 3", 6, 3),
+    ],
+)
+def test_tuning_data_are_as_many_as_asked(command, tmp_path: Path, flags: str, rows: int, recorded: int | None):
+    line = CommandLine(command("bucc2018", tmp_path / "out", f"{flags} --languages de"))
+    arguments, training_arguments = line.arguments("bucc2018", "layer", tmp_path / "out")
+    data = prepare(arguments)
+    assert len(data.tuning["de"].rows) == rows and tuning_data("de") in data.fingerprints
+    said = recorded_untrained(arguments, training_arguments, build_model(arguments, data.task))
+    assert said.get("max_dev_samples") == recorded
+
+
+def test_tuning_data_may_differ_when_scoring_goes_on(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_bucc(tmp_path, LANGUAGES)
+    argv = [*command("bucc2018", tmp_path / "out", "--languages de"), "--data", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "search", lambda *_: 1 / 0)
+        assert main(argv) == 1
+    assert main([*argv, "--languages", "zh", "--resume_from_checkpoint", "last"]) == 0
+    assert RunResults.load(tmp_path / "out").scores.keys() == {"zh"}
 
 
 @pytest.mark.parametrize(

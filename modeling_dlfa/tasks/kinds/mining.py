@@ -1,6 +1,6 @@
 """Translations mined from two corpora: BUCC 2018, as XTREME scores it. Nothing is trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,7 @@ class Mining(Compares):
             raise self.cannot(task, "labelling texts")
         files = self.files_of(task, path, language)
         foreign, pivot = ({fields[0]: fields[1] for fields in _two_fields(file)} for file in files[:2])
+        _check_there({str(files[0]): foreign, str(files[1]): pivot})
         partners: dict[str, list[str]] = {name: [] for name in foreign}
         for number, (name, partner) in enumerate(_two_fields(files[2], once=False), start=1):
             for one, known, file in ((name, foreign, files[0]), (partner, pivot, files[1])):
@@ -83,6 +84,7 @@ class Mining(Compares):
         if len(columns["gold"]) != 1:
             raise InputError(f"{where}: expected one row with both corpora, found {len(columns['gold'])}")
         texts = {name: [str(text).strip() for text in columns[name][0]] for name in ("sentence1", "sentence2")}
+        _check_there({f"{where}: {name}": side for name, side in texts.items()})
         pivot_code = task.train_language
         ids = {
             code: [f"{code}-{place:09d}" for place in range(1, len(texts[name]) + 1)]
@@ -231,6 +233,13 @@ def _two_fields(path: Path, once: bool = True) -> list[tuple[str, str]]:
         seen.add(first)
         rows.append((first, second))
     return rows
+
+
+def _check_there(sides: Mapping[str, Sized]) -> None:
+    """Refuse a corpus without sentences; where it stands -> corpus."""
+    for where, side in sides.items():
+        if not len(side):
+            raise InputError(f"{where}: expected sentences, found none")
 
 
 def _columns(

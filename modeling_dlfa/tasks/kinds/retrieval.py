@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from datasets import Dataset, Features, Value
+from datasets import Dataset, Features, Value, concatenate_datasets
 from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from ...errors import InputError
@@ -34,6 +34,9 @@ PUBLISHED_LAYERS = {12: 8, 24: 14}
 
 LAYERS_FILE = "layers.csv"
 
+SLICE = 10_000
+"""Sentences that are encoded in one call (our choice)."""
+
 
 def reported_layer(depth: int) -> int:
     """The layer whose vectors are scored, by a rule made before any score was seen.
@@ -48,6 +51,7 @@ class Compares(Kind):
     """What kinds have in common that compare vectors of sentences."""
 
     trains = False
+    compares = True
     fewest_labels = 0
     cuts = True
     auto_class = "AutoModel"
@@ -288,12 +292,19 @@ class Retrieval(Compares):
 
 
 def encode_sentences(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
-    """Sentences one by one: model inputs, `length` (sub-words), and `sentence`, their number."""
+    """Sentences one by one: model inputs, `length` (sub-words), and `sentence`, their number.
+
+    Slice by slice: a fast tokenizer keeps several KB of every sentence of a call until all are done.
+    """
     check_fast(tokenizer)
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_length, padding=False)
-    columns: dict[str, Any] = {name: encoded[name] for name in tokenizer.model_input_names if name in encoded}
-    lengths = [len(ids) for ids in columns["input_ids"]]
-    return Dataset.from_dict({**columns, "length": lengths, "sentence": list(range(len(texts)))})
+    slices = []
+    for start in range(0, max(len(texts), 1), SLICE):
+        part = list(texts[start : start + SLICE])
+        encoded = tokenizer(part, truncation=True, max_length=max_length, padding=False)
+        columns: dict[str, Any] = {name: encoded[name] for name in tokenizer.model_input_names if name in encoded}
+        columns["length"] = [len(ids) for ids in columns["input_ids"]]
+        slices.append(Dataset.from_dict({**columns, "sentence": list(range(start, start + len(part)))}))
+    return concatenate_datasets(slices)
 
 
 def sentences_in(path: Path) -> list[str]:

@@ -45,6 +45,7 @@ class MayTrainNothing:
     Attributes:
         trains: whether a model is trained. Where not, there are neither training nor development data, and the
             training language is the one that the others are compared with.
+        compares: whether sentences are read by themselves and compared, so that a text may stand before each.
         tunes: whether something is set on development data of every language that is scored, where there are some.
         fusion: of a run that names none.
         pooling: of a run that names none; default: the model's own, see `training.model.pooling`.
@@ -52,6 +53,7 @@ class MayTrainNothing:
     """
 
     trains: ClassVar[bool] = True
+    compares: ClassVar[bool] = False
     tunes: ClassVar[bool] = False
     fusion: ClassVar[str] = "aif"
     pooling: ClassVar[str | None] = None
