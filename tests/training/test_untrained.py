@@ -225,7 +225,7 @@ def test_a_prefix_stands_before_every_sentence(command, tmp_path: Path):
     assert main([*command("tatoeba", tmp_path / "out", "--languages de"), "--prefix", "yes "]) == 0
     assert json.loads((tmp_path / "out" / "all_results.json").read_text())["training"]["prefix"] == "yes "
     scoring = score_command(str(tmp_path / "out"))
-    assert scoring.run_arguments(*scoring.tasks, "layer").prefix == "yes "
+    assert scoring.run_arguments(scoring.tasks[0], "layer").prefix == "yes "
 
 
 @pytest.mark.parametrize("name", sorted(trainer_fields(decides=True) - HONOURED))
