@@ -353,4 +353,6 @@ def test_answers_do_not_go_over_the_run(run_of, tmp_path: Path, capsys):
 
 @pytest.mark.parametrize("what", ["pairs", "words", "questions", "choices"])
 def test_the_help_says_what_is_read(what: str):
-    assert what in DESCRIPTION and what.replace("words", "tags").replace("questions", "answers") in predict.__doc__
+    assert what in DESCRIPTION and what.replace("words", "tags").replace("questions", "answers") in str(
+        predict.__doc__
+    )
