@@ -1036,7 +1036,7 @@ class DLFAPooling(DLFAPreTrainedModel):
 
     def pool(self, states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         """The vector of each sequence, by `config.pooling`: states (B, T, E), mask (B, T) -> (B, E)."""
-        return pooled(states, attention_mask, self.config.pooling)
+        return self.dlfa.pool(states, attention_mask)
 
 
 @dataclass

@@ -17,10 +17,11 @@ Label files or lines of text with a finished run.
     dlfa predict runs/udpos sentences.conllu --output labelled.conll
     echo "Angela Merkel was born in Hamburg." | dlfa predict runs/panx -
 
-FILE is in a form of the task's kind: a table (.tsv, .csv, .jsonl) for pairs, .conll or .conllu for words; .txt and -
-(standard input) are lines of text, of pairs with a tab between the two. Labels that a file has are not looked at. Text
-is split into words where its script has spaces; where it has none, what is labelled are characters by the encoder's
-own pieces, given with their offsets in .jsonl."""
+FILE is in a form of the task's kind: a table (.tsv, .csv, .jsonl) for pairs, .conll or .conllu for words, .json or
+.jsonl for questions with their texts, .jsonl for prompts with their choices; .txt and - (standard input) are lines of
+text, with tabs between the two of a pair, question and text, or prompt and choices. Labels that a file has are not
+looked at. Text is split into words where its script has spaces; where it has none, what is labelled are characters by
+the encoder's own pieces, given with their offsets in .jsonl."""
 
 
 def predict(
@@ -34,14 +35,16 @@ def predict(
 
     Args:
         run: its output folder, or the Hub repository it was published to.
-        texts: for pairs, strings or (sentence1, sentence2); for tags and trees, strings or lists of words.
+        texts: for pairs, strings or (sentence1, sentence2); for tags and trees, strings or lists of words; for
+            answers, (question, text); for choices, (prompt, choice, choice, ...).
         revision: of a Hub repository.
         batch_tokens: tokens of a batch, padding included.
 
     Returns:
         For each text what is known of it: of pairs `label` and `probability`; of words `tokens`, `tags` and
         `probabilities`, of text also `spans` (start, end), of entity tags `entities`; of trees `heads` and
-        `relations`.
+        `relations`; of answers `answer`, `start`, `end`, `probability` and `others`; of choices `answer`, `label` and
+        `probabilities`.
 
     Raises:
         InputError: there is no finished run, or a text cannot be used.

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.predict import Predictor, main, predict
+from modeling_dlfa.predict import DESCRIPTION, Predictor, main, predict
 from modeling_dlfa.publishing import read_checkpoint
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import get_task
@@ -349,3 +349,10 @@ def test_answers_do_not_go_over_the_run(run_of, tmp_path: Path, capsys):
     assert main([str(run_of("xnli")), str(tmp_path / "x.tsv"), "--output", str(run_of("xnli") / "config.json")]) == 2
     assert "this is a file of the run" in capsys.readouterr().err
     assert (run_of("xnli") / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("what", ["pairs", "words", "questions", "choices"])
+def test_the_help_says_what_is_read(what: str):
+    assert what in DESCRIPTION and what.replace("words", "tags").replace("questions", "answers") in str(
+        predict.__doc__
+    )

@@ -43,15 +43,17 @@ class FolderSource:
     def _files(self, task: Task, split: str) -> dict[str, Path]:
         """Language -> file; of a file that names none it is the training language."""
         found: dict[str, Path] = {}
+        # Beside files with the benchmark's own names, another one is of no language "v1.1".
         for pattern in filter(None, (task.layout.get(split), _pattern(task, split))):
             parts = pattern.split("{code}")
             of_name = "(?P<code>.*)".join(map(re.escape, parts[:2])) + "".join(map(_again, parts[2:]))
             for path in sorted(self.root.glob("*".join(map(glob.escape, parts)))):
                 name = re.fullmatch(of_name, path.relative_to(self.root).as_posix(), re.DOTALL)
-                # What has the benchmark's own name is no file of a language "v1.1".
-                if name and path.is_file() and path not in found.values():
+                if name and path.is_file():
                     code = name["code"] if len(parts) > 1 else task.train_language
                     found[check_code(code, str(path))] = path
+            if found:
+                break
         return found
 
     def load(self, task: Task, split: str, language: str) -> Dataset:

@@ -93,6 +93,7 @@ SQUAD2 = Task(
     labels=(NO_ANSWER,),
     recipe=_QUESTIONS,
     hub=HubDataset("rajpurkar/squad_v2", "squad_v2", columns=_SQUAD_COLUMNS, splits=_AS_TEST),
+    layout={"train": "squad/train-v2.0.json", "validation": "squad/dev-v2.0.json", "test": "squad/dev-v2.0.json"},
     note=_NO_TEST,
     license="cc-by-sa-4.0",
 )

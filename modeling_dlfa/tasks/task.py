@@ -157,7 +157,7 @@ class Task:
         folder: where a data folder and the sample keep it; by default its name.
         labels_from: the file that the labels were found in; empty where they were given.
         layout: split -> pattern of a file's path in XTREME's download, `{code}` is the language; where there is none,
-            it is `<folder>/{train,dev,test}-{code}` with the ending of the kind. Those are taken too.
+            or no such file, it is `<folder>/{train,dev,test}-{code}` with the ending of the kind.
         metric_note: what a reader of its scores must know.
         note: what the data are like, for the model card.
         license: of the data, for the model card.

@@ -142,7 +142,8 @@ def _data_names(results: RunResults) -> tuple[str, str]:
     if results.data == "hub":
         hub = results.of_task.hub
         assert hub is not None
-        return (hub.repository(results.eval_split),) * 2
+        name = hub.repository(results.eval_split)
+        return name, name
     if results.data == "sample":
         return "the sample embedded in modeling_dlfa", f"{results.task}-sample"
     if results.data == OWN_FILES:

@@ -240,6 +240,18 @@ def test_xtremes_own_paths_are_read(tmp_path, name):
         assert len(source.load(task, split, "en")) == (3 if split in alike else rows)
 
 
+def test_both_versions_of_squad_lie_side_by_side(tmp_path):
+    files = {
+        f"squad/{split}-v{version}.json": content("squad", 3)
+        for split in ("train", "dev")
+        for version in ("1.1", "2.0")
+    }
+    source = folder(tmp_path, files)
+    for name, version in (("squad", "1.1"), ("squad2", "2.0"), ("xquad", "1.1")):
+        assert source.languages(TASKS[name], "train") == ["en"], name
+        assert source._path(TASKS[name], "train", "en").name == f"train-v{version}.json"
+
+
 @pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.parametrize(("rows", "refused"), [(PLACEHOLDER_ROWS, True), (PLACEHOLDER_ROWS - 1, False)])
 def test_one_label_for_all_rows_is_taken_for_a_placeholder(tmp_path, name, rows, refused):

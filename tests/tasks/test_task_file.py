@@ -1,6 +1,7 @@
 # ruff: noqa: E501
 """Tasks of a user's own: YAML files, the forms of data they name, and what is said of mistakes in both."""
 
+import dataclasses
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from datasets import Dataset
 from modeling_dlfa.data.rows import normalise
 from modeling_dlfa.data.sources import open_source
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.tasks.kinds import KINDS
 from modeling_dlfa.tasks.registry import TASKS, get_task, saved_task
 from modeling_dlfa.tasks.task import HubDataset, Recipe, Task, task_of_definition
 
@@ -272,6 +274,15 @@ def test_mistakes_in_what_is_said_of_the_hub_are_one_line(task_file, entries, me
     with pytest.raises(InputError) as error:
         get_task(str(path))
     assert str(error.value).startswith(f"{path}: ") and message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_page_names_every_entry_and_metric():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("|")}
+    assert all(f"`{entry.name}" in rows["`hub`"] for entry in dataclasses.fields(HubDataset))
+    for kind in ("pairs", "tags", "trees", "answers", "choices"):
+        shown = set(KINDS[kind].metrics) - {"precision", "recall"}
+        assert all(f"`{metric}`" in rows["`metric`"] for metric in shown), kind
 
 
 def test_the_hub_of_a_task_file(task_file):
