@@ -117,6 +117,20 @@ def test_a_question_has_answers_with_their_places_in_a_text_of_any_length(run_of
     assert [(line["answer"], line["start"]) for line in lines] == [(one["answer"], one["start"]) for one in answers]
 
 
+def test_what_is_said_of_a_question_does_not_depend_on_its_batch(run_of, monkeypatch: pytest.MonkeyPatch):
+    """Padding is no candidate: it would take the places and the shares of others."""
+    monkeypatch.setattr("modeling_dlfa.tasks.spans.CANDIDATES", 4)
+    asked = [("well", context) for context in ("b", "b c", "c d e", "b c d e h p b c d")]
+    found = []
+    for batch_tokens in (1, 4096):
+        opened = Predictor(run_of("xquad"), batch_tokens=batch_tokens)
+        found.append(opened.answers(*opened.task.kind.from_texts(opened.task, asked, opened.tokenizer)))
+    for alone, beside in zip(*found, strict=True):
+        for one, other in zip([alone, *alone["others"]], [beside, *beside["others"]], strict=True):
+            assert (one["start"], one["end"]) == (other["start"], other["end"])
+            assert one["probability"] == pytest.approx(other["probability"], abs=2e-3)
+
+
 def test_words_of_a_text_have_their_places(run_of, tmp_path: Path):
     text = "p1 o2, l3  g4."
     (answer,) = predict(run_of("panx"), [text])
