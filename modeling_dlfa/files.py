@@ -1,8 +1,11 @@
 """Files: text that is read with the place of every fault, and written whole or not at all."""
 
+import csv
+import io
 import json
 import os
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +185,15 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 LONGEST_NAME = 100  # with layer, condition and seed, file systems take 255 bytes
+
+
+def table_text(header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV with a header; what a row lacks is empty."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(header), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
 
 
 def name_problem(name: Any) -> str | None:

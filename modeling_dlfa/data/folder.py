@@ -15,7 +15,7 @@ from .rows import check_language, file_hash, ordered, read_file
 
 
 class FolderSource:
-    """Files `<root>/<task>/{train,dev,test}-<language>.tsv`, trees `.conllu`.
+    """Files as in `Task.layout`, or `<root>/<task>/{train,dev,test}-<language>.tsv`, trees `.conllu`.
 
     UTF-8 (a byte order mark and CRLF line ends are tolerated), no header. Pair files hold sentence1, sentence2 and
     label; files of tags hold token and tag and end each sentence with a blank line; trees are CoNLL-U, read as
@@ -33,14 +33,18 @@ class FolderSource:
         return str(self.root)
 
     def languages(self, task: Task, split: str) -> list[str]:
-        files = self._files(task, check_split(split))
+        return ordered(task, self._files(task, split))
+
+    def _files(self, task: Task, split: str) -> dict[str, Path]:
+        """Language -> file, as `_found`; InputError where the task has no folder."""
+        files = self._found(task, check_split(split))
         if not files and not (self.root / task.folder).is_dir():
             there = ", ".join(sorted(entry.name for entry in self.root.iterdir() if entry.is_dir())) or "no folder"
             example = self.root / _pattern(task, split).format(code=task.train_language)
             raise InputError(f"{self.root} has no folder {task.folder!r}: expected {example}; found {there}")
-        return ordered(task, files)
+        return files
 
-    def _files(self, task: Task, split: str) -> dict[str, Path]:
+    def _found(self, task: Task, split: str) -> dict[str, Path]:
         """Language -> file; of a file that names none it is the training language."""
         found: dict[str, Path] = {}
         # Beside files with the benchmark's own names, another one is of no language "v1.1".
@@ -63,8 +67,9 @@ class FolderSource:
         return file_hash(task, self._path(task, split, language), language)
 
     def _path(self, task: Task, split: str, language: str) -> Path:
-        check_language(task, split, language, self.languages(task, split), str(self.root))
-        return self._files(task, split)[language]
+        files = self._files(task, split)
+        check_language(task, split, language, ordered(task, files), str(self.root))
+        return files[language]
 
 
 def _in_xtremes_order(task: Task) -> Task:

@@ -5,9 +5,8 @@ from datasets import Dataset
 from datasets.exceptions import DatasetGenerationError
 
 from ..errors import InputError, one_line
-from ..files import text_hash
 from ..tasks.task import HubDataset, Task, check_split
-from .rows import check_language, normalise, rows_hash
+from .rows import check_language, joint_hash, normalise, rows_hash
 
 
 class HubSource:
@@ -39,8 +38,7 @@ class HubSource:
         for place in places:
             if place not in self._hashed:
                 self._hashed[place] = rows_hash(self._loaded[place])
-        hashes = [self._hashed[place] for place in places]
-        return text_hash(" ".join(hashes)) if len(hashes) > 1 else hashes[0]
+        return joint_hash([self._hashed[place] for place in places])
 
     def _place(self, task: Task, hub: HubDataset, split: str, language: str) -> tuple[tuple[str | None, ...], str]:
         """Where the Hub's own rows lie, loaded by now, and how messages call them."""

@@ -73,7 +73,11 @@ def file_hash(task: Task, path: Path, language: str) -> str:
     Raises:
         InputError: it cannot be read.
     """
-    hashes = [content_hash(one) for one in task.kind.files_of(task, path, language)]
+    return joint_hash([content_hash(one) for one in task.kind.files_of(task, path, language)])
+
+
+def joint_hash(hashes: Sequence[str]) -> str:
+    """One hash for several, 16 digits; a single one stands for itself."""
     return hashes[0] if len(hashes) == 1 else text_hash(" ".join(hashes))
 
 

@@ -1,13 +1,12 @@
 """What the runs of a study say, in rows: for people (text, Markdown) and for programs (CSV). Scores are in percent."""
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..files import table_text
 from ..markup import markdown_text
 from ..tasks.languages import by_family, language_label
 from ..training.arguments import layer_name
@@ -184,11 +183,8 @@ def compared(comparison: Comparison | None) -> Row:
 
 def csv_text(rows: Sequence[Row]) -> str:
     """Rows as CSV with a header; numbers to six digits, what is unknown is empty."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _csv_value(value) for name, value in row.items()} for row in rows)
-    return buffer.getvalue()
+    values = [{name: _csv_value(value) for name, value in row.items()} for row in rows]
+    return table_text(list(rows[0]) if rows else [], values)
 
 
 def _csv_value(value: Any) -> Any:

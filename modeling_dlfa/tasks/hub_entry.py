@@ -34,13 +34,10 @@ def hub_dataset(values: Any) -> HubDataset:
         except InputError as error:
             raise InputError(f"more: {number}: {error}") from error
     made = HubDataset(**{"config": "{code}", **values, "more": tuple(more)})
-    for name, pattern in [
-        ("config", made.config),
-        ("ids", made.ids),
-        *(("configs", one) for one in made.configs.values()),
-    ]:
+    patterns = [("config", made.config), ("ids", made.ids), *(("configs", one) for one in made.configs.values())]
+    for name, pattern in patterns:
         try:
-            dataclasses.replace(made, ids=pattern).id_prefix("en")
+            made.filled(pattern, "en")
         except (KeyError, IndexError, ValueError, AttributeError) as error:
             places = "{code}, {name}, {treebank} or {own}"
             raise InputError(f"{name}: expected no other places than {places}, found {pattern!r}") from error

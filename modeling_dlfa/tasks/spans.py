@@ -67,11 +67,11 @@ def best_spans(contexts: list[str], features: Dataset, kept: np.ndarray, may_lac
             windows' scores (as SQuAD 2's baselines).
     """
     found: list[dict[tuple[int, int], Span]] = [{} for _ in contexts]
-    lacking = [Span(float("inf")) for _ in contexts]
+    lacking = [float("inf")] * len(contexts)
     columns = (features[name][:] for name in ("sentence", "context_at", "starts", "ends"))
     for row, at, starts, ends, numbers in zip(*columns, kept, strict=True):
         first, first_scores, last, last_scores = numbers[:-1].reshape(4, CANDIDATES)
-        lacking[row] = min(lacking[row], Span(float(numbers[-1])), key=lambda span: span.score)
+        lacking[row] = min(lacking[row], float(numbers[-1]))
         first, last = first.astype(int)[:, None] - at, last.astype(int)[None] - at  # (N, 1), (1, N)
         scores = first_scores[:, None] + last_scores[None]
         here = (first >= 0) & (first < len(starts)) & (last < len(starts)) & (last >= first)
@@ -85,7 +85,8 @@ def best_spans(contexts: list[str], features: Dataset, kept: np.ndarray, may_lac
     ordered = [sorted(spans.values(), key=lambda span: -span.score)[:CANDIDATES] for spans in found]
     if not may_lack:
         return ordered
-    return [sorted([*spans, nothing], key=lambda span: -span.score) for spans, nothing in zip(ordered, lacking)]
+    with_nothing = ([*spans, Span(score)] for spans, score in zip(ordered, lacking, strict=True))
+    return [sorted(spans, key=lambda span: -span.score) for spans in with_nothing]
 
 
 def _span(context: str, start: int, end: int, score: float) -> Span:

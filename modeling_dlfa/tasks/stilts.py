@@ -10,7 +10,7 @@ from typing import Any
 
 from .kinds.answers import NO_ANSWER
 from .task import HubDataset, Recipe, Task
-from .xtreme import english_first
+from .xtreme import SQUAD_COLUMNS, SQUAD_FILES, SQUAD_REPOSITORY, english_first
 
 
 _RECIPE = Recipe(3, 1e-5, 32, 128, eval_steps=500, seed=42)
@@ -19,7 +19,6 @@ _QUESTIONS = Recipe(3, 1e-5, 32, 384, eval_steps=500, seed=42)
 _ENGLISH = ("en",)
 _NLI = ("entailment", "neutral", "contradiction")
 _NLI_COLUMNS = {"sentence1": "premise", "sentence2": "hypothesis", "label": "label"}
-_SQUAD_COLUMNS = {name: name for name in ("id", "context", "question", "answers")}
 _AS_TEST = {"test": "validation"}
 _NO_TEST = "There is no test set with labels: scored are the development data that training looks at too."
 # Loading scripts no longer run: what the Hub has made of these is on a branch of its own.
@@ -81,8 +80,8 @@ SQUAD = Task(
     languages=_ENGLISH,
     labels=(),
     recipe=_QUESTIONS,
-    hub=HubDataset("rajpurkar/squad", "plain_text", columns=_SQUAD_COLUMNS, splits=_AS_TEST),
-    layout={"train": "squad/train-v1.1.json", "validation": "squad/dev-v1.1.json", "test": "squad/dev-v1.1.json"},
+    hub=HubDataset(SQUAD_REPOSITORY, "plain_text", columns=SQUAD_COLUMNS, splits=_AS_TEST),
+    layout={**SQUAD_FILES, "test": SQUAD_FILES["validation"]},
     note=_NO_TEST,
     license="cc-by-sa-4.0",
 )
@@ -92,7 +91,7 @@ SQUAD2 = Task(
     languages=_ENGLISH,
     labels=(NO_ANSWER,),
     recipe=_QUESTIONS,
-    hub=HubDataset("rajpurkar/squad_v2", "squad_v2", columns=_SQUAD_COLUMNS, splits=_AS_TEST),
+    hub=HubDataset("rajpurkar/squad_v2", "squad_v2", columns=SQUAD_COLUMNS, splits=_AS_TEST),
     layout={"train": "squad/train-v2.0.json", "validation": "squad/dev-v2.0.json", "test": "squad/dev-v2.0.json"},
     note=_NO_TEST,
     license="cc-by-sa-4.0",

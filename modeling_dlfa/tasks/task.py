@@ -105,13 +105,14 @@ class HubDataset:
 
     def config_name(self, language: str, split: str = "test") -> str:
         """Name of the configuration that holds a language, e.g. "udpos.German"."""
-        return self._filled(self.configs.get(split, self.config), language)
+        return self.filled(self.configs.get(split, self.config), language)
 
     def id_prefix(self, language: str) -> str:
         """How ids of a language begin, e.g. "finnish-"."""
-        return self._filled(self.ids, language).lower()
+        return self.filled(self.ids, language).lower()
 
-    def _filled(self, pattern: str, language: str) -> str:
+    def filled(self, pattern: str, language: str) -> str:
+        """A pattern with what it names of a language."""
         name, treebank = language_name(language), self.treebanks.get(language, "")
         own = self.own_codes.get(language, language)
         return pattern.format(code=language, name=name, treebank=treebank, own=own)

@@ -220,19 +220,16 @@ def _matching(split: str, pattern: str, folder: Path) -> dict[str, Path]:
     return found
 
 
+_MAY_BE_ZERO = ("seed", "learning_rate", "warmup_steps", "weight_decay")
+
+
 def _recipe(values: Any) -> Recipe:
     names = {entry.name: entry.type for entry in dataclasses.fields(Recipe)}
     if not isinstance(values, dict) or not values.keys() <= names.keys():
         raise InputError(f"expected some of {', '.join(names)}, found {values!r}")
     for name, value in values.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        least = (
-            0
-            if name in ("seed", "learning_rate", "warmup_steps", "weight_decay")
-            else 1
-            if names[name] is int
-            else 1e-9
-        )
+        least = 0 if name in _MAY_BE_ZERO else 1 if names[name] is int else 1e-9
         most = 2**31 - 1 if names[name] is int else sys.float_info.max
         if not number or not least <= value <= most or (names[name] is int and value != int(value)):
             whole = "a whole number" if names[name] is int else "a number"

@@ -24,6 +24,9 @@ FEATURES = {
     "cut": Value("bool"),
 }
 
+_OF_TOKENIZERS = ("input_ids", "attention_mask", "token_type_ids")
+_MADE = tuple(name for name in FEATURES if name not in _OF_TOKENIZERS)
+
 NOT_HERE = -1
 """In `starts`: an answer from this token on is looked for in another window, with more of the context around it."""
 
@@ -71,8 +74,7 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
                 return_offsets_mapping=True,
             )
         columns: dict[str, list] = {name: encoded[name] for name in inputs}
-        made = list(FEATURES)[3:]
-        columns |= {name: [] for name in made}
+        columns |= {name: [] for name in _MADE}
         contexts = [_context(encoded, window) for window in range(len(encoded["input_ids"]))]
         for row, windows in groupby(range(len(contexts)), key=encoded["overflow_to_sample_mapping"].__getitem__):
             own = list(windows)
@@ -95,7 +97,7 @@ def encode_questions(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
                 columns["cut"].append(questions[row] != batch["question"][row])
         return columns
 
-    features = Features({name: FEATURES[name] for name in (*inputs, *list(FEATURES)[3:])})
+    features = Features({name: FEATURES[name] for name in (*inputs, *_MADE)})
     return rows.map(
         encode_batch,
         batched=True,

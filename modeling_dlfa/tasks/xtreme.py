@@ -1,6 +1,7 @@
 """XTREME's tasks as data (Hu et al. 2020, arXiv 2003.11080): all nine of the benchmark."""
 
 from .rungs import RUNGS
+from .squad import COLUMNS
 from .task import HubDataset, Recipe, Task
 
 
@@ -77,11 +78,11 @@ UDPOS = Task(
     note=_TREEBANKS_NOTE,
 )
 
-_SQUAD = "rajpurkar/squad"
+SQUAD_REPOSITORY = "rajpurkar/squad"
 _XQUAD_LANGUAGES = english_first("ar de el en es hi ru th tr vi zh")
 _MLQA_LANGUAGES = english_first("ar de en es hi vi zh")
-_SQUAD_COLUMNS = {name: name for name in ("id", "context", "question", "answers")}
-_SQUAD_FILES = {"train": "squad/train-v1.1.json", "validation": "squad/dev-v1.1.json"}
+SQUAD_COLUMNS = {name: name for name in COLUMNS}
+SQUAD_FILES = {"train": "squad/train-v1.1.json", "validation": "squad/dev-v1.1.json"}
 # XTREME warms up for 500 updates of some 8,300: their share, so that smaller data reach the peak as well (our choice).
 _ANSWERS_RECIPE = Recipe(3, 3e-5, 32, 384, eval_steps=500, warmup_steps=0.06, weight_decay=1e-4)
 _ANSWERS_NOTE = "The score is the mean of exact match and F1, XTREME's for questions; both are in `all_results.json`."
@@ -98,13 +99,13 @@ XQUAD = Task(
     hub=HubDataset(
         "google/xquad",
         "xquad.{code}",
-        columns=_SQUAD_COLUMNS,
+        columns=SQUAD_COLUMNS,
         missing=dict.fromkeys(("train", "validation"), _XQUAD_LANGUAGES[1:]),
         splits={"test": "validation"},
-        repositories={"train": _SQUAD, "validation": _SQUAD},
+        repositories=dict.fromkeys(("train", "validation"), SQUAD_REPOSITORY),
         configs={"train": "plain_text", "validation": "plain_text"},
     ),
-    layout={**_SQUAD_FILES, "test": "xquad/xquad.{code}.json"},
+    layout={**SQUAD_FILES, "test": "xquad/xquad.{code}.json"},
     metric_note=f"{_ANSWERS_NOTE} {_AS_ENGLISH}",
     note="The test questions are translations from English.",
 )
@@ -118,12 +119,12 @@ MLQA = Task(
     hub=HubDataset(
         "facebook/mlqa",
         "mlqa.{code}.{code}",
-        columns=_SQUAD_COLUMNS,
+        columns=SQUAD_COLUMNS,
         missing=dict.fromkeys(("train", "validation"), _MLQA_LANGUAGES[1:]),
-        repositories={"train": _SQUAD, "validation": _SQUAD},
+        repositories=dict.fromkeys(("train", "validation"), SQUAD_REPOSITORY),
         configs={"train": "plain_text", "validation": "plain_text"},
     ),
-    layout={**_SQUAD_FILES, "test": "mlqa/MLQA_V1/test/test-context-{code}-question-{code}.json"},
+    layout={**SQUAD_FILES, "test": "mlqa/MLQA_V1/test/test-context-{code}-question-{code}.json"},
     note="The texts are of each language's Wikipedia, the questions translated from English.",
     metric_note=f"{_ANSWERS_NOTE} Articles and punctuation of each language are left out, as MLQA does it.",
 )
@@ -136,7 +137,7 @@ TYDIQA = Task(
     hub=HubDataset(
         "google-research-datasets/tydiqa",
         "secondary_task",
-        columns=_SQUAD_COLUMNS,
+        columns=SQUAD_COLUMNS,
         splits={"test": "validation"},
         ids="{name}-",
     ),

@@ -288,6 +288,11 @@ class RunArguments:
             raise InputError(f"--config_overrides: {unknown[0]!r} is not one of {', '.join(overridable())}")
         return overrides
 
+    @property
+    def development_limit(self) -> int | None:
+        """The most rows of development data that are read; None for all."""
+        return self.max_dev_samples or self.max_eval_samples
+
     def weighted_objectives(self) -> dict[str, float]:
         """`objectives` as names with their weights.
 

@@ -1,7 +1,5 @@
 """XTREME as a whole: the nine tasks side by side, their groups, and published scores beside them."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -9,7 +7,7 @@ from statistics import fmean
 from rich.markup import escape
 from rich.table import Table
 
-from ..files import write_text
+from ..files import table_text, write_text
 from .results import RunResults, short_name
 
 
@@ -92,9 +90,8 @@ def benchmark_table(finished: Mapping[str, Sequence[RunResults]]) -> Table:
 
 def write_benchmark(finished: Mapping[str, Sequence[RunResults]], path: Path) -> None:
     """The rows as a CSV file."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["model", *columns()], restval="", lineterminator="\n")
-    writer.writeheader()
-    for model, scores in benchmark_rows(finished).items():
-        writer.writerow({"model": model, **{name: f"{value:.2f}" for name, value in scores.items()}})
-    write_text(path, text.getvalue())
+    rows = [
+        {"model": model, **{name: f"{value:.2f}" for name, value in scores.items()}}
+        for model, scores in benchmark_rows(finished).items()
+    ]
+    write_text(path, table_text(["model", *columns()], rows))

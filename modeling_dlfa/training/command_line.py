@@ -93,9 +93,10 @@ class CommandLine:
             raise InputError(f"--fusion_layer {AUTO_LAYER} --fusion {given.fusion}: {reason}")
         self.fusions: list[str] = ["none", given.fusion] if given.compare_baseline else [given.fusion]
         self._given = given
-        self._names_fusion = "fusion" in _given(argv)
+        named = _given(argv).keys()
+        self._names_fusion = "fusion" in named
         if len(self.tasks) == 1 and not given.intermediate_tasks:
-            check_given_untrained(get_task(self.tasks[0]), _given(argv).keys())
+            check_given_untrained(get_task(self.tasks[0]), named)
         self.output_dir: str | None = given.output_dir
         self.resumes: bool = given.resume_from_checkpoint is not None
         several = len(self.tasks) * len(self.fusions) > 1

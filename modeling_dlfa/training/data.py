@@ -140,7 +140,7 @@ def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:
 
     evaluation = {language: rows(arguments.eval_split, language, arguments.max_eval_samples) for language in languages}
     tuning = {
-        language: rows("validation", language, arguments.max_dev_samples or arguments.max_eval_samples)
+        language: rows("validation", language, arguments.development_limit)
         for language in tuned_languages(arguments, source, languages)
     }
     if not (training and task.kind.trains):
@@ -155,9 +155,7 @@ def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:
         task=task,
         source=source,
         train=train,
-        development=rows(
-            "validation", arguments.train_language, arguments.max_dev_samples or arguments.max_eval_samples
-        ),
+        development=rows("validation", arguments.train_language, arguments.development_limit),
         evaluation=evaluation,
         tuning=tuning,
     )

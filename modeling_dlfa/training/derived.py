@@ -88,7 +88,7 @@ def recorded_arguments(arguments: Any, given: bool = False) -> dict[str, Any]:
     names = [entry.name for entry in fields(arguments) if entry.metadata["recorded"] == wanted]
     values = {name: getattr(arguments, name) for name in names}
     if not given:
-        return values | {"max_dev_samples": arguments.max_dev_samples or arguments.max_eval_samples}
+        return values | {"max_dev_samples": arguments.development_limit}
     values["train_half"] = f"{arguments.train_half} by {arguments.half_by}" if arguments.train_half else None
     values["objectives"] = arguments.weighted_objectives() or None
     return {name: value for name, value in values.items() if value}

@@ -77,7 +77,7 @@ class PlannedRun:
         return found | {
             "processes": self.training_arguments.world_size,
             "batch_size": global_batch(self.training_arguments),
-            "development_samples": arguments.max_dev_samples or arguments.max_eval_samples,
+            "development_samples": arguments.development_limit,
         }
 
     def carry_out(self, stages: Path, data: RunData | None = None) -> RunResults:
@@ -166,9 +166,11 @@ def plan(command: CommandLine, root: Path) -> dict[str, list[PlannedRun]]:
 
 def _speaks(command: CommandLine, task: str | Task) -> bool:
     """Whether a task has data in a language that is asked for; what is wrong with either, its run says."""
+    if len(command.tasks) == 1:
+        return True
     arguments = command.run_arguments(task, command.fusions_of(task)[-1])
     asked = asked_languages(arguments)
-    if asked is None or len(command.tasks) == 1 or not LANGUAGES.keys() >= set(asked):
+    if asked is None or not LANGUAGES.keys() >= set(asked):
         return True
     there = open_source(arguments.data).languages(get_task(task), arguments.eval_split)
     return not there or not set(asked).isdisjoint(there)

@@ -61,9 +61,27 @@ def recipe(
         "steps": trainer.state.global_step,
         **({} if warm is None else {"warm_start_steps": warm.steps}),
         **recorded_arguments(arguments),
-        "precision": str(autocast_type(training_arguments) or torch.float32).removeprefix("torch."),
-        "dtype": str(trainer.model.dtype).removeprefix("torch."),  # pyright: ignore[reportOptionalMemberAccess]
+        **_numbers(training_arguments, trainer.model),
         **_head_start(trainer.model),
         "selection": str(snapshots) if snapshots is not None else chosen if selected else "last step",
         **recorded_arguments(arguments, given=True),
     }
+
+
+def recorded_untrained(arguments: RunArguments, training_arguments: TrainingArguments, model: Any) -> dict[str, Any]:
+    """What results say in place of a training's settings."""
+    names = ("max_length", "prefix", "max_eval_samples")
+    given = {name: getattr(arguments, name) for name in names}
+    if get_task(arguments.task).kind.tunes:
+        given["max_dev_samples"] = arguments.development_limit
+    return {
+        **{name: value for name, value in given.items() if value is not None},
+        "pooling": model.config.pooling,
+        **_numbers(training_arguments, model),
+    }
+
+
+def _numbers(training_arguments: TrainingArguments, model: Any) -> dict[str, str]:
+    """What is computed in, and what weights are kept in."""
+    kept = {"precision": autocast_type(training_arguments) or torch.float32, "dtype": model.dtype}
+    return {name: str(dtype).removeprefix("torch.") for name, dtype in kept.items()}

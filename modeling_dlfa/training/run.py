@@ -27,7 +27,7 @@ from .counts import counts_file, write_counts
 from .data import RunData, prepare, scored_data, tuning_data
 from .fingerprints import used
 from .folder import TRAINED_FILE, check_optimizer, check_same_model, checkpoint_to_resume, remove_checkpoints
-from .made import model_config, origin
+from .made import model_config, origin, recorded_untrained
 from .made import recipe as trained_by
 from .model import build_model, open_finished
 from .results import RESULTS_FILE, RunResults, averages, versions
@@ -35,7 +35,7 @@ from .scoring import predictions
 from .scout import scout
 from .selection import fit_intervals
 from .trainer import DLFATrainer, LanguageProgress, make_trainer
-from .untrained import recorded_untrained, regime_of, search
+from .untrained import regime_of, search
 from .warm_start import WarmStarted, warm_start
 
 

@@ -169,17 +169,3 @@ def search(trainer: DLFATrainer, data: RunData) -> Found:
             after=bar.update,
         )
         return data.task.kind.search(data.task, reader, data.evaluation, data.tuning)
-
-
-def recorded_untrained(arguments: RunArguments, training_arguments: TrainingArguments, model: Any) -> dict[str, Any]:
-    """What results say in place of a training's settings."""
-    names = ("max_length", "prefix", "max_eval_samples")
-    given = {name: getattr(arguments, name) for name in names}
-    if get_task(arguments.task).kind.tunes:
-        given["max_dev_samples"] = arguments.max_dev_samples or arguments.max_eval_samples
-    return {
-        **{name: value for name, value in given.items() if value is not None},
-        "pooling": model.config.pooling,
-        "precision": str(autocast_type(training_arguments) or torch.float32).removeprefix("torch."),
-        "dtype": str(model.dtype).removeprefix("torch."),
-    }

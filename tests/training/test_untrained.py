@@ -21,13 +21,13 @@ from modeling_dlfa.training.arguments import RunArguments
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.counts import counts_file, read_counts
 from modeling_dlfa.training.data import prepare, tuning_data
-from modeling_dlfa.training.made import origin
+from modeling_dlfa.training.made import origin, recorded_untrained
 from modeling_dlfa.training.model import build_model, check_model
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.score import main as score_main
 from modeling_dlfa.training.score import score_command
 from modeling_dlfa.training.trainer_arguments import trainer_fields
-from modeling_dlfa.training.untrained import HONOURED, check_given_untrained, check_untrained, recorded_untrained
+from modeling_dlfa.training.untrained import HONOURED, check_given_untrained, check_untrained
 from modeling_dlfa.vectors import sentence_vectors
 from tests.parallel import write_bucc, write_tatoeba
 from tests.training.test_card import results

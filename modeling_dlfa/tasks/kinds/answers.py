@@ -1,7 +1,6 @@
 """Answers that stand in a text: extractive question answering, as SQuAD, XQuAD, MLQA and TyDiQA ask for it."""
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from ..answer_scores import exact_match_and_f1, mlqa_words, squad_words
 from ..encoding import LabelPiece
 from ..scores import check_same_length, in_percent
 from ..spans import Span, best_spans, candidates
-from ..squad import Question, distinct_questions, read_questions
+from ..squad import COLUMNS, Question, distinct_questions, read_questions
 from ..windows import WindowsCollator, encode_questions, question_pieces
 from .base import Answers as Answered
 from .base import Kind
@@ -92,7 +91,7 @@ class Answers(Kind):
         return [] if all(one.texts for one in read_questions(path)) else [NO_ANSWER]
 
     def raw_columns(self, task: "Task") -> tuple[str, ...]:
-        return ("id", "context", "question", "answers")
+        return COLUMNS
 
     def normalise(
         self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
@@ -223,7 +222,8 @@ class Answers(Kind):
     ) -> Answered:
         """The best places of each question, and their share of the odds of all that were looked at."""
         names = self._spans(task, rows, features, predicted)
-        return Answered(names, [_shares([span.score for span in spans]) for spans in names])
+        scores = (torch.tensor([span.score for span in spans], dtype=torch.float64) for spans in names)
+        return Answered(names, [of_row.softmax(dim=0).tolist() for of_row in scores])
 
     def described(self, task: "Task", rows: Dataset, answers: Answered) -> list[dict[str, Any]]:
         found = []
@@ -253,10 +253,3 @@ first, last = outputs.start_logits.argmax(), outputs.end_logits.argmax()
 print(tokenizer.decode(inputs.input_ids[0, first : last + 1]))
 
 # Longer texts, places and probabilities: modeling_dlfa.predict(name, [(question, context)])"""
-
-
-def _shares(scores: Sequence[float]) -> list[float]:
-    """Softmax."""
-    most = max(scores, default=0.0)
-    odds = [math.exp(score - most) for score in scores]
-    return [value / sum(odds) for value in odds]

@@ -1,7 +1,5 @@
 """Translations of sentences found by their vectors: Tatoeba, as XTREME scores it. Nothing is trained."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -13,7 +11,7 @@ from datasets import Dataset, Features, Value, concatenate_datasets
 from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from ...errors import InputError
-from ...files import read_lines
+from ...files import read_lines, table_text
 from ...vectors import FUSED, Layer
 from ..encoding import LabelPiece, check_fast
 from ..neighbours import nearest
@@ -142,13 +140,11 @@ def _marks(beside: Mapping[str, Any]) -> dict[str, str]:
 def layers_table(beside: Mapping[str, Any]) -> str:
     """Scores of every layer in every language as CSV: `layer,mark,<language>...,average`."""
     marks, languages = _marks(beside), list(next(iter(beside["layers"].values())))
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["layer", "mark", *languages, "average"])
+    rows = []
     for layer, scores in beside["layers"].items():
-        values = [*scores.values(), fmean(scores.values())]
-        writer.writerow([layer, marks[layer], *(f"{value:.2f}" for value in values)])
-    return buffer.getvalue()
+        values = {**scores, "average": fmean(scores.values())}
+        rows.append({"layer": layer, "mark": marks[layer], **{name: f"{value:.2f}" for name, value in values.items()}})
+    return table_text(["layer", "mark", *languages, "average"], rows)
 
 
 class Retrieval(Compares):
@@ -257,9 +253,8 @@ class Retrieval(Compares):
         scores: dict[Layer, dict[str, float]] = {layer: {} for layer in reader.layers}
         for language, one in sets.items():
             places, count = np.array(one.rows["place"][:]), len(one.rows)
+            order = np.argsort(places)  # the index is in the order of the foreign file, whatever that of the rows
             for layer, vectors in reader.vectors(one.features, reader.layers).items():
-                # The index is in the order of the foreign file, whatever the order of the rows.
-                order = np.argsort(places)
                 found = nearest(vectors[count:], vectors[:count][order])[1][:, 0]
                 predicted = places[order][found].tolist()
                 scores[layer][language] = self.score(task, predicted, places.tolist())[task.metric]
