@@ -56,8 +56,10 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
             "last, give another --output_dir or delete it"
         )
     last = last_checkpoint(output)
-    # A name like that of the settings is what they were locked by, or written under, when the run was killed.
-    begun = output.is_dir() and any(SETTINGS_FILE in path.name for path in output.iterdir())
+    # A name like that of the settings is what they were locked by, or written under, when the run was killed; an empty
+    # folder is all that it leaves when it is killed before that.
+    there = [path.name for path in output.iterdir()] if output.is_dir() else None
+    begun = there == [] or any(SETTINGS_FILE in name for name in there or ())
     if asked is not None:
         if last is None and not begun:
             raise InputError(f"--resume_from_checkpoint {asked}: {output} has no checkpoint to go on from")
@@ -68,7 +70,7 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
             "--output_dir or delete it"
         )
     check_writable(output)
-    if output.is_dir() and not begun and any(output.iterdir()):
+    if there and not begun:
         raise InputError(f"{output} is not empty: give another --output_dir")
     return None
 

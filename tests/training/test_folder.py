@@ -27,6 +27,9 @@ def checkpoint(output: Path, step: int, state: str = '{"global_step": 1}') -> Pa
 def test_new_and_empty_folders(tmp_path: Path):
     assert checkpoint_to_resume(tmp_path / "new", None) is None
     assert checkpoint_to_resume(tmp_path, None) is None
+    assert checkpoint_to_resume(tmp_path, "last") is None  # of a run that was killed before it wrote anything
+    with pytest.raises(InputError, match="new has no checkpoint to go on from"):
+        checkpoint_to_resume(tmp_path / "new", "last")
 
 
 def test_the_newest_checkpoint_by_number(tmp_path: Path):
@@ -64,7 +67,6 @@ def test_a_given_checkpoint(tmp_path: Path):
         ("notes.txt", None, "is not empty"),
         ("checkpoint-5/model.safetensors", None, "is not empty"),
         ("notes.txt", "last", "has no checkpoint to go on from"),
-        (None, "last", "has no checkpoint to go on from"),
         (None, "nowhere/checkpoint-5", "nowhere/checkpoint-5"),
     ],
 )
