@@ -1,8 +1,8 @@
 """PAN-X with training data in many languages: `python results/panx_sources.py --data PATH --output FOLDER`.
 
 The folder has training sentences in English only, and 1,000 development sentences of most languages. Of each of those
-the first 600 train, the next 150 are development data, and the last 250 are scored. PATH holds `panx/dev-<language>.tsv`;
-then
+the first 600 train, the next 150 are development data, and the last 250 are scored. PATH holds
+`panx/dev-<language>.tsv`; then
 
     dlfa study run examples/studies/sources.yaml
 """

@@ -260,6 +260,14 @@ class Kind(MayTrainNothing, ABC):
         """The names in what `score` returns."""
         return tuple(dict.fromkeys(name for metric in task.metrics for name in (metric, *self.beside.get(metric, ()))))
 
+    def together(self, rows: Dataset) -> list[str] | None:
+        """What each row shares with others, such as the text of a question; None where rows are independent.
+
+        Rows that share it come into a test set together, and are drawn together where the luck of its examples is
+        estimated.
+        """
+        return None
+
     @abstractmethod
     def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:
         """What every row adds to the reported score.
