@@ -195,7 +195,8 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
     if command.resumes and (folder / RESULTS_FILE).exists():
         check_same_settings(folder, planned.settings)
         if on_main():
-            (folder / TRAINED_FILE).unlink(missing_ok=True)  # it was killed after its results
+            with alone_in(folder):  # it may have been killed after its results, with its lock
+                (folder / TRAINED_FILE).unlink(missing_ok=True)
         return replace(planned, finished=RunResults.load(folder))
     begun = last_checkpoint(folder) is not None or (folder / TRAINED_FILE).is_file()
     if command.resumes and (folder != root or stages) and not begun:
