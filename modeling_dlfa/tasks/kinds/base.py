@@ -18,27 +18,13 @@ from transformers import PreTrainedTokenizerBase
 from ...errors import InputError
 from ..encoding import LabelPiece
 from ..trees import TREE_COLUMNS, Tree
+from .probe import Probe
 from .untrained import MayTrainNothing
 
 
 if TYPE_CHECKING:
     from ...modeling_dlfa import DLFAPreTrainedModel
     from ..task import Task
-
-
-@dataclass(frozen=True)
-class Probe:
-    """How the probe of a code length is trained: AdamW with a constant learning rate, and the head's own dropout.
-
-    Attributes:
-        stops: after how many epochs it may be stopped; an epoch is a pass over everything before the portion.
-        learning_rate: of all weights of the head.
-        batch_size: rows of an update.
-    """
-
-    stops: tuple[int, ...]
-    learning_rate: float
-    batch_size: int = 8
 
 
 @dataclass(frozen=True)
