@@ -1,4 +1,4 @@
-"""Fill the tables of the READMEs and write `model_cards/` from the results files: `python results/tables.py`.
+"""Fill the tables of all pages, and write `model_cards/`, from the results files: `python results/tables.py`.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`. NAME is that of a function in `TABLES`, or
 `<study>.<table>` for a table of a study's report, such as `layers.summary`. `--check` writes nothing and fails where a
@@ -104,18 +104,27 @@ def label_piece() -> str:
     return Table("label_piece", "", ["", "seeds", *codes], rows, is_markdown=True).markdown()
 
 
-def sample() -> str:
-    """What `python run_xtreme.py` prints, from its results files."""
-    runs = [RunResults.load(HERE / "sample" / f"{name}.json") for name in ("baseline", "aif")]
+def of_runs(name: str, folder: str, title: str) -> str:
+    """Baseline and DLFA of one command by language, from its results files."""
+    runs = [RunResults.load(HERE / folder / f"{model}.json") for model in ("baseline", "aif")]
     rows = [
         [f"{code} {LANGUAGES[code].name}", *(f"{run.scores[code]:.1f}" for run in runs)]
         for codes in by_family(runs[0].scores).values()
         for code in codes
     ]
     rows.append(["**zero-shot average**", *(f"**{run.zero_shot_average:.1f}**" for run in runs)])
-    return Table(
-        "sample", "", ["UD-POS F1 on the sample", *(run.model_name for run in runs)], rows, is_markdown=True
-    ).markdown()
+    return Table(name, "", [title, *(run.model_name for run in runs)], rows, is_markdown=True).markdown()
+
+
+def sample() -> str:
+    """What `python run_xtreme.py` prints."""
+    return of_runs("sample", "sample", "UD-POS F1 on the sample")
+
+
+def own_labels() -> str:
+    """What the commands of `results/own_labels/commands.txt` print: a table, and an answer."""
+    answer = (HERE / "own_labels" / "prediction.jsonl").read_text("utf-8").strip()
+    return f"{of_runs('own_labels', 'own_labels', 'accuracy on examples/tasks/hotel.yaml')}\n\n```json\n{answer}\n```"
 
 
 def versions(report: Mapping[str, Any]) -> str:
@@ -236,6 +245,80 @@ def findings() -> str:
         size = f"{signed(found.difference)} ({interval(found.low, found.high)})"
         rows.append([where, f"DLFA is {verb} {what}", size, sureness(found)])
     return Table("findings", "", ["", "finding", "points (95 % CI)", "how sure"], rows, text_columns=4).markdown()
+
+
+def in_short() -> str:
+    """Whether fusing helps, in three lines of README."""
+
+    def told(study: str, task: str, rival: str | None = None) -> str:
+        section, found = chosen(study, task)
+        found = found if rival is None else against(section, "dlfa", rival)
+        return f"{signed(found.difference)} points ({interval(found.low, found.high)})"
+
+    return "\n".join(
+        [
+            f"- **Encoder frozen, words: yes.** {told('frozen', 'panx')} of F1 on entities and "
+            f"{told('frozen', 'udpos')} on parts of speech over the last layer. The same module on one lower layer gives "
+            f"most of it; over that one it is {told('frozen', 'panx', 'aif-layer')} and "
+            f"{told('frozen', 'udpos', 'aif-layer')}.",
+            f"- **Encoder frozen, pairs of sentences: not certain.** {told('frozen_pairs', 'xnli')} on XNLI.",
+            f"- **LoRA, and all weights trained: not shown.** {told('lora', 'panx')} and "
+            f"{told('all_weights', 'panx')} on entities: the encoder moves what is needed to its last layer by itself.",
+        ]
+    )
+
+
+def encoders(path: Path = HERE / "encoders" / "shapes.json") -> str:
+    """What `results/encoders.py shapes` found: sizes of encoders, and what training them keeps in memory."""
+    rows = []
+    for name, shape in json.loads(path.read_text("utf-8")).items():
+        trained = shape["parameters"] + shape["aif"]
+        rows.append(
+            [
+                f"`{name}`",
+                f"{shape['layers']} × {shape['width']}",
+                str(shape["default_layer"]),
+                str(shape["positions"] or "any"),
+                f"{shape['parameters'] / 1e6:.0f}",
+                f"{shape['word_embeddings'] / shape['parameters']:.0%}",
+                f"{100 * shape['aif'] / shape['parameters']:.2f} %",
+                f"{16 * trained / 1e9:.1f}",
+                f"{(16 * (trained - shape['word_embeddings']) + 4 * shape['word_embeddings']) / 1e9:.1f}",
+                f"{(4 * shape['parameters'] + 16 * shape['aif']) / 1e9:.1f}",
+            ]
+        )
+    header = [
+        "encoder",
+        "layers × width",
+        "default k",
+        "positions",
+        "parameters, M",
+        "of which word embeddings",
+        "AIF adds",
+    ]
+    header += ["GB, all weights", "GB, `--freeze_embeddings`", "GB, `--train fusion`"]
+    return Table("encoders", "", header, rows, is_markdown=True).markdown()
+
+
+def word_spaces(path: Path = HERE / "encoders" / "spaces.json") -> str:
+    """What `results/encoders.py spaces` found: words that have the pieces of running text."""
+    report = json.loads(path.read_text("utf-8"))
+    forms = {
+        "wordpiece": "WordPiece (mBERT)",
+        "metaspace": "SentencePiece (XLM-R, e5, gte, mDeBERTa)",
+        "byte_level": "byte-level (EuroBERT, ModernBERT)",
+        "gemma": "Gemma's (mmBERT)",
+    }
+    rows = [
+        [title, *(f"{report['forms'][form][way]:.0f} %" for way in ("split", "ours"))] for form, title in forms.items()
+    ]
+    header = ["vocabulary like", "`is_split_into_words=True`", "here"]
+    made = Table("word_spaces", "", header, rows, is_markdown=True)
+    return (
+        f"{made.markdown()}\n\nWords after the first of a sentence with the pieces that they have in running text, in "
+        f"vocabularies of {report['vocabulary']:,} pieces, trained on {report['sentences']} sentences of UD-POS in each "
+        f"of {', '.join(report['languages'])}."
+    )
 
 
 def against(section: Section, group: str, rival: str) -> Comparison:
@@ -380,10 +463,14 @@ TABLES: dict[str, Callable[[], str]] = {
     "scout": scout,
     "label_piece": label_piece,
     "sample": sample,
+    "own_labels": own_labels,
+    "encoders": encoders,
+    "word_spaces": word_spaces,
     "overhead": overhead,
     "fusions": fusions,
     "training_speed": training_speed,
     "findings": findings,
+    "in_short": in_short,
     "regimes": regimes,
     "families": families,
     "few_labels": few_labels,
@@ -410,6 +497,7 @@ def pages() -> dict[Path, str]:
     """Every page made from results files, with what it should hold."""
     texts = (
         ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
         HERE / "README.md",
         *sorted(HERE.glob("intermediate*/README.md")),
         HERE / "tatoeba" / "README.md",
