@@ -104,27 +104,40 @@ def label_piece() -> str:
     return Table("label_piece", "", ["", "seeds", *codes], rows, is_markdown=True).markdown()
 
 
-def of_runs(name: str, folder: str, title: str) -> str:
-    """Baseline and DLFA of one command by language, from its results files."""
+def of_runs(folder: str) -> tuple[list[RunResults], list[str]]:
+    """Baseline and DLFA of one command, from its results files, and their languages by family."""
     runs = [RunResults.load(HERE / folder / f"{model}.json") for model in ("baseline", "aif")]
+    return runs, [code for codes in by_family(runs[0].scores).values() for code in codes]
+
+
+def across(folder: str, title: str) -> str:
+    """Baseline and DLFA of one command, a row each."""
+    runs, codes = of_runs(folder)
     rows = [
-        [f"{code} {LANGUAGES[code].name}", *(f"{run.scores[code]:.1f}" for run in runs)]
-        for codes in by_family(runs[0].scores).values()
-        for code in codes
+        [run.model_name, *(f"{run.scores[code]:.1f}" for code in codes), f"{run.zero_shot_average:.1f}"]
+        for run in runs
     ]
-    rows.append(["**zero-shot average**", *(f"**{run.zero_shot_average:.1f}**" for run in runs)])
-    return Table(name, "", [title, *(run.model_name for run in runs)], rows, is_markdown=True).markdown()
+    return Table("across", "", [title, *codes, "zero-shot average"], rows, is_markdown=True).markdown()
 
 
 def sample() -> str:
     """What `python run_xtreme.py` prints."""
-    return of_runs("sample", "sample", "UD-POS F1 on the sample")
+    runs, codes = of_runs("sample")
+    rows = [[f"{code} {LANGUAGES[code].name}", *(f"{run.scores[code]:.1f}" for run in runs)] for code in codes]
+    rows.append(["**zero-shot average**", *(f"**{run.zero_shot_average:.1f}**" for run in runs)])
+    header = ["UD-POS F1 on the sample", *(run.model_name for run in runs)]
+    return Table("sample", "", header, rows, is_markdown=True).markdown()
+
+
+def sample_across() -> str:
+    """The same with languages as columns."""
+    return across("sample", "UD-POS F1")
 
 
 def own_labels() -> str:
     """What the commands of `results/own_labels/commands.txt` print: a table, and an answer."""
     answer = (HERE / "own_labels" / "prediction.jsonl").read_text("utf-8").strip()
-    return f"{of_runs('own_labels', 'own_labels', 'accuracy on examples/tasks/hotel.yaml')}\n\n```json\n{answer}\n```"
+    return f"{across('own_labels', 'accuracy')}\n\n```json\n{answer}\n```"
 
 
 def versions(report: Mapping[str, Any]) -> str:
@@ -258,12 +271,12 @@ def in_short() -> str:
     return "\n".join(
         [
             f"- **Encoder frozen, words: yes.** {told('frozen', 'panx')} of F1 on entities and "
-            f"{told('frozen', 'udpos')} on parts of speech over the last layer. The same module on one lower layer gives "
-            f"most of it; over that one it is {told('frozen', 'panx', 'aif-layer')} and "
+            f"{told('frozen', 'udpos')} on parts of speech over the last layer. The same module on one lower layer "
+            f"gives most of it; over that one it is {told('frozen', 'panx', 'aif-layer')} and "
             f"{told('frozen', 'udpos', 'aif-layer')}.",
             f"- **Encoder frozen, pairs of sentences: not certain.** {told('frozen_pairs', 'xnli')} on XNLI.",
             f"- **LoRA, and all weights trained: not shown.** {told('lora', 'panx')} and "
-            f"{told('all_weights', 'panx')} on entities: the encoder moves what is needed to its last layer by itself.",
+            f"{told('all_weights', 'panx')} on entities: the encoder moves what is needed to its last layer itself.",
         ]
     )
 
@@ -315,9 +328,9 @@ def word_spaces(path: Path = HERE / "encoders" / "spaces.json") -> str:
     header = ["vocabulary like", "`is_split_into_words=True`", "here"]
     made = Table("word_spaces", "", header, rows, is_markdown=True)
     return (
-        f"{made.markdown()}\n\nWords after the first of a sentence with the pieces that they have in running text, in "
-        f"vocabularies of {report['vocabulary']:,} pieces, trained on {report['sentences']} sentences of UD-POS in each "
-        f"of {', '.join(report['languages'])}."
+        f"{made.markdown()}\n\nWords after the first of a sentence with the pieces that they have in running text, "
+        f"in vocabularies of {report['vocabulary']:,} pieces, trained on {report['sentences']} sentences of UD-POS in "
+        f"each of {', '.join(report['languages'])}."
     )
 
 
@@ -463,6 +476,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scout": scout,
     "label_piece": label_piece,
     "sample": sample,
+    "sample_across": sample_across,
     "own_labels": own_labels,
     "encoders": encoders,
     "word_spaces": word_spaces,

@@ -186,9 +186,9 @@ Every entry of every file, with what it means and its default; `null` stands for
 ## A run
 
 `dlfa train run.yaml`, or `python run_xtreme.py run.yaml`. Every entry is an argument of the command line too
-(`--task udpos`), which counts before the file, and of `modeling_dlfa.run(task="udpos")`. In a study the same names stand
-under `arguments`, a task or a model. What a task's recipe says (rates, passes, batches, `max_length`, `seed`) holds where
-nothing is given.
+(`--task udpos`), which counts before the file, and of `modeling_dlfa.run(task="udpos")`. In a study the same names
+stand under `arguments`, a task or a model. What a task's recipe says (rates, passes, batches, `max_length`, `seed`)
+holds where nothing is given.
 
 {run_file()}
 
@@ -200,8 +200,8 @@ Every other field of `TrainingArguments` may be given as well.
 
 ## A task file
 
-`--task mine.yaml`. Nothing but `kind`, `labels` and `files` is needed; [your own labels](tasks.md) explains them one by
-one.
+`--task mine.yaml`. Nothing but `kind`, `labels` and `files` is needed; [your own labels](tasks.md) explains them one
+by one.
 
 {task_file()}
 
