@@ -121,6 +121,15 @@ class DLFAConfig(PreTrainedConfig):
     Raises:
         ValueError: an unknown choice, a fusion layer outside the encoder or named twice, a width that
             `aif_reduction` does not divide, a parser without width, or a misspelt argument.
+
+    Example:
+        >>> from transformers import BertConfig
+        >>> from modeling_dlfa import DLFAConfig
+        >>> config = DLFAConfig(encoder_config=BertConfig(num_hidden_layers=12))
+        >>> config.fusion, config.fusion_layer  # two thirds of the depth
+        ('aif', 8)
+        >>> DLFAConfig(encoder_config=BertConfig(), fusion="none").fusion_layer is None  # the plain encoder
+        True
     """
 
     model_type = "dlfa"
