@@ -52,10 +52,8 @@ def predict(
     Example:
         >>> from modeling_dlfa import predict
         >>> (answer,) = predict("runs/dlfa", ["Maria sings."])  # a run of parts of speech
-        >>> list(answer)
-        ['tokens', 'tags', 'probabilities', 'spans']
-        >>> list(zip(answer["tokens"], answer["spans"]))
-        [('Maria', (0, 5)), ('sings', (6, 11)), ('.', (11, 12))]
+        >>> list(zip(answer["tokens"], answer["spans"]))  # and answer["tags"], answer["probabilities"]
+        [('Maria', [0, 5]), ('sings', [6, 11]), ('.', [11, 12])]
     """
     if isinstance(texts, str) or not isinstance(texts, Sequence):
         raise InputError(f"predict(): expected a list of texts, found {type(texts).__name__}: {str(texts)[:60]!r}")
