@@ -257,7 +257,41 @@ def findings() -> str:
         verb = "not told apart from" if not told else "above" if found.difference > 0 else "below"
         size = f"{signed(found.difference)} ({interval(found.low, found.high)})"
         rows.append([where, f"DLFA is {verb} {what}", size, sureness(found)])
-    return Table("findings", "", ["", "finding", "points (95 % CI)", "how sure"], rows, text_columns=4).markdown()
+    return Table("findings", "", ["", "finding", "size (95 % CI)", "confidence"], rows, text_columns=4).markdown()
+
+
+def other_findings() -> str:
+    """What the other folders say, each in a row: what, how much, how sure."""
+
+    def sized(found: Comparison) -> str:
+        return f"{signed(found.difference)} ({interval(found.low, found.high)})"
+
+    rows = []
+    for task, title in (("udpos", "parts of speech"), ("panx", "entities")):
+        found = chosen("layers", task)[1]
+        where = f"All weights, {title}, 1,000 sentences"
+        rows.append(
+            [where, "DLFA is not told apart from the last layer at any of 7 layers", sized(found), sureness(found)]
+        )
+    of_stages = next(section for section in study_sections("intermediate_learnt")[1] if section.of_conditions)
+    for condition, finding in (
+        ("tree", "dependency parsing before is not told apart from nothing before"),
+        ("upos", "nor is tagging, though it may cost something"),
+    ):
+        found = of_stages.comparisons[f"baseline+{condition}"]
+        rows.append(["Intermediate task, then XNLI", finding, sized(found), sureness(found)])
+    runs = [RunResults.load(HERE / "label_piece" / f"udpos-{piece}-seed1.json") for piece in ("character", "first")]
+    gains = [runs[0].scores[code] - runs[1].scores[code] for code in ("zh", "ja", "th")]
+    where = "Parts of speech in Chinese, Japanese, Thai"
+    what = "a label on a word's first piece with characters is above one on its first piece"
+    rows.append([where, what, f"{signed(min(gains))} to {signed(max(gains))}", "sure by its size: 1 seed"])
+    *_, one = (row.split(" | ") for row in heads().splitlines() if row.startswith("| head of its own"))
+    size = f"{min(one[1:])} to {max(one[1:]).rstrip(' |')}"
+    what = "DLFA is behind, at every layer, where it is level with the baseline's head"
+    rows.append(["One seed, a head of its own each", what, size, "seen: 7 layers, 1 seed"])
+    return Table(
+        "other_findings", "", ["", "finding", "size (95 % CI)", "confidence"], rows, text_columns=4
+    ).markdown()
 
 
 def in_short() -> str:
@@ -484,6 +518,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "fusions": fusions,
     "training_speed": training_speed,
     "findings": findings,
+    "other_findings": other_findings,
     "in_short": in_short,
     "regimes": regimes,
     "families": families,
