@@ -36,12 +36,16 @@ ROOT = HERE.parent
 
 LAYERS = "layers/cells/udpos/embedded"
 
-# The worked model cards: task -> results file of a run.
+# The worked model cards: task, and what was trained if not all -> results file of a run.
 CARDS = {
     "udpos": f"{LAYERS}/dlfa-k8-seed1.json",
     "panx": "layers/cells/panx/embedded/dlfa-k8-seed1.json",
     "xnli": "pairs/cells/xnli/embedded/dlfa-k8-seed1.json",
     "pawsx": "pairs/cells/pawsx/embedded/dlfa-k8-seed1.json",
+    "panx-frozen": "frozen/cells/panx/embedded/dlfa-k6-seed1.json",
+    "panx-lora": "lora/cells/panx/embedded/dlfa-seed1.json",
+    "udpos-frozen": "frozen/cells/udpos/embedded/dlfa-k6-seed1.json",
+    "xnli-frozen": "frozen_pairs/cells/xnli/embedded/dlfa-seed1.json",
 }
 
 

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+import json
 import re
 import shutil
 import subprocess
@@ -139,6 +140,33 @@ def test_an_example(name: str, example_folder: Path, registries: None, monkeypat
 @pytest.mark.slow
 def test_examples_that_train(example_folder: Path, monkeypatch: pytest.MonkeyPatch):
     run_examples(TRAINING, example_folder, monkeypatch)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The page on encoders
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_sizes_of_encoders_are_those_of_their_configurations():
+    """And the study on the page compares encoders of the table."""
+    encoders = script("results/encoders.py")
+    assert encoders.shapes() == json.loads((ROOT / "results" / "encoders" / "shapes.json").read_text("utf-8"))
+    study = load_spec(ROOT / "examples" / "studies" / "encoders.yaml")
+    assert set(study.encoders) <= encoders.ENCODERS.keys()
+
+
+@pytest.mark.parametrize(
+    ("form", "split"), [("wordpiece", True), ("metaspace", True), ("byte_level", False), ("gemma", False)]
+)
+def test_words_have_the_pieces_of_running_text(form: str, split: bool):
+    encoders = script("results/encoders.py")
+    sentences = [["the", "dogs", "run"], ["the", "cats", "run", "home"], ["dogs", "and", "cats"]] * 5
+    tokenizer = encoders.tokenizer_of(form, [" ".join(words) for words in sentences])
+    ours = encoders.WordPieces(tokenizer, sentences, 64, "character")
+    for number, words in enumerate(sentences):
+        running = encoders.in_running_text(tokenizer, words)
+        assert [pieces for pieces, _ in ours.words(number)] == running
+        assert (encoders.one_by_one(tokenizer, words)[1:] == running[1:]) == split
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def listing(folder: Path) -> str:
 
 def on_files(files: Any, config: Any) -> Any:
     """Add README, and what it and the pages lead to."""
-    from mkdocs.structure.files import File
+    from mkdocs.structure.files import File  # pyright: ignore[reportMissingImports]
 
     found = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
     for target in found:  # which grows on the way
