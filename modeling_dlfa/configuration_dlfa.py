@@ -78,7 +78,7 @@ class DLFAConfig(PreTrainedConfig):
     "Paper" is Chen et al. 2022, arXiv 2205.08497; "MS-CAM" is Dai et al. 2021, arXiv 2009.14082, the published module
     with the structure that the paper describes in words.
 
-    Args:
+    Attributes:
         encoder_config: the encoder's configuration, or its dictionary. Default: a BERT-base configuration.
         fusion: how x and y become one representation.
             `"aif"`: attentional information fusion (paper); `"sum"`: x + y; `"concat"`: a linear map of [x; y];

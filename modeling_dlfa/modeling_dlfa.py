@@ -758,7 +758,7 @@ def first_real(attention_mask: torch.Tensor) -> torch.Tensor:
 class DLFAOutput(BaseModelOutput):
     """What `DLFAModel` returns.
 
-    Args:
+    Attributes:
         last_hidden_state: z (B, T, E), the fused representation.
         hidden_states, attentions: the encoder's own, where asked for.
         layer_state: with `output_fusion`, y (B, T, E) as it was fused: `hidden_states[k]`, or the mean of several,
@@ -1053,7 +1053,7 @@ class DLFAPooling(DLFAPreTrainedModel):
 class DLFASequenceClassifierOutput(SequenceClassifierOutput):
     """What `DLFAForSequenceClassification` returns: as Transformers' own, and more on request.
 
-    Args:
+    Attributes:
         layer_state, gate: with `output_fusion`, y and w (B, T, E), as in `DLFAOutput`.
         fused_state: with `output_fusion`, z (B, T, E), the fused representation that the head reads.
     """
@@ -1145,7 +1145,7 @@ class DLFAForSequenceClassification(DLFAPooling):
 class DLFATokenClassifierOutput(TokenClassifierOutput):
     """What `DLFAForTokenClassification` returns: as Transformers' own, and more on request.
 
-    Args:
+    Attributes:
         layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`.
     """
 
@@ -1232,7 +1232,7 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
 class DLFAQuestionAnsweringModelOutput(QuestionAnsweringModelOutput):
     """What `DLFAForQuestionAnswering` returns: as Transformers' own, and more on request.
 
-    Args:
+    Attributes:
         layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`.
     """
 
@@ -1345,7 +1345,7 @@ def answer_loss(
 class DLFAMultipleChoiceModelOutput(MultipleChoiceModelOutput):
     """What `DLFAForMultipleChoice` returns: as Transformers' own, and more on request.
 
-    Args:
+    Attributes:
         hidden_states, attentions: of B * C sequences.
         layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`, of B * C sequences.
     """
@@ -1541,7 +1541,7 @@ def gather_positions(states: torch.Tensor, positions: torch.Tensor) -> torch.Ten
 class DependencyParserOutput(ModelOutput):
     """What `DLFAForDependencyParsing` returns.
 
-    Args:
+    Attributes:
         loss: with labels; the mean of the cross entropies of arcs and of relations at the right heads.
         arc_logits: (B, W, W + 1), how well each word fits as the head of a word; 0 is the root, j is word j, counted
             from 1. Padding has the lowest number of the type.
