@@ -331,23 +331,15 @@ def encoders(path: Path = HERE / "encoders" / "shapes.json") -> str:
                 str(shape["default_layer"]),
                 str(shape["positions"] or "any"),
                 f"{shape['parameters'] / 1e6:.0f}",
-                f"{shape['word_embeddings'] / shape['parameters']:.0%}",
+                f"{100 * shape['word_embeddings'] / shape['parameters']:.0f} %",
                 f"{100 * shape['aif'] / shape['parameters']:.2f} %",
                 f"{16 * trained / 1e9:.1f}",
                 f"{(16 * (trained - shape['word_embeddings']) + 4 * shape['word_embeddings']) / 1e9:.1f}",
                 f"{(4 * shape['parameters'] + 16 * shape['aif']) / 1e9:.1f}",
             ]
         )
-    header = [
-        "encoder",
-        "layers × width",
-        "default k",
-        "positions",
-        "parameters, M",
-        "of which word embeddings",
-        "AIF adds",
-    ]
-    header += ["GB, all weights", "GB, `--freeze_embeddings`", "GB, `--train fusion`"]
+    header = ["encoder", "layers × width", "default k", "positions", "parameters, M", "word embeddings", "AIF adds"]
+    header += ["GB, all weights", "GB, embeddings frozen", "GB, encoder frozen"]
     return Table("encoders", "", header, rows, is_markdown=True).markdown()
 
 
