@@ -49,7 +49,7 @@ def predict(
     Raises:
         InputError: there is no finished run, or a text cannot be used.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import predict
         >>> (answer,) = predict("runs/dlfa", ["Maria sings."])  # a run of parts of speech
         >>> list(zip(answer["tokens"], answer["spans"]))  # and answer["tags"], answer["probabilities"]
