@@ -258,7 +258,7 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
     yield from _unlike("tasks", [get_task(str(task)).name for task in tasks])
     for entry in ("encoders", "seeds", "train_languages"):
         value = values.get(entry, ["there"])
-        if not isinstance(value, list) or not value:
+        if not isinstance(value, list) or not (value or entry == "train_languages"):
             yield f"{entry}: expected a list, found {value!r}"
         elif len(set(map(str, value))) < len(value):
             yield f"{entry}: {value} names one twice"
