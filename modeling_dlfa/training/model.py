@@ -219,6 +219,12 @@ def open_encoder(name: str, revision: str | None = None) -> PreTrainedModel:
     return plain.encoder
 
 
+def has_sharing_gate(model: DLFAPreTrainedModel) -> bool:
+    """Whether the fusion's gate shares every channel between the last layer, w, and a lower one, 1 - w."""
+    fusion = cast(Any, model.base_model).fusion
+    return getattr(fusion, "has_gate", False) and getattr(fusion, "output", "gate") == "gate"
+
+
 def new_parts(model: DLFAPreTrainedModel) -> list[str]:
     """Names of the modules that a task adds to encoder and fusion: its head, where it has one."""
     if model.base_model is model:

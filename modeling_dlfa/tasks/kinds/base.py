@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from ...errors import InputError
 from ..encoding import LabelPiece
 from ..trees import TREE_COLUMNS, Tree
+from .shown import ShownOnAPage
 from .untrained import MayTrainNothing
 
 
@@ -49,7 +50,7 @@ class Answers:
     probabilities: list
 
 
-class Kind(MayTrainNothing, ABC):
+class Kind(MayTrainNothing, ShownOnAPage, ABC):
     """One kind of task: its model, its files, and the way from a row to a score and back.
 
     One object serves all tasks of the kind; methods take the task. What only some kinds can do has a default here,
@@ -133,8 +134,7 @@ class Kind(MayTrainNothing, ABC):
         """The rows of a file, column by column, labels as ids.
 
         Args:
-            labelled: without, there are no labels in the file or they are not wanted; the first label of the task
-                stands for them.
+            labelled: without, the file's labels are not looked at; the task's first one stands for them.
 
         Raises:
             InputError: `FILE:LINE: expected ..., found ...`.
