@@ -172,7 +172,7 @@ def _gate(seen: Seen) -> dict[str, Any]:
 # Trees
 # ---------------------------------------------------------------------------------------------------------------------
 
-CHARACTER, GAP, LEVEL, MARGIN = 9, 22, 30, 16  # pixels
+CHARACTER, GAP, LEVEL, MARGIN = 9, 16, 30, 16  # pixels
 
 
 def tree(words: Sequence[LabelledWord]) -> Tree:
