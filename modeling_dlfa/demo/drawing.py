@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from ..pages import rendered
 from ..tasks.kinds.shown import LabelledWord, Mark, Picture
 from .runs import Seen
 
@@ -75,22 +74,12 @@ class Tree:
 
 def html(names: Sequence[str], found: Sequence[Seen | str]) -> str:
     """Answers of runs side by side; a string is what kept one from answering."""
-    return _environment().get_template(TEMPLATE).render(columns=list(map(_column, names, found)))
+    return rendered(Path(__file__).parent, TEMPLATE, {"columns": list(map(_column, names, found))})
 
 
 def failure(message: str) -> str:
     """What is said instead of answers."""
-    return _environment().get_template(TEMPLATE).render(columns=[{"name": "", "failure": message}])
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return html([""], [message])
 
 
 def _column(name: str, seen: Seen | str) -> dict[str, Any]:

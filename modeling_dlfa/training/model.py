@@ -144,7 +144,7 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
     model_class = task.kind.model_class
     name, revision = arguments.model_name_or_path, arguments.model_revision
     start = open_config(name, revision)
-    trained = _open_trained(name, revision) if is_dlfa(start) else None
+    trained = open_trained(name, revision) if is_dlfa(start) else None
     wanted = model_arguments(arguments, task, start)
     plain = {**wanted, "fusion": "none"}
     try:
@@ -210,7 +210,7 @@ def open_encoder(name: str, revision: str | None = None) -> PreTrainedModel:
         InputError: it cannot be opened, or lacks weights.
     """
     if is_dlfa(open_config(name, revision)):
-        return cast(Any, _open_trained(name, revision)).encoder
+        return cast(Any, open_trained(name, revision)).encoder
     try:
         source = resolve_encoder(name)
         plain: Any = DLFAModel.from_encoder(source, revision=revision, dtype=torch.float32, fusion="none")
@@ -232,7 +232,7 @@ def new_parts(model: DLFAPreTrainedModel) -> list[str]:
     return [name for name, _ in model.named_children() if name != model.base_model_prefix]
 
 
-def _open_trained(name: str, revision: str | None) -> DLFAModel:
+def open_trained(name: str, revision: str | None = None) -> DLFAModel:
     """Encoder and fusion of a DLFA checkpoint, without its head; opened without drawing random numbers.
 
     Raises:

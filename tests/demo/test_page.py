@@ -1,15 +1,12 @@
 """The page in a browser, used as a person does: with mouse and keyboard, and without network."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from modeling_dlfa import predict
-
-
-CHROMIUM = Path("/usr/bin/chromium")
+from tests.browser import CHROMIUM
 
 if not CHROMIUM.exists():
     pytest.skip(f"there is no {CHROMIUM}", allow_module_level=True)

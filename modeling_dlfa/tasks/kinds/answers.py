@@ -107,6 +107,10 @@ class Answers(Kind):
     def labels_of(self, columns: Mapping[str, list]) -> list:
         return [text for texts in columns["texts"] for text in texts or [NO_ANSWER]]
 
+    def sentences(self, rows: Dataset) -> list[str]:
+        """The questions."""
+        return rows["question"][:]
+
     def tokens(self, rows: Dataset) -> list[list[str]] | None:
         """Their ids, under which predictions are written."""
         return [[name] for name in rows["id"][:]]

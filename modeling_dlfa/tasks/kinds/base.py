@@ -320,6 +320,10 @@ class Kind(MayTrainNothing, ShownOnAPage, ABC):
         """Words of the rows; None for kinds without."""
         return None
 
+    def sentences(self, rows: Dataset) -> list[str] | None:
+        """A sentence of each row that can be read by itself; None for kinds without."""
+        return None
+
     # -----------------------------------------------------------------------------------------------------------------
     # Answers to texts without labels
     # -----------------------------------------------------------------------------------------------------------------

@@ -207,6 +207,10 @@ class Pairs(OneLabel):
     # Layers, and what is in them
     # -----------------------------------------------------------------------------------------------------------------
 
+    def sentences(self, rows: Dataset) -> list[str]:
+        """The last of each row: several rows of XNLI share their first one."""
+        return rows["sentence2" if "sentence2" in rows.column_names else "sentence1"][:]
+
     def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
         """The pooled vector of a pair, which counts as one word."""
         inputs = {name: values for name, values in batch.items() if name != "labels"}

@@ -269,6 +269,10 @@ class Retrieval(Compares):
     def references(self, rows: Dataset) -> list:
         return rows["place"][:]
 
+    def sentences(self, rows: Dataset) -> list[str]:
+        """The foreign ones."""
+        return rows["sentence1"][:]
+
     def score(self, task: "Task", predicted: Sequence, gold: Sequence) -> dict[str, float]:
         check_same_length(predicted, gold)
         return in_percent({"accuracy": accuracy(predicted, gold)})
