@@ -8,6 +8,7 @@ import pytest
 from modeling_dlfa import predict
 from tests.browser import CHROMIUM
 
+
 if not CHROMIUM.exists():
     pytest.skip(f"there is no {CHROMIUM}", allow_module_level=True)
 pytest.importorskip("gradio", reason="gradio is not installed")
