@@ -12,7 +12,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from ..configuration_dlfa import FUSION_READS, DLFAConfig
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..errors import InputError, one_line
-from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel, refuse_own_code
+from ..modeling_dlfa import AIF, DLFAModel, DLFAPreTrainedModel, refuse_own_code
 from ..tasks.registry import get_task
 from ..tasks.task import Task
 from .arguments import AUTO_LAYER, RunArguments
@@ -220,9 +220,9 @@ def open_encoder(name: str, revision: str | None = None) -> PreTrainedModel:
 
 
 def has_sharing_gate(model: DLFAPreTrainedModel) -> bool:
-    """Whether the fusion's gate shares every channel between the last layer, w, and a lower one, 1 - w."""
+    """Whether the fusion is an AIF whose gate shares channels between the last layer, w, and a lower one, 1 - w."""
     fusion = cast(Any, model.base_model).fusion
-    return getattr(fusion, "has_gate", False) and getattr(fusion, "output", "gate") == "gate"
+    return isinstance(fusion, AIF) and fusion.output == "gate"
 
 
 def new_parts(model: DLFAPreTrainedModel) -> list[str]:
