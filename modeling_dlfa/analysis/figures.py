@@ -36,6 +36,7 @@ def layer_curves(measures: Sequence[Measure]) -> Figure:
         )
         all_axes[-1].set_xlim(-0.5, depth + (2.0 if fused else 0.5))
         all_axes[-1].set_xlabel("layer")
+        figure.align_ylabels(all_axes)
     return figure
 
 
@@ -65,6 +66,9 @@ def _draw_panel(axes, measures: Sequence[Measure], depth: int) -> None:
     for level, (label, colour) in levels.items():
         axes.axhline(level, color=colour, linestyle=(0, (4, 3)), linewidth=1, label=label)
     axes.set_ylabel(measures[0].unit)
+    if measures[0].unit == "%":  # bands end where values do
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -2), min(high, 102))
     axes.yaxis.set_major_locator(MaxNLocator(6, min_n_ticks=3))
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)

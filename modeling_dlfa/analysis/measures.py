@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from ..vectors import Layer
 from .opened import layer_title
 from .uncertainty import Estimate, estimate
+
+
+OfLanguages = dict[Layer, list[dict[str, float]]]
+"""layer -> for each seed language -> value."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +56,23 @@ class Measure:
             for layer, values in self.values.items()
             for seed, value in enumerate(values)
         ]
+
+
+def means(found: OfLanguages) -> dict[Layer, list[float]]:
+    """layer -> for each seed the mean over languages, each of which counts the same."""
+    return {layer: [fmean(one.values()) for one in seeds if one] for layer, seeds in found.items()}
+
+
+def by_language(found: Mapping[str, OfLanguages]) -> list[dict]:
+    """Rows with the mean over seeds of every measure, layer and language."""
+    return [
+        {
+            "measure": name,
+            "layer": layer_title(layer),
+            "language": language,
+            "value": fmean(one[language] for one in seeds),
+        }
+        for name, by_layer in found.items()
+        for layer, seeds in by_layer.items()
+        for language in seeds[0]
+    ]

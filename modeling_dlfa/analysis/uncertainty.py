@@ -24,6 +24,11 @@ class Estimate:
         """Whether there is an interval."""
         return math.isfinite(self.low)
 
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
     def text(self, digits: int = 1, unit: str = "") -> str:
         """ "71.3 (70.1 to 72.5)"."""
         shown = f"{self.mean:.{digits}f}{unit}"

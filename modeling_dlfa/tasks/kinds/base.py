@@ -386,8 +386,19 @@ class Kind(MayTrainNothing, ShownOnAPage, ABC):
             f"{task.name}: layers are scouted for labels of words or pairs, not for {self.name}: give the layer"
         )
 
-    def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
-        """States (W, E) of the last layer and labels (W, ...) of each row of a padded batch, for a probe of them."""
+    def encoder_inputs(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """What of a padded batch the encoder reads."""
+        return {name: values for name, values in batch.items() if name != "labels"}
+
+    def known(
+        self, task: "Task", model: Any, states: torch.Tensor, batch: Mapping[str, torch.Tensor]
+    ) -> Iterable[tuple[Any, Any]]:
+        """States (W, E) and labels (W, ...) of each row of a padded batch, for a probe of them.
+
+        Args:
+            model: the encoder with its fusion.
+            states: (B, T, E), those of any layer.
+        """
         raise self.cannot(task, "a code length")
 
     def of_known(self, labels: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:

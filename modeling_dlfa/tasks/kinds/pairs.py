@@ -211,10 +211,10 @@ class Pairs(OneLabel):
         """The last of each row: several rows of XNLI share their first one."""
         return rows["sentence2" if "sentence2" in rows.column_names else "sentence1"][:]
 
-    def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
+    def known(
+        self, task: "Task", model: Any, states: torch.Tensor, batch: Mapping[str, torch.Tensor]
+    ) -> Iterable[tuple[Any, Any]]:
         """The pooled vector of a pair, which counts as one word."""
-        inputs = {name: values for name, values in batch.items() if name != "labels"}
-        states = model.dlfa(**inputs, return_dict=True).last_hidden_state  # (B, T, E)
         pooled = model.pool(states, batch["attention_mask"])
         return [(state[None], label[None]) for state, label in zip(pooled, batch["labels"], strict=True)]
 

@@ -249,10 +249,10 @@ class Tags(Kind):
     def check_layer_logits(self, task: "Task") -> None:
         """Logits are (B, T, C)."""
 
-    def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
+    def known(
+        self, task: "Task", model: Any, states: torch.Tensor, batch: Mapping[str, torch.Tensor]
+    ) -> Iterable[tuple[Any, Any]]:
         """The states of the words' label pieces."""
-        inputs = {name: values for name, values in batch.items() if name != "labels"}
-        states = model.dlfa(**inputs, return_dict=True).last_hidden_state  # (B, T, E)
         words = [row != IGNORED for row in batch["labels"]]
         return [(row[at], gold[at]) for row, gold, at in zip(states, batch["labels"], words, strict=True)]
 

@@ -244,10 +244,13 @@ class Trees(Kind):
     # What is in the layers
     # -----------------------------------------------------------------------------------------------------------------
 
-    def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
+    def encoder_inputs(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: values for name, values in batch.items() if name not in _OF_WORDS}
+
+    def known(
+        self, task: "Task", model: Any, states: torch.Tensor, batch: Mapping[str, torch.Tensor]
+    ) -> Iterable[tuple[Any, Any]]:
         """The states of the words' label pieces."""
-        inputs = {name: values for name, values in batch.items() if name not in _OF_WORDS}
-        states = model.dlfa(**inputs, return_dict=True).last_hidden_state  # (B, T, E)
         positions = batch["word_positions"]
         counts = (positions >= 0).sum(dim=1).tolist()
         return [

@@ -1,45 +1,33 @@
-"""What is measured of every layer. Each function reads its sentences once, and every seed divides them anew."""
+"""What is measured of sentences in every layer: they are read once, and every seed divides them anew."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from statistics import fmean
 
 import numpy as np
 
+from ..data.sources import Source
 from ..vectors import Layer
 from .meaning import centred, retrieved
-from .measures import Measure
+from .measures import Measure, OfLanguages, by_language, means
 from .opened import Opened
 from .probes import accuracy, fitted
-from .sentences import Translations, layer_vectors
+from .sentences import Settings, layer_vectors, tatoeba
 
 
-OF_SENTENCES = "Sentences, mean of their states"
+OF_SENTENCES, LEVEL = "Sentences, mean of their states", "chance, language"
 # Sentences of each language that a probe of it learns from (our choice): with many, every layer is perfect.
 LEARNT_OF = 20
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How much is read, and how often it is divided.
-
-    Attributes:
-        max_length: sub-words of a sentence.
-        prefix: text before each sentence that is read by itself.
-        seeds: how many.
-    """
-
-    max_length: int = 128
-    prefix: str = ""
-    seeds: int = 3
-
-
-def of_translations(opened: Opened, pairs: Translations, settings: Settings) -> tuple[list[Measure], list[dict]]:
+def of_sentences(opened: Opened, source: Source, settings: Settings) -> tuple[list[Measure], list[dict]]:
     """Language identity, and retrieval of translations as they are and centred.
 
     Returns:
-        the measures, and rows by layer and language with the means over seeds.
+        the measures, none where the data have no Tatoeba; and rows by layer and language with the means over seeds.
     """
+    pairs = tatoeba(source, settings)
+    if pairs is None:
+        return [], []
     texts: list[str] = []
     places: dict[str, tuple[range, range]] = {}
     for language, foreign in pairs.foreign.items():
@@ -48,8 +36,8 @@ def of_translations(opened: Opened, pairs: Translations, settings: Settings) -> 
         places[language] = range(start, start + count), range(start + count, start + 2 * count)
     vectors = layer_vectors(opened, [f"{settings.prefix}{text}" for text in texts], settings.max_length)
     known: dict[Layer, list[float]] = {}
-    plain: dict[Layer, list[dict[str, float]]] = {}
-    neutral: dict[Layer, list[dict[str, float]]] = {}
+    plain: OfLanguages = {}
+    neutral: OfLanguages = {}
     for layer, of_layer in vectors.items():
         for seed in range(settings.seeds):
             halves = {language: _halves(len(rows), seed) for language, (rows, _) in places.items()}
@@ -61,11 +49,13 @@ def of_translations(opened: Opened, pairs: Translations, settings: Settings) -> 
     chance = fmean(100 / count for count in candidates)
     classes = len(places) + 1
     measures = [
-        Measure("language", f"language, one of {classes}", OF_SENTENCES, "%", known, 100 / classes, "chance"),
-        Measure("retrieval", "translation found", OF_SENTENCES, "%", _means(plain), chance, "chance, translation"),
-        Measure("retrieval_centred", "…, languages centred", OF_SENTENCES, "%", _means(neutral), chance),
+        Measure(
+            "language", f"language, one of {classes}", OF_SENTENCES, "%", known, 100 / classes, "chance, language"
+        ),
+        Measure("retrieval", "translation found", OF_SENTENCES, "%", means(plain), chance, "chance, translation"),
+        Measure("retrieval_centred", "translation found, centred", OF_SENTENCES, "%", means(neutral), chance),
     ]
-    return measures, _by_language({"retrieval": plain, "retrieval_centred": neutral})
+    return measures, by_language({"retrieval": plain, "retrieval_centred": neutral})
 
 
 def _halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -111,16 +101,3 @@ def _retrieval(
         plain[language] = retrieved(ours[asked], theirs[asked])
         neutral[language] = retrieved(centred(ours[asked], ours[others]), centred(theirs[asked], theirs[others]))
     return plain, neutral
-
-
-def _means(found: Mapping[Layer, Sequence[Mapping[str, float]]]) -> dict[Layer, list[float]]:
-    return {layer: [fmean(by_language.values()) for by_language in seeds] for layer, seeds in found.items()}
-
-
-def _by_language(found: Mapping[str, Mapping[Layer, Sequence[Mapping[str, float]]]]) -> list[dict]:
-    return [
-        {"measure": name, "layer": str(layer), "language": language, "value": fmean(one[language] for one in seeds)}
-        for name, by_layer in found.items()
-        for layer, seeds in by_layer.items()
-        for language in seeds[0]
-    ]
