@@ -30,8 +30,8 @@ FEWEST = 20
 
 METHOD = (
     "AIF computes w in (0, 1) for every channel of every token, and fuses z = w x + (1 - w) y, x the last layer and y "
-    "layer k. What is counted is u = 1 - w, at all tokens but padding; special tokens are among them. Layers differ in "
-    "size and the head weighs channels, so that u is no measure of how much an answer owes to layer k: that is what "
+    "layer k. What is counted is u = 1 - w, at all tokens but padding; special tokens are among them. Layers differ "
+    "in size and the head weighs channels, so that u does not say how much an answer owes to layer k: that is what "
     "holding the gate fast asks.",
     "The part of the variance of u that lies between tokens: the variance over tokens in the same channel, mean over "
     "channels, as a share of that and the variance of the channels' means. 0 % is a gate that asks nothing of the "
@@ -144,7 +144,7 @@ class _Said:
         scored, metric = self.scored, self.run.task.metric
         codes = scored.asked
         alone = self.run.results.train_language in codes
-        over = "in the training language" if alone else f"on average over {len(codes)} other languages"
+        over = "in the training language" if alone else f"on average over {counted(len(codes), 'other language')}"
         told = []
         for way in WAYS:
             change = scored.change(way.name)
@@ -279,7 +279,7 @@ class _Said:
         ]
         picture = Picture(
             "held.png",
-            f"{self.run.task.metric} with the gate held fast, less that of the learnt gate, by language; no intervals.",
+            f"{self.run.task.metric} with the gate held fast, less that of the learnt gate; without intervals.",
             png(changes(scored, self.names)),
         )
         note = (
@@ -296,6 +296,11 @@ class _Said:
                 Sheet("held_languages.csv", "Languages", languages, 1, shown=False),
             ],
         )
+
+
+def counted(number: int, what: str) -> str:
+    """ "1 other language", "41 other languages"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def few_rows(sets: Mapping[str, EvalSet], rows: int = ROWS_OF_TRAINING) -> dict[str, EvalSet]:

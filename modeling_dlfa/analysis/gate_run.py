@@ -127,7 +127,7 @@ def held(fusion: AIF, gate: float | torch.Tensor) -> Iterator[None]:
 
 
 def checkpoints(folder: Path) -> dict[int, Path]:
-    """Step -> weights of a checkpoint that the run has kept, in order; those of LoRA, which are no model, are left out."""
+    """Step -> weights of a checkpoint that the run has kept, in order; LoRA's, which are no model, are left out."""
     found = {}
     for path in folder.glob("checkpoint-*"):
         if (step := re.fullmatch(r"checkpoint-(\d+)", path.name)) and (path / WEIGHTS).is_file():
