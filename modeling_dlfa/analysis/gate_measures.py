@@ -106,7 +106,8 @@ def used(run: GatedRun, sets: Mapping[str, EvalSet]) -> Used:
     """
     found = Used()
     for language, one in sets.items():
-        tokens, places, sums = [], [], 0.0
+        tokens, places = [], []
+        sums: Any = 0.0
         for batch, gate in _gates(run, one):
             real = batch["attention_mask"].reshape(-1, gate.shape[1]).bool()
             ids = batch["input_ids"].reshape(real.shape)

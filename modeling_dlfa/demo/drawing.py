@@ -174,16 +174,15 @@ def tree(words: Sequence[LabelledWord]) -> Tree:
         width = max(_width(word.text), 0.8 * _width(word.label)) + GAP
         middles.append(right + width / 2)
         right += width
-    spans = [
-        (*sorted((number, min(word.head or 0, len(words)))), number, word)
+    ends = {
+        number: (min(number, head), max(number, head))
         for number, word in enumerate(words, start=1)
-        if word.head
-    ]
+        if (head := min(word.head or 0, len(words)))
+    }
     levels: dict[int, int] = {}
-    for low, high, number, _ in sorted(spans, key=lambda span: span[1] - span[0]):
-        inside = (levels[n] for a, b, n, _ in spans if n in levels and low <= a and b <= high)
-        crossed = (levels[n] for a, b, n, _ in spans if n in levels and a < high and low < b)
-        levels[number] = 1 + max((*inside, *crossed), default=0)
+    for number, (low, high) in sorted(ends.items(), key=lambda item: item[1][1] - item[1][0]):
+        below = (levels[other] for other in levels if ends[other][0] < high and low < ends[other][1])
+        levels[number] = 1 + max(below, default=0)
     highest = max(levels.values(), default=0) + 1
     base = MARGIN + highest * LEVEL
     arcs = []

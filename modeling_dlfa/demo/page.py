@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.themes import Base
 
 from ..errors import InputError
 from ..markup import markdown_text
@@ -58,11 +59,11 @@ def serve(runs: Sequence[DemoRun], host: str, port: int | None = None) -> Iterat
         enable_monitoring=False,
         mcp_server=False,
         footer_links=[],
-        theme=gr.themes.Base(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO),
+        theme=Base(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO),
         css_paths=Path(__file__).parent / "page.css",
     )
     try:
-        yield Served(page.local_url)
+        yield Served(str(page.local_url))
     finally:
         page.close(verbose=False)
 

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
@@ -66,7 +67,7 @@ def word_numbers(ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> list
     Read off the pieces themselves, since rows are made of whole texts or of single words: what continues a word is
     marked in WordPiece vocabularies, what begins one in the others.
     """
-    model = tokenizer.backend_tokenizer.model  # pyright: ignore[reportAttributeAccessIssue]
+    model: Any = tokenizer.backend_tokenizer.model  # pyright: ignore
     prefix, special = getattr(model, "continuing_subword_prefix", None), set(tokenizer.all_special_ids)
     special.discard(tokenizer.unk_token_id)  # stands for a word
     numbers: list[int | None] = []

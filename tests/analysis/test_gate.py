@@ -5,6 +5,7 @@ import csv
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -236,9 +237,9 @@ def planted(run: Path, folder: Path, noise: float) -> Path:
     from modeling_dlfa.training.results import RunResults
 
     model = open_finished(folder, RunResults.load(folder).of_task)
-    fusion = model.base_model.fusion
+    fusion: Any = model.base_model.fusion
     with torch.no_grad():
-        for branch in (fusion.local_branch, fusion.global_branch):  # pyright: ignore
+        for branch in (fusion.local_branch, fusion.global_branch):
             branch.expand.weight.zero_()
             branch.expand.bias.copy_(0.25 + noise * torch.linspace(-1, 1, len(branch.expand.bias)))
     model.save_pretrained(folder)
