@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ANALYSES = {
     "layers": ("modeling_dlfa.analysis.layers", "what each layer holds: language, meaning, parts of speech, arcs"),
+    "families": ("modeling_dlfa.analysis.families", "which languages are alike, and whether they are relatives"),
 }
 """Name -> the module of an `Analysis`, and what it shows."""
 
