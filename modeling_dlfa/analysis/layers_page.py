@@ -27,9 +27,9 @@ FIRST_OF = {"tatoeba": "language", "udpos": "pos", "uddep": "arcs"}
 
 METHOD = (
     "Every layer is asked the same by the same code; layer 0 is the embeddings, and the last one what the encoder "
-    "returns. A seed draws the sentences that a probe learns from, and where it starts. Intervals, of 95 %, are Student's "
-    "t over seeds: how much drawing and training anew matters, not how other sentences or languages would do. The best "
-    "layer is named after all were seen, which flatters it a little.",
+    "returns. A seed draws the sentences that a probe learns from, and where it starts. Intervals, of 95 %, are "
+    "Student's t over seeds: how much drawing and training anew matters, not how other sentences or languages would "
+    "do. The best layer is named after all were seen, which flatters it a little.",
     "Sentences are the means of their states (special tokens too), compared by cosine. For each English sentence of "
     "Tatoeba the nearest foreign one is looked for, as XTREME does it, but among half of those that were read: scores "
     "are higher than XTREME's, which looks among up to 1,000. The other half gives the means that are subtracted "
