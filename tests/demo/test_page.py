@@ -21,7 +21,7 @@ from modeling_dlfa.demo.runs import examples, open_runs  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
-LIMIT = 60_000  # milliseconds
+LIMIT, PAUSE = 60_000, 1_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,11 @@ class Person:
         self.page.on("dialog", lambda dialog: (self.console.append(f"dialog {dialog.message}"), dialog.dismiss()))
         self.page.goto(url)
         self.field(0).wait_for()
+        self.look()
+
+    def look(self) -> None:
+        """Take the time that a person takes: gradio sets fields anew when the page or an answer has come."""
+        self.page.wait_for_timeout(PAUSE)
 
     def field(self, number: int):
         return self.page.locator(f"#field-{number} textarea, #field-{number} input").first
@@ -154,16 +159,17 @@ def test_by_keyboard(page_of):
         keyboard.press("Tab")
         reached.append(person.page.evaluate("document.activeElement.closest('#model, #example, #field-0, #show')?.id"))
         if reached[-1] == "field-0":
-            keyboard.type("n1 v2")
+            keyboard.type("n1 v2", delay=30)
+            assert person.field(0).input_value() == "n1 v2"
         if reached[-1] == "show":
             person._until_new(lambda: keyboard.press("Enter"))
             break
     assert [place for place in dict.fromkeys(reached) if place] == ["model", "example", "field-0", "show"]
     assert len(person.labels()) == 2
     person.field(0).focus()
-    person.page.wait_for_timeout(500)  # gradio sets a field anew when an answer has come
+    person.look()
     keyboard.press("End")
-    keyboard.type(" d3")
+    keyboard.type(" d3", delay=30)
     assert person.field(0).input_value() == "n1 v2 d3"
     person._until_new(lambda: keyboard.press("Shift+Enter"))
     assert len(person.labels()) == 3
