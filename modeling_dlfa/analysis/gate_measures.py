@@ -37,7 +37,6 @@ class Used:
         places: language -> (N,), index into `PLACES`.
         labelled: label -> the mean over channels at each word, or row, that has it.
         sums, squares: (E,), over tokens.
-        by_language: language -> (E,), sums over its tokens.
         histogram: (BINS,), of all values.
     """
 
@@ -46,7 +45,6 @@ class Used:
     labelled: dict[str, list[float]] = field(default_factory=dict)
     sums: Any = 0.0
     squares: Any = 0.0
-    by_language: dict[str, np.ndarray] = field(default_factory=dict)
     histogram: Any = 0
 
     @property
@@ -107,7 +105,6 @@ def used(run: GatedRun, sets: Mapping[str, EvalSet]) -> Used:
     found = Used()
     for language, one in sets.items():
         tokens, places = [], []
-        sums: Any = 0.0
         for batch, gate in _gates(run, one):
             real = batch["attention_mask"].reshape(-1, gate.shape[1]).bool()
             ids = batch["input_ids"].reshape(real.shape)
@@ -115,13 +112,11 @@ def used(run: GatedRun, sets: Mapping[str, EvalSet]) -> Used:
             values = lower[real].cpu().numpy()  # (N, E)
             tokens.append(values.mean(axis=1))
             places += [_places(row[at].tolist(), run.data.tokenizer) for row, at in zip(ids, real)]
-            sums = sums + values.sum(axis=0)
+            found.sums = found.sums + values.sum(axis=0)
             found.squares = found.squares + (values**2).sum(axis=0)
             found.histogram = found.histogram + np.histogram(values, bins=BINS, range=(0, 1))[0]
             _add_labels(found, run, lower.mean(dim=-1, keepdim=True).float(), batch)
         found.tokens[language], found.places[language] = np.concatenate(tokens), np.concatenate(places)
-        found.by_language[language] = sums
-        found.sums = found.sums + sums
     return found
 
 

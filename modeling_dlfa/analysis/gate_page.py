@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..drawing import png
+from ..drawing import small_png
 from ..modeling_dlfa import gate_start
 from ..pages import Picture
 from ..tasks.languages import by_family, language_label
@@ -196,7 +196,7 @@ class _Said:
             "where.png",
             "Means over tokens and channels; bars from the 10th to the 90th percentile of the tokens (means over "
             "channels); dashed: the mean of everything. * training language.",
-            png(dots(panels, self.share, found.mean)),
+            small_png(dots(panels, self.share, found.mean)),
         )
         rows = [
             {"what": what, "name": name, "mean": mean, "low": low, "high": high}
@@ -219,12 +219,10 @@ class _Said:
         picture = Picture(
             "channels.png",
             "Left: every channel's mean over tokens, sorted, with one standard deviation; right: all values.",
-            png(channels(means, deviations, np.asarray(found.histogram), "u = 1 − w")),
+            small_png(channels(means, deviations, np.asarray(found.histogram), "u = 1 − w")),
         )
-        by_language = {code: found.by_language[code] / len(found.tokens[code]) for code in self.names}
         rows = [
             {"channel": channel, "mean": means[channel], "deviation": deviations[channel]}
-            | {code: values[channel] for code, values in by_language.items()}
             for channel in range(len(means))
         ]
         return Part(
@@ -253,7 +251,7 @@ class _Said:
         )
         spreads = [(row["low"], row["mean"], row["high"]) for row in rows]
         caption = f"The first {ROWS_OF_TRAINING} sentences of every language at each checkpoint that was kept."
-        picture = Picture("training.png", caption, png(over_training(list(kept), spreads, "u = 1 − w")))
+        picture = Picture("training.png", caption, small_png(over_training(list(kept), spreads, "u = 1 − w")))
         notes = ["low, high: of the tokens' means, 10th and 90th percentile; between tokens: percent of the variance."]
         table = Sheet("training.csv", "Checkpoints", rows, 3, notes)
         return Part("training", title, [*begun, said], [], [picture], [table])
@@ -280,7 +278,7 @@ class _Said:
         picture = Picture(
             "held.png",
             f"{self.run.task.metric} with the gate held fast, less that of the learnt gate; without intervals.",
-            png(changes(scored, self.names)),
+            small_png(changes(scored, self.names)),
         )
         note = (
             "Average: all languages but the training language. low, high: 95 % interval of the change over sentences."
