@@ -5,8 +5,8 @@ and few words: neither changes what a fusion costs. The time of a fusion is that
 on states that the encoder has computed before. Every round runs the encoder and each fusion once, in an order of its
 own; the share is the median over the rounds of a fusion's time by that of the encoder in the same round.
 
-The file, `results/overhead/fusions-cpu.json` by default, is one `Report`; `python results/tables.py` makes the
-README's table of it. Run it on an idle machine.
+The file, `results/overhead/fusions-cpu.json` by default, is one `Report`; `python results/tables.py` makes
+the table of docs/cost.md. Run it on an idle machine.
 """
 
 import argparse

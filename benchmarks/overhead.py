@@ -15,8 +15,8 @@ slows down slows all of them. A training step is forward, backward and a step of
 parameters. Peak memory is what the weights (in training also the optimizer's state) and the tensors of one call take
 together, counted by torch's allocator; scratch space inside its libraries is not seen on a CPU.
 
-The file, `results/overhead/<encoder>-<device>.json` by default, is one `Report`; `python results/tables.py` makes the
-README's table of it. It takes about eight minutes on two CPU cores; nothing else should run there meanwhile.
+The file, `results/overhead/<encoder>-<device>.json` by default, is one `Report`; `python results/tables.py` makes
+the table of docs/cost.md. It takes about eight minutes on two CPU cores; nothing else should run there meanwhile.
 """
 
 import argparse

@@ -78,7 +78,7 @@ class DLFAConfig(PreTrainedConfig):
     "Paper" is Chen et al. 2022, arXiv 2205.08497; "MS-CAM" is Dai et al. 2021, arXiv 2009.14082, the published module
     with the structure that the paper describes in words.
 
-    Args:
+    Attributes:
         encoder_config: the encoder's configuration, or its dictionary. Default: a BERT-base configuration.
         fusion: how x and y become one representation.
             `"aif"`: attentional information fusion (paper); `"sum"`: x + y; `"concat"`: a linear map of [x; y];
@@ -121,6 +121,15 @@ class DLFAConfig(PreTrainedConfig):
     Raises:
         ValueError: an unknown choice, a fusion layer outside the encoder or named twice, a width that
             `aif_reduction` does not divide, a parser without width, or a misspelt argument.
+
+    Example:
+        >>> from transformers import BertConfig
+        >>> from modeling_dlfa import DLFAConfig
+        >>> config = DLFAConfig(encoder_config=BertConfig(num_hidden_layers=12))
+        >>> config.fusion, config.fusion_layer  # two thirds of the depth
+        ('aif', 8)
+        >>> DLFAConfig(encoder_config=BertConfig(), fusion="none").fusion_layer is None  # the plain encoder
+        True
     """
 
     model_type = "dlfa"

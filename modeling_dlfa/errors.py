@@ -9,6 +9,14 @@ class InputError(ValueError):
     The message is a single line that names the file, line or value at fault and says what was expected instead.
     Commands print it without a traceback. What a damaged file may bring into it is taken out: line breaks and other
     control characters, and what is too long to be read.
+
+    Example:
+        >>> from modeling_dlfa import InputError, get_task
+        >>> try:
+        ...     get_task("mine.yaml")
+        ... except InputError as error:
+        ...     print(str(error).partition(" in ")[0])
+        no task file mine.yaml
     """
 
     def __init__(self, message: object = ""):

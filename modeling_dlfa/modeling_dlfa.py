@@ -70,18 +70,6 @@ FusionClass = TypeVar("FusionClass", bound=type[nn.Module])
 def register_fusion(name: str) -> Callable[[FusionClass], FusionClass]:
     """Name a class of fusions, for `DLFAConfig(fusion=name)`.
 
-    After `from modeling_dlfa.modeling_dlfa import register_fusion`:
-
-    ```python
-    @register_fusion("product")
-    class Product(nn.Module):
-        def __init__(self, config):
-            super().__init__()
-
-        def forward(self, x, y, mask):
-            return x * y
-    ```
-
     Weights start as the encoder's do where they belong to modules that Transformers knows (`nn.Linear`, norms, ...).
     Any others need a method `start(self, config)` on the very module that owns them, made of functions of
     `torch.nn.init`: what `__init__` puts there is lost where a checkpoint is opened that lacks them.
@@ -99,6 +87,18 @@ def register_fusion(name: str) -> Callable[[FusionClass], FusionClass]:
 
     Raises:
         ValueError: another class has this name, or none is given, or what the class reads is something else.
+
+    Example:
+        >>> from modeling_dlfa import DLFAConfig, DLFAModel, register_fusion
+        >>> from torch import nn
+        >>> @register_fusion("product")
+        ... class Product(nn.Module):
+        ...     def __init__(self, config):
+        ...         super().__init__()
+        ...
+        ...     def forward(self, x, y, mask):
+        ...         return x * y
+        >>> model = DLFAModel.from_encoder("FacebookAI/xlm-roberta-base", fusion="product", fusion_layer=8)
     """
     if not isinstance(name, str):  # as where it is written without brackets
         raise ValueError(f'register_fusion({name!r}): expected a name, as in @register_fusion("product")')
@@ -758,7 +758,7 @@ def first_real(attention_mask: torch.Tensor) -> torch.Tensor:
 class DLFAOutput(BaseModelOutput):
     """What `DLFAModel` returns.
 
-    Args:
+    Attributes:
         last_hidden_state: z (B, T, E), the fused representation.
         hidden_states, attentions: the encoder's own, where asked for.
         layer_state: with `output_fusion`, y (B, T, E) as it was fused: `hidden_states[k]`, or the mean of several,
@@ -780,6 +780,16 @@ class DLFAModel(DLFAPreTrainedModel):
         input_norm: what is done to states before they are fused, `StandardInput` or `LayerInput`; None without.
         fusion: one of `FUSIONS`.
         rows_may_be_empty: whether padding may fill a whole row; set by heads that are given such rows.
+
+    Example:
+        >>> from modeling_dlfa import DLFAModel
+        >>> from transformers import AutoTokenizer
+        >>> name = "FacebookAI/xlm-roberta-base"
+        >>> tokenizer, model = AutoTokenizer.from_pretrained(name), DLFAModel.from_encoder(name, fusion_layer=8)
+        >>> inputs = tokenizer(["It rains.", "Es regnet."], padding=True, return_tensors="pt")
+        >>> outputs = model(**inputs, output_fusion=True)
+        >>> outputs.last_hidden_state.shape == outputs.gate.shape  # z and w, (B, T, E)
+        True
     """
 
     rows_may_be_empty = False
@@ -1043,7 +1053,7 @@ class DLFAPooling(DLFAPreTrainedModel):
 class DLFASequenceClassifierOutput(SequenceClassifierOutput):
     """What `DLFAForSequenceClassification` returns: as Transformers' own, and more on request.
 
-    Args:
+    Attributes:
         layer_state, gate: with `output_fusion`, y and w (B, T, E), as in `DLFAOutput`.
         fused_state: with `output_fusion`, z (B, T, E), the fused representation that the head reads.
     """
@@ -1054,7 +1064,17 @@ class DLFASequenceClassifierOutput(SequenceClassifierOutput):
 
 
 class DLFAForSequenceClassification(DLFAPooling):
-    """DLFA with a classifier of the whole sequence, or of a pair of them."""
+    """DLFA with a classifier of the whole sequence, or of a pair of them.
+
+    Example:
+        >>> from modeling_dlfa import DLFAForSequenceClassification
+        >>> from transformers import AutoTokenizer
+        >>> name = "FacebookAI/xlm-roberta-base"
+        >>> model = DLFAForSequenceClassification.from_encoder(name, fusion_layer=8, num_labels=3)
+        >>> inputs = AutoTokenizer.from_pretrained(name)("A man sleeps.", "Nobody is awake.", return_tensors="pt")
+        >>> model(**inputs).logits.shape  # (B, C); give labels (B,) for the loss
+        torch.Size([1, 3])
+    """
 
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
         super().__init__(config)
@@ -1125,7 +1145,7 @@ class DLFAForSequenceClassification(DLFAPooling):
 class DLFATokenClassifierOutput(TokenClassifierOutput):
     """What `DLFAForTokenClassification` returns: as Transformers' own, and more on request.
 
-    Args:
+    Attributes:
         layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`.
     """
 
@@ -1135,7 +1155,18 @@ class DLFATokenClassifierOutput(TokenClassifierOutput):
 
 
 class DLFAForTokenClassification(DLFAPreTrainedModel):
-    """DLFA with a classifier of every token."""
+    """DLFA with a classifier of every token.
+
+    Example:
+        >>> from modeling_dlfa import DLFAForTokenClassification
+        >>> from transformers import AutoTokenizer
+        >>> name, labels = "FacebookAI/xlm-roberta-base", ["O", "B-PER", "I-PER"]
+        >>> model = DLFAForTokenClassification.from_encoder(name, fusion_layer=8, id2label=dict(enumerate(labels)))
+        >>> tokenizer = AutoTokenizer.from_pretrained(name)
+        >>> inputs = tokenizer(["Maria", "sings"], is_split_into_words=True, return_tensors="pt")
+        >>> model(**inputs).logits.shape[-1]  # (B, T, C); labels are (B, T), -100 where none is
+        3
+    """
 
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
         super().__init__(config)
@@ -1201,7 +1232,7 @@ class DLFAForTokenClassification(DLFAPreTrainedModel):
 class DLFAQuestionAnsweringModelOutput(QuestionAnsweringModelOutput):
     """What `DLFAForQuestionAnswering` returns: as Transformers' own, and more on request.
 
-    Args:
+    Attributes:
         layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`.
     """
 
@@ -1214,9 +1245,12 @@ class DLFAForQuestionAnswering(DLFAPreTrainedModel):
     """DLFA that scores every token as the first and as the last one of an answer (extractive question answering).
 
     Example:
-        >>> inputs = tokenizer("Who sings?", "Maria sings.", return_tensors="pt")  # doctest: +SKIP
-        >>> outputs = model(**inputs)  # doctest: +SKIP
-        >>> first, last = outputs.start_logits.argmax(), outputs.end_logits.argmax()  # doctest: +SKIP
+        >>> from modeling_dlfa import DLFAForQuestionAnswering
+        >>> from transformers import AutoTokenizer
+        >>> name = "FacebookAI/xlm-roberta-base"
+        >>> model = DLFAForQuestionAnswering.from_encoder(name, fusion_layer=8)
+        >>> outputs = model(**AutoTokenizer.from_pretrained(name)("Who sings?", "Maria sings.", return_tensors="pt"))
+        >>> first, last = outputs.start_logits.argmax(), outputs.end_logits.argmax()  # of (B, T)
     """
 
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
@@ -1311,7 +1345,7 @@ def answer_loss(
 class DLFAMultipleChoiceModelOutput(MultipleChoiceModelOutput):
     """What `DLFAForMultipleChoice` returns: as Transformers' own, and more on request.
 
-    Args:
+    Attributes:
         hidden_states, attentions: of B * C sequences.
         layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`, of B * C sequences.
     """
@@ -1325,9 +1359,15 @@ class DLFAForMultipleChoice(DLFAPooling):
     """DLFA that scores the choices of a row, of which one is right: each is a sequence, usually after a prompt.
 
     Example:
-        >>> pairs = tokenizer(["It rains."] * 2, ["I get wet.", "I get rich."], return_tensors="pt")  # doctest: +SKIP
-        >>> inputs = {name: values.unsqueeze(0) for name, values in pairs.items()}  # (1, 2, T)  # doctest: +SKIP
-        >>> model(**inputs).logits.argmax(dim=-1)  # doctest: +SKIP
+        >>> from modeling_dlfa import DLFAForMultipleChoice
+        >>> from transformers import AutoTokenizer
+        >>> name = "FacebookAI/xlm-roberta-base"
+        >>> tokenizer = AutoTokenizer.from_pretrained(name)
+        >>> model = DLFAForMultipleChoice.from_encoder(name, fusion_layer=8)
+        >>> pairs = tokenizer(["It rains."] * 2, ["I get wet.", "I get rich."], padding=True, return_tensors="pt")
+        >>> inputs = {name: values.unsqueeze(0) for name, values in pairs.items()}  # (1, 2, T)
+        >>> model(**inputs).logits.shape  # (B, C)
+        torch.Size([1, 2])
     """
 
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
@@ -1501,7 +1541,7 @@ def gather_positions(states: torch.Tensor, positions: torch.Tensor) -> torch.Ten
 class DependencyParserOutput(ModelOutput):
     """What `DLFAForDependencyParsing` returns.
 
-    Args:
+    Attributes:
         loss: with labels; the mean of the cross entropies of arcs and of relations at the right heads.
         arc_logits: (B, W, W + 1), how well each word fits as the head of a word; 0 is the root, j is word j, counted
             from 1. Padding has the lowest number of the type.
@@ -1521,7 +1561,21 @@ class DependencyParserOutput(ModelOutput):
 
 
 class DLFAForDependencyParsing(DLFAPreTrainedModel):
-    """DLFA with a biaffine dependency parser of words. It scores; the tree of the best score is for the caller."""
+    """DLFA with a biaffine dependency parser of words. It scores; the tree of the best score is for the caller.
+
+    Example:
+        >>> import torch
+        >>> from modeling_dlfa import DLFAForDependencyParsing
+        >>> from transformers import AutoTokenizer
+        >>> name = "FacebookAI/xlm-roberta-base"
+        >>> model = DLFAForDependencyParsing.from_encoder(name, fusion_layer=8, num_labels=37)
+        >>> tokenizer = AutoTokenizer.from_pretrained(name)
+        >>> inputs = tokenizer(["Maria", "sings"], is_split_into_words=True, return_tensors="pt")
+        >>> first_pieces = [inputs.word_to_tokens(word).start for word in range(2)]
+        >>> outputs = model(**inputs, word_positions=torch.tensor([first_pieces]))
+        >>> outputs.arc_logits.shape, outputs.relation_logits.shape  # (B, W, W + 1), (B, W, W + 1, C)
+        (torch.Size([1, 2, 3]), torch.Size([1, 2, 3, 37]))
+    """
 
     def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
         super().__init__(config)

@@ -51,8 +51,9 @@ def predict(
 
     Example:
         >>> from modeling_dlfa import predict
-        >>> predict("runs/panx", ["Angela Merkel was born in Hamburg."])[0]["entities"]  # doctest: +SKIP
-        [{'label': 'PER', 'text': 'Angela Merkel', 'start': 0, 'end': 13}, ...]
+        >>> (answer,) = predict("runs/dlfa", ["Maria sings."])  # a run of parts of speech
+        >>> list(zip(answer["tokens"], answer["spans"]))  # and answer["tags"], answer["probabilities"]
+        [('Maria', [0, 5]), ('sings', [6, 11]), ('.', [11, 12])]
     """
     if isinstance(texts, str) or not isinstance(texts, Sequence):
         raise InputError(f"predict(): expected a list of texts, found {type(texts).__name__}: {str(texts)[:60]!r}")

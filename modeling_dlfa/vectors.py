@@ -50,8 +50,12 @@ def sentence_vectors(
 
     Example:
         >>> from modeling_dlfa import DLFAModel, sentence_vectors
-        >>> model = DLFAModel.from_encoder("FacebookAI/xlm-roberta-base", fusion="none")  # doctest: +SKIP
-        >>> vectors = sentence_vectors(model, tokenizer, ["Hello", "Hallo"], layer=8, pooling="mean")  # doctest: +SKIP
+        >>> from transformers import AutoTokenizer
+        >>> name = "FacebookAI/xlm-roberta-base"
+        >>> tokenizer, model = AutoTokenizer.from_pretrained(name), DLFAModel.from_encoder(name, fusion="none")
+        >>> vectors = sentence_vectors(model, tokenizer, ["Hello", "Hallo"], layer=8, pooling="mean")
+        >>> vectors.shape == (2, model.config.hidden_size)
+        True
     """
     if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
         raise InputError(f"sentence_vectors(): expected a list of texts, found {str(texts)[:60]!r}")

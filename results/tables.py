@@ -1,4 +1,4 @@
-"""Fill the tables of the READMEs and write `model_cards/` from the results files: `python results/tables.py`.
+"""Fill the tables of all pages, and write `model_cards/`, from the results files: `python results/tables.py`.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`. NAME is that of a function in `TABLES`, or
 `<study>.<table>` for a table of a study's report, such as `layers.summary`. `--check` writes nothing and fails where a
@@ -37,12 +37,16 @@ ROOT = HERE.parent
 
 LAYERS = "layers/cells/udpos/embedded"
 
-# The worked model cards: task -> results file of a run.
+# The worked model cards: task, and what was trained if not all -> results file of a run.
 CARDS = {
     "udpos": f"{LAYERS}/dlfa-k8-seed1.json",
     "panx": "layers/cells/panx/embedded/dlfa-k8-seed1.json",
     "xnli": "pairs/cells/xnli/embedded/dlfa-k8-seed1.json",
     "pawsx": "pairs/cells/pawsx/embedded/dlfa-k8-seed1.json",
+    "panx-frozen": "frozen/cells/panx/embedded/dlfa-k6-seed1.json",
+    "panx-lora": "lora/cells/panx/embedded/dlfa-seed1.json",
+    "udpos-frozen": "frozen/cells/udpos/embedded/dlfa-k6-seed1.json",
+    "xnli-frozen": "frozen_pairs/cells/xnli/embedded/dlfa-seed1.json",
 }
 
 
@@ -105,18 +109,40 @@ def label_piece() -> str:
     return Table("label_piece", "", ["", "seeds", *codes], rows, is_markdown=True).markdown()
 
 
-def sample() -> str:
-    """What `python run_xtreme.py` prints, from its results files."""
-    runs = [RunResults.load(HERE / "sample" / f"{name}.json") for name in ("baseline", "aif")]
+def of_runs(folder: str) -> tuple[list[RunResults], list[str]]:
+    """Baseline and DLFA of one command, from its results files, and their languages by family."""
+    runs = [RunResults.load(HERE / folder / f"{model}.json") for model in ("baseline", "aif")]
+    return runs, [code for codes in by_family(runs[0].scores).values() for code in codes]
+
+
+def across(folder: str, title: str) -> str:
+    """Baseline and DLFA of one command, a row each."""
+    runs, codes = of_runs(folder)
     rows = [
-        [f"{code} {LANGUAGES[code].name}", *(f"{run.scores[code]:.1f}" for run in runs)]
-        for codes in by_family(runs[0].scores).values()
-        for code in codes
+        [run.model_name, *(f"{run.scores[code]:.1f}" for code in codes), f"{run.zero_shot_average:.1f}"]
+        for run in runs
     ]
+    return Table("across", "", [title, *codes, "zero-shot average"], rows, is_markdown=True).markdown()
+
+
+def sample() -> str:
+    """What `python run_xtreme.py` prints."""
+    runs, codes = of_runs("sample")
+    rows = [[f"{code} {LANGUAGES[code].name}", *(f"{run.scores[code]:.1f}" for run in runs)] for code in codes]
     rows.append(["**zero-shot average**", *(f"**{run.zero_shot_average:.1f}**" for run in runs)])
-    return Table(
-        "sample", "", ["UD-POS F1 on the sample", *(run.model_name for run in runs)], rows, is_markdown=True
-    ).markdown()
+    header = ["UD-POS F1 on the sample", *(run.model_name for run in runs)]
+    return Table("sample", "", header, rows, is_markdown=True).markdown()
+
+
+def sample_across() -> str:
+    """The same with languages as columns."""
+    return across("sample", "UD-POS F1")
+
+
+def own_labels() -> str:
+    """What the commands of `results/own_labels/commands.txt` print: a table, and an answer."""
+    answer = (HERE / "own_labels" / "prediction.jsonl").read_text("utf-8").strip()
+    return f"{across('own_labels', 'accuracy')}\n\n```json\n{answer}\n```"
 
 
 def versions(report: Mapping[str, Any]) -> str:
@@ -236,7 +262,107 @@ def findings() -> str:
         verb = "not told apart from" if not told else "above" if found.difference > 0 else "below"
         size = f"{signed(found.difference)} ({interval(found.low, found.high)})"
         rows.append([where, f"DLFA is {verb} {what}", size, sureness(found)])
-    return Table("findings", "", ["", "finding", "points (95 % CI)", "how sure"], rows, text_columns=4).markdown()
+    return Table("findings", "", ["", "finding", "size (95 % CI)", "confidence"], rows, text_columns=4).markdown()
+
+
+def other_findings() -> str:
+    """What the other folders say, each in a row: what, how much, how sure."""
+
+    def sized(found: Comparison) -> str:
+        return f"{signed(found.difference)} ({interval(found.low, found.high)})"
+
+    rows = []
+    for task, title in (("udpos", "parts of speech"), ("panx", "entities")):
+        found = chosen("layers", task)[1]
+        where = f"All weights, {title}, 1,000 sentences"
+        rows.append(
+            [where, "DLFA is not told apart from the last layer at any of 7 layers", sized(found), sureness(found)]
+        )
+    of_stages = next(section for section in study_sections("intermediate_learnt")[1] if section.of_conditions)
+    for condition, finding in (
+        ("tree", "dependency parsing before is not told apart from nothing before"),
+        ("upos", "nor is tagging, though it may cost something"),
+    ):
+        found = of_stages.comparisons[f"baseline+{condition}"]
+        rows.append(["Intermediate task, then XNLI", finding, sized(found), sureness(found)])
+    runs = [RunResults.load(HERE / "label_piece" / f"udpos-{piece}-seed1.json") for piece in ("character", "first")]
+    gains = [runs[0].scores[code] - runs[1].scores[code] for code in ("zh", "ja", "th")]
+    where = "Parts of speech in Chinese, Japanese, Thai"
+    what = "a label on a word's first piece with characters is above one on its first piece"
+    rows.append([where, what, f"{signed(min(gains))} to {signed(max(gains))}", "sure by its size: 1 seed"])
+    *_, one = (row.split(" | ") for row in heads().splitlines() if row.startswith("| head of its own"))
+    size = f"{min(one[1:])} to {max(one[1:]).rstrip(' |')}"
+    what = "DLFA is behind, at every layer, where it is level with the baseline's head"
+    rows.append(["One seed, a head of its own each", what, size, "seen: 7 layers, 1 seed"])
+    return Table(
+        "other_findings", "", ["", "finding", "size (95 % CI)", "confidence"], rows, text_columns=4
+    ).markdown()
+
+
+def in_short() -> str:
+    """Whether fusing helps, in three lines of README."""
+
+    def told(study: str, task: str, rival: str | None = None) -> str:
+        section, found = chosen(study, task)
+        found = found if rival is None else against(section, "dlfa", rival)
+        return f"{signed(found.difference)} points ({interval(found.low, found.high)})"
+
+    return "\n".join(
+        [
+            f"- **Encoder frozen, words: yes.** {told('frozen', 'panx')} of F1 on entities and "
+            f"{told('frozen', 'udpos')} on parts of speech over the last layer. The same module on one lower layer "
+            f"gives most of it; over that one it is {told('frozen', 'panx', 'aif-layer')} and "
+            f"{told('frozen', 'udpos', 'aif-layer')}.",
+            f"- **Encoder frozen, pairs of sentences: not certain.** {told('frozen_pairs', 'xnli')} on XNLI.",
+            f"- **LoRA, and all weights trained: not shown.** {told('lora', 'panx')} and "
+            f"{told('all_weights', 'panx')} on entities: the encoder moves what is needed to its last layer itself.",
+        ]
+    )
+
+
+def encoders(path: Path = HERE / "encoders" / "shapes.json") -> str:
+    """What `results/encoders.py shapes` found: sizes of encoders, and what training them keeps in memory."""
+    rows = []
+    for name, shape in json.loads(path.read_text("utf-8")).items():
+        trained = shape["parameters"] + shape["aif"]
+        rows.append(
+            [
+                f"`{name}`",
+                f"{shape['layers']} × {shape['width']}",
+                str(shape["default_layer"]),
+                str(shape["positions"] or "any"),
+                f"{shape['parameters'] / 1e6:.0f}",
+                f"{100 * shape['word_embeddings'] / shape['parameters']:.0f} %",
+                f"{100 * shape['aif'] / shape['parameters']:.2f} %",
+                f"{16 * trained / 1e9:.1f}",
+                f"{(16 * (trained - shape['word_embeddings']) + 4 * shape['word_embeddings']) / 1e9:.1f}",
+                f"{(4 * shape['parameters'] + 16 * shape['aif']) / 1e9:.1f}",
+            ]
+        )
+    header = ["encoder", "layers × width", "default k", "positions", "parameters, M", "word embeddings", "AIF adds"]
+    header += ["GB, all weights", "GB, embeddings frozen", "GB, encoder frozen"]
+    return Table("encoders", "", header, rows, is_markdown=True).markdown()
+
+
+def word_spaces(path: Path = HERE / "encoders" / "spaces.json") -> str:
+    """What `results/encoders.py spaces` found: words that have the pieces of running text."""
+    report = json.loads(path.read_text("utf-8"))
+    forms = {
+        "wordpiece": "WordPiece (mBERT)",
+        "metaspace": "SentencePiece (XLM-R, e5, gte, mDeBERTa)",
+        "byte_level": "byte-level (EuroBERT, ModernBERT)",
+        "gemma": "Gemma's (mmBERT)",
+    }
+    rows = [
+        [title, *(f"{report['forms'][form][way]:.0f} %" for way in ("split", "ours"))] for form, title in forms.items()
+    ]
+    header = ["vocabulary like", "`is_split_into_words=True`", "here"]
+    made = Table("word_spaces", "", header, rows, is_markdown=True)
+    return (
+        f"{made.markdown()}\n\nWords after the first of a sentence with the pieces that they have in running text, "
+        f"in vocabularies of {report['vocabulary']:,} pieces, trained on {report['sentences']} sentences of UD-POS in "
+        f"each of {', '.join(report['languages'])}."
+    )
 
 
 def against(section: Section, group: str, rival: str) -> Comparison:
@@ -381,10 +507,16 @@ TABLES: dict[str, Callable[[], str]] = {
     "scout": scout,
     "label_piece": label_piece,
     "sample": sample,
+    "sample_across": sample_across,
+    "own_labels": own_labels,
+    "encoders": encoders,
+    "word_spaces": word_spaces,
     "overhead": overhead,
     "fusions": fusions,
     "training_speed": training_speed,
     "findings": findings,
+    "other_findings": other_findings,
+    "in_short": in_short,
     "regimes": regimes,
     "families": families,
     "few_labels": few_labels,
@@ -411,6 +543,7 @@ def pages() -> dict[Path, str]:
     """Every page made from results files, with what it should hold."""
     texts = (
         ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
         HERE / "README.md",
         *sorted(HERE.glob("intermediate*/README.md")),
         HERE / "tatoeba" / "README.md",

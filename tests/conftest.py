@@ -209,8 +209,8 @@ def write_xtreme_folder(root: Path) -> Path:
     return root
 
 
-def write_tiny_encoder(folder: Path, dropout: float, positions: int = 64) -> str:
-    """A random three-layer BERT that knows the words of `write_xtreme_folder`, the longer ones in two pieces."""
+def write_tiny_encoder(folder: Path, dropout: float, positions: int = 64, layers: int = 3) -> str:
+    """A random BERT that knows the words of `write_xtreme_folder`, the longer ones in two pieces."""
     torch = pytest.importorskip("torch")
     from transformers import BertConfig, BertModel
 
@@ -223,7 +223,7 @@ def write_tiny_encoder(folder: Path, dropout: float, positions: int = 64) -> str
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
-        num_hidden_layers=3,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         intermediate_size=64,
         max_position_embeddings=positions,

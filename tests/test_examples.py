@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import io
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from safetensors.torch import load_file
 from modeling_dlfa import DLFAConfig, DLFAForSequenceClassification
 from modeling_dlfa.data.own import OwnFilesSource
 from modeling_dlfa.predict import Predictor
+from modeling_dlfa.predict import main as predict_main
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.tasks.task import Task
 from modeling_dlfa.training.command_line import CommandLine
@@ -164,6 +166,23 @@ def test_a_task_file(trained, name: str):
     assert task.note in card and f"under `{task.license}`" in card and str(EXAMPLES) not in card
     assert ("labels found in" in printed) == (name == "reviews") == ("bad (16), good (16)" in printed)
     assert {path.name for path in folder.iterdir()} >= {"config.json", "model.safetensors", "modeling_dlfa.py"}
+
+
+def test_the_own_labels_of_readme(trained, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """The run and the answer that README prints have the form of those that its commands make here."""
+    folder, _ = trained("hotel")
+    printed = ROOT / "results" / "own_labels"
+    assert list(RunResults.load(folder).scores) == list(RunResults.load(printed / "aif.json").scores)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    ((text, flags),) = re.findall(r"^printf '(.*)\\n' \| dlfa predict runs/hotel/aif (.*)$", readme, re.MULTILINE)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.replace("\\t", "\t").encode())))
+    assert predict_main([str(folder), *shlex.split(flags)]) == 0
+    (answer,) = capsys.readouterr().out.splitlines()
+    (shown,) = (printed / "prediction.jsonl").read_text(encoding="utf-8").splitlines()
+    assert shown in readme
+    answered, told = json.loads(answer), json.loads(shown)
+    assert list(answered) == list(told)
+    assert all(answered[name] == told[name] for name in ("sentence1", "sentence2"))
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
-"""README and results say what is true: commands parse, tables equal the results files, examples run."""
+"""README, docs and results say what is true: commands parse, tables equal the results files, links lead somewhere."""
 
+import ast
+import importlib
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,27 +14,52 @@ import pytest
 import torch
 import yaml
 
+from modeling_dlfa.cache import parser as cache_parser
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.predict import parser as predict_parser
 from modeling_dlfa.publishing.__main__ import parser as publishing_parser
 from modeling_dlfa.publishing.hub import check_repository
 from modeling_dlfa.study.__main__ import COMMANDS
+from modeling_dlfa.study.__main__ import parser as study_parser
 from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.report import write_report
 from modeling_dlfa.study.spec import StudySpec, load_spec
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.command_line import CommandLine
+from modeling_dlfa.training.score import parser as score_parser
 
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+PAGES = {"README.md": README, **{f"docs/{name}": text for name, text in DOCS.items()}}
 
 
-def documented_commands() -> list[str]:
-    """Every call of run_xtreme.py in the README, the script's docstring and the examples."""
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def printed_commands() -> list[str]:
+    """Every line of a block of commands, in README and docs; of several joined by && or a pipe each one."""
+    lines = [line for text in PAGES.values() for block in blocks(text, "bash") for line in block.splitlines()]
+    parts = [part.strip() for line in lines for part in re.split(r" && | \| ", line)]
+    return list(dict.fromkeys(part for part in parts if part and not part.startswith(("#", "cd "))))
+
+
+def documented_runs() -> list[str]:
+    """Every call of run_xtreme.py or `dlfa train` in README, docs, the script's docstring and the examples."""
     script = (ROOT / "run_xtreme.py").read_text(encoding="utf-8").replace("\\\n", " ")
-    texts = [README.replace("\\\n", " "), script, *(path.read_text("utf-8") for path in ROOT.glob("examples/*.yaml"))]
-    lines = [line.strip("# `") for text in texts for line in text.splitlines()]
-    return [line for line in lines if re.match(r"(python|accelerate|torchrun)\b.* run_xtreme\.py", line)]
+    texts = [script, *(path.read_text("utf-8") for path in ROOT.glob("examples/*.yaml"))]
+    lines = [line.strip("# `") for text in texts for line in text.splitlines()] + printed_commands()
+    return [line for line in dict.fromkeys(lines) if RUN.match(line) and "`" not in line]
+
+
+RUN = re.compile(r"((python|accelerate|torchrun)\b.* |python )run_xtreme\.py|dlfa train\b")
+
+
+def test_readme_is_short():
+    assert len(README.splitlines()) <= 120
 
 
 def test_two_setup_commands():
@@ -40,17 +68,19 @@ def test_two_setup_commands():
         'pip install -c constraints.txt -e ".[embedded]" && python run_xtreme.py',
         'pip install -c constraints.txt -e ".[embedded,test]" && pytest',
     ]
+    assert README.index("git clone") < README.index("pip install")
 
 
-@pytest.mark.parametrize("command", documented_commands())
-def test_documented_commands_parse(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    argv = shlex.split(command.split("run_xtreme.py", 1)[1], comments=True)
+@pytest.mark.parametrize("command", documented_runs())
+def test_documented_runs_parse(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    argv = shlex.split(re.split(r"run_xtreme\.py|dlfa train", command, maxsplit=1)[1], comments=True)
     if argv and argv[0] == "run.yaml":
         (tmp_path / "run.yaml").write_text("task: panx\n", encoding="utf-8")
         argv[0] = str(tmp_path / "run.yaml")
     elif argv and argv[0].endswith(".yaml"):
         argv[0] = str(ROOT / argv[0])
     argv = [argument for argument in argv if argument not in ("…", "--bf16")]  # no such GPU in a test
+    argv = [str(ROOT / argument) if argument.startswith("examples/") else argument for argument in argv]
     monkeypatch.chdir(tmp_path)
     line = CommandLine(argv)
     for task in line.tasks:
@@ -59,13 +89,84 @@ def test_documented_commands_parse(command: str, tmp_path: Path, monkeypatch: py
             assert run.task == task
 
 
-def test_documented_commands_are_found():
-    assert len(documented_commands()) >= 6
+def test_documented_runs_are_found():
+    assert len(documented_runs()) >= 15
+
+
+PARSERS = {"predict": predict_parser, "score": score_parser, "cache": cache_parser, "publish": publishing_parser}
+OTHERS = [command for command in printed_commands() if not RUN.match(command)]
+
+
+@pytest.mark.parametrize("command", OTHERS)
+def test_other_documented_commands(command: str):
+    """Their arguments are those that the command takes, and files of this repository are there."""
+    first, *argv = shlex.split(command.partition(" > ")[0], comments=True)
+    if command.startswith("pip install"):
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+        asked = re.findall(r"\[(.*)\]", command)
+        assert not asked or set(asked[0].split(",")) <= extras.keys()
+    elif (first, *argv[:2]) == ("python", "-m", "modeling_dlfa.study") or [first, *argv[:1]] == ["dlfa", "study"]:
+        asked = study_parser().parse_args(argv[2:] if first == "python" else argv[1:])
+        assert (ROOT / asked.study).exists()
+    elif first == "dlfa":
+        PARSERS[argv[0]]().parse_args(argv[1:])
+    elif first == "python":
+        assert (ROOT / argv[0]).is_file()
+    elif first == "mkdocs":
+        assert (ROOT / argv[argv.index("-f") + 1]).is_file()
+    else:
+        assert first in ("git", "pytest", "printf", "echo")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_of_a_page(page: str):
+    """It parses, and what it imports is there."""
+    for block in blocks(PAGES[page], "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("modeling_dlfa"):
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names), ast.unparse(node)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+LINKED = [*PAGES, "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "model_cards/README.md"]
+LINKED += [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "results").rglob("README.md"))]
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_links_lead_somewhere(page: str):
+    path = ROOT / page
+    for target, anchor in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", path.read_text(encoding="utf-8")):
+        there = path.parent / target if target else path
+        assert there.exists(), f"{page}: {target}"
+        assert not anchor or anchor in anchors(there), f"{page}: {target}#{anchor}"
+
+
+def test_every_page_is_named():
+    """In README's list, and in the site's menu."""
+    menu = (ROOT / "docs" / "site" / "mkdocs.yml").read_text(encoding="utf-8")
+    for name in DOCS:
+        assert f"](docs/{name})" in README, name
+        assert re.search(rf"^ +- [^#\n]+: {re.escape(name)}$", menu, re.MULTILINE), name
+
+
+def test_the_task_file_in_the_readme_is_the_example():
+    (block,) = blocks(README, "yaml")
+    shown, whole = (
+        yaml.safe_load(block),
+        yaml.safe_load((ROOT / "examples" / "tasks" / "hotel.yaml").read_text("utf-8")),
+    )
+    assert shown == {name: value for name, value in whole.items() if name not in ("note", "license")}
 
 
 def test_what_works_names_tests():
     """Every row of the table names tests that are there."""
-    rows = [line for line in README.partition("## What works")[2].partition("## ")[0].splitlines() if "::" in line]
+    rows = [line for line in DOCS["compatibility.md"].splitlines() if "::" in line]
     assert len(rows) >= 20
     for path, name in re.findall(r"`([\w/]+\.py)::(\w+)`", "\n".join(rows)):
         assert re.search(rf"^def {name}\(", (ROOT / "tests" / path).read_text("utf-8"), re.MULTILINE), (
@@ -74,10 +175,9 @@ def test_what_works_names_tests():
     assert all(re.search(r"`[\w/]+\.py::\w+`", row) for row in rows)
 
 
-@pytest.mark.parametrize("command", re.findall(r"^python -m modeling_dlfa\.publishing (.*)$", README, re.MULTILINE))
-def test_documented_publishing_parses(command: str):
-    arguments = publishing_parser().parse_args(shlex.split(command))
-    assert check_repository(arguments.repository) == "user/dlfa-udpos"
+def test_documented_publishing_names_repositories():
+    commands = [shlex.split(command) for command in printed_commands() if command.startswith("dlfa publish")]
+    assert len(commands) >= 2 and all(check_repository(command[3]) for command in commands)
 
 
 @pytest.mark.slow
@@ -110,8 +210,8 @@ def test_example_studies_could_start(path: Path, embedded_encoder: str):
     assert len(spec.cells) >= 2
 
 
-def test_the_study_in_the_readme_is_one(tmp_path: Path):
-    (block,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+def test_the_first_study_of_the_page_is_one(tmp_path: Path):
+    block, _ = blocks(DOCS["studies.md"], "yaml")
     path = tmp_path / "study.yaml"
     path.write_text(block, encoding="utf-8")
     spec = load_spec(path)
@@ -119,8 +219,8 @@ def test_the_study_in_the_readme_is_one(tmp_path: Path):
 
 
 def test_every_entry_of_a_study_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    text = DOCS["studies.md"]
+    _, block = blocks(text, "yaml")
     (tmp_path / "study.yaml").write_text(block, encoding="utf-8")
     monkeypatch.chdir(ROOT)
     spec = load_spec(tmp_path / "study.yaml")
@@ -130,10 +230,13 @@ def test_every_entry_of_a_study_is_documented(tmp_path: Path, monkeypatch: pytes
     assert {line.split()[2] for line in re.findall(r"`(dlfa study \w+) FILE`", text)} == set(COMMANDS)
 
 
-def test_documented_study_commands():
-    commands = re.findall(r"^python -m modeling_dlfa\.study (\w+) (\S+)", README, flags=re.MULTILINE)
-    assert ("run", "examples/studies/quick.yaml") in commands
-    assert all(command in COMMANDS and (ROOT / file).exists() for command, file in commands)
+def test_what_ci_runs_is_printed():
+    """`.ci/run` takes its commands from the pages, by these patterns."""
+    taken = re.findall(r"grep -h '(.*)' README\.md docs/\*\.md", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    lines = [line for text in PAGES.values() for line in text.splitlines()]
+    assert len(taken) == 4
+    for pattern in taken:
+        assert {line for line in lines if re.search(pattern, line)}, pattern
 
 
 @pytest.mark.slow

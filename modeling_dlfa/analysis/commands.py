@@ -71,7 +71,9 @@ def run_analysis(name: str, argv: list[str], debug: bool = False) -> None:
 
         page = analysis.analysed(arguments)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{error.name} is not installed: pip install 'modeling-dlfa[analyse]'") from error
+        raise ModuleNotFoundError(
+            f"{(error.name or '').partition('.')[0]} is not installed: pip install 'modeling-dlfa[analyse]'"
+        ) from error
     path = write_page(page, folder, ["dlfa", "analyse", name, *argv])
     tell(page)
     print(f"page: {path}")

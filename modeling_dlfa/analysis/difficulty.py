@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..known_states import KnownStates
 from ..modeling_dlfa import DLFAPreTrainedModel
 from ..tasks.encoding import IGNORED
-from ..tasks.kinds.base import Probe
+from ..tasks.kinds.probe import Probe
 from ..tasks.task import Task
 from ..training.arguments import RunArguments
 from ..training.data import encoded, load_rows, open_tokenizer

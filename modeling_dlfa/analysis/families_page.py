@@ -17,7 +17,7 @@ from ..vectors import FUSED, Layer
 from ..wording import p_text
 from .figures import layer_curves
 from .language_figures import heat_maps, scatters, trees
-from .opened import Opened, layer_title, open_model
+from .opened import Opened, layer_place, layer_title, open_model
 from .page import Page, Part, Sheet
 from .parallel import PARALLEL, Parallel, parallel_sentences
 from .relatives import Alike, Kinship, alike, branch, curves, family, in_order, kinship
@@ -257,8 +257,7 @@ def _of_transfer(one: Transfer) -> str:
         sure = "without a p-value: too few families"
     else:
         sure = f"p {p_text(one.p_value)}, {'hardly by chance' if clear else 'not told from chance'}"
-    where = f"layer {one.layer}" if one.layer != FUSED else "after fusion"
     return (
-        f"{one.scores.task}, {SIMILARITIES[one.kind][0]} in {where}: rank correlation with the score "
+        f"{one.scores.task}, {SIMILARITIES[one.kind][0]}, {layer_place(one.layer)}: rank correlation with the score "
         f"{one.rho:+.2f} over {len(one.points)} languages of {blocks} families ({sure})."
     ).replace(" -", " −")

@@ -13,7 +13,7 @@ from ..drawing import COLOURS, DIVERGING, GREY, STYLE, new_figure
 from ..tasks.languages import by_family, language_name
 from ..vectors import Layer
 from ..wording import p_text
-from .opened import layer_title
+from .opened import layer_place
 from .relatives import Alike, branch, family, tree
 from .similarity import SIMILARITIES
 from .transfer import Transfer
@@ -40,8 +40,7 @@ def heat_maps(found: Alike, kinds: Sequence[str], layers: Sequence[Layer]) -> Fi
                 mesh = axes.pcolormesh(values, cmap=colours, norm=norm, edgecolors="white", linewidth=0.4)
                 axes.set_aspect("equal")
                 axes.invert_yaxis()
-                axes.set_title(f"{SIMILARITIES[kind][0]}\nlayer {layer_title(layer)}".replace("layer after", "after"))
-                axes.title.set_fontsize(9)
+                axes.set_title(f"{SIMILARITIES[kind][0]}\n{layer_place(layer)}", fontsize=9)
                 ticks = np.arange(size) + 0.5
                 axes.set_xticks(ticks, found.languages, fontsize=7, rotation=90 if size > 16 else 0)
                 axes.set_yticks(ticks, found.languages, fontsize=7)
@@ -49,9 +48,8 @@ def heat_maps(found: Alike, kinds: Sequence[str], layers: Sequence[Layer]) -> Fi
                 _between_families(axes, found.languages)
                 for spine in axes.spines.values():
                     spine.set_visible(False)
-            bar = figure.colorbar(
-                mesh, ax=list(row), aspect=25, pad=0.01, extend="neither" if kind in CENTRED else "max"
-            )
+            beyond = "neither" if kind in CENTRED else "max"  # each language with itself
+            bar = figure.colorbar(mesh, ax=list(row), aspect=25, pad=0.01, extend=beyond)
             bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     return figure
 
@@ -113,19 +111,12 @@ def scatters(found: Sequence[Transfer]) -> Figure:
         for axes, one in zip(grid, found):
             near = family(one.scores.train_language)
             for language, (x, y) in one.points.items():
-                related = branch(language).partition(":")[0] == near
-                axes.plot(
-                    x, y, "o", color=COLOURS[0], markerfacecolor=COLOURS[0] if related else "white", markersize=6
-                )
+                fill = COLOURS[0] if family(language) == near else "white"
+                axes.plot(x, y, "o", color=COLOURS[0], markerfacecolor=fill, markersize=6)
                 axes.annotate(language, (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8)
-            axes.set_title(
-                f"{one.scores.task}, layer {layer_title(one.layer)}: ρ = {one.rho:.2f}, p {_p(one.p_value)}".replace(
-                    "-", "−"
-                ),
-                loc="left",
-                fontsize=9,
-                fontweight="bold",
-            )
+            told = f"ρ = {one.rho:.2f}, p {_p(one.p_value)}".replace("-", "−")
+            title = f"{one.scores.task}, {layer_place(one.layer)}: {told}"
+            axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
             axes.margins(0.12)
             axes.set_xlabel(f"{SIMILARITIES[one.kind][0]} with {language_name(one.scores.train_language)}")
             axes.set_ylabel(f"{one.scores.metric}, %")

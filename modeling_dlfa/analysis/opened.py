@@ -89,3 +89,8 @@ def check_is_model(name: str) -> None:
 def layer_title(layer: Layer) -> str:
     """ "0", ..., "12", or "after fusion"."""
     return "after fusion" if layer == FUSED else str(layer)
+
+
+def layer_place(layer: Layer) -> str:
+    """ "layer 12", or "after fusion"."""
+    return layer_title(layer) if layer == FUSED else f"layer {layer}"

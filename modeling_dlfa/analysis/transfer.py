@@ -8,7 +8,7 @@ from ..errors import InputError
 from ..training.results import RunResults
 from ..vectors import Layer
 from .permutation import correlation_p, rank_correlation
-from .relatives import Alike, family
+from .relatives import Alike, branch, family
 
 
 FEWEST = 5  # languages; with fewer a rank correlation says nothing
@@ -79,7 +79,7 @@ def transfer(found: Alike, scores: Scores, kind: str, layer: Layer) -> Transfer 
     points = {one: (float(row[languages.index(one)]), scores.by_language[one]) for one in there}
     similarities, of_scores = zip(*points.values(), strict=True)
     rho = rank_correlation(similarities, of_scores)
-    p_value = correlation_p(similarities, of_scores, [family(one) for one in there])
+    p_value = correlation_p(similarities, of_scores, [(family(one), branch(one)) for one in there])
     return Transfer(scores, kind, layer, points, rho, p_value)
 
 

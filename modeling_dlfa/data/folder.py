@@ -40,7 +40,7 @@ class FolderSource:
         files = self._found(task, check_split(split))
         if not files and not (self.root / task.folder).is_dir():
             there = ", ".join(sorted(entry.name for entry in self.root.iterdir() if entry.is_dir())) or "no folder"
-            example = self.root / _pattern(task, split).format(code=task.train_language)
+            example = self.root / _expected(task, split, task.train_language)
             raise InputError(f"{self.root} has no folder {task.folder!r}: expected {example}; found {there}")
         return files
 
@@ -68,7 +68,8 @@ class FolderSource:
 
     def _path(self, task: Task, split: str, language: str) -> Path:
         files = self._files(task, split)
-        check_language(task, split, language, ordered(task, files), str(self.root))
+        there, file = ordered(task, files), _expected(task, split, language)
+        check_language(task, split, language, there, str(self.root), file)
         return files[language]
 
 
@@ -87,6 +88,11 @@ def _again(part: str) -> str:
 
 def _pattern(task: Task, split: str) -> str:
     return f"{task.folder}/{FILE_PREFIXES[split]}-{{code}}{_suffix(task)}"
+
+
+def _expected(task: Task, split: str, code: str) -> str:
+    """The path of the file that holds a language, from the folder of all tasks."""
+    return task.layout.get(split, _pattern(task, split)).replace("{code}", code)
 
 
 def _suffix(task: Task) -> str:

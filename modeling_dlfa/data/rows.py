@@ -27,11 +27,18 @@ def ordered(task: Task, codes: Iterable[str]) -> list[str]:
     return sorted(set(codes), key=lambda code: (place.get(code, len(place)), code != task.train_language, code))
 
 
-def check_language(task: Task, split: str, language: str, there: Sequence[str], where: str) -> None:
-    """Refuse a language that a source does not have."""
+def check_language(
+    task: Task, split: str, language: str, there: Sequence[str], where: str, expected: str | None = None
+) -> None:
+    """Refuse a language that a source does not have.
+
+    Args:
+        expected: the file that would hold it, where a source is of files.
+    """
     if language not in there:
+        file = "" if expected is None else f"; expected {expected}"
         raise InputError(
-            f"{task.name} has no {split} data for {language!r} in {where}: there is {', '.join(there) or 'none'}"
+            f"{task.name} has no {split} data for {language!r} in {where}: there is {', '.join(there) or 'none'}{file}"
         )
 
 

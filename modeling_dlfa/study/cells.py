@@ -81,6 +81,7 @@ class Cell:
         encoder: short name of the encoder.
         model: what is compared.
         arguments: all arguments of the run but the output folder.
+        source: the language that it is trained in, in a study of several; else None.
     """
 
     task: str
@@ -88,11 +89,17 @@ class Cell:
     model: Model
     seed: int
     arguments: Mapping[str, Any]
+    source: str | None = None
 
     @property
     def name(self) -> str:
-        """Path of the cell inside a study's folders: "udpos/embedded/dlfa-k8-seed1"."""
-        return f"{self.task}/{self.encoder}/{self.model.name}-seed{self.seed}"
+        """Path of the cell inside a study's folders: "udpos/embedded/dlfa-k8-seed1", its source before the model."""
+        return "/".join([*self.place, f"{self.model.name}-seed{self.seed}"])
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where the cell's models stand beside one another: task, encoder and source, as far as there is one."""
+        return (self.task, self.encoder, *([] if self.source is None else [self.source]))
 
     @cached_property
     def settings(self) -> dict[str, Any]:

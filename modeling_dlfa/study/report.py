@@ -13,6 +13,7 @@ from ..files import csv_text, write_bytes, write_text
 from ..markup import markdown_block, markdown_code, markdown_fence, markdown_text
 from ..pages import PAGE, Picture, Table, rendered
 from ..privacy import without_paths
+from ..tasks.languages import language_name
 from ..training.arguments import layer_name
 from ..training.results import data_name
 from ..wording import rounded
@@ -43,6 +44,7 @@ from .tables import (
     summary_table,
     tuned_table,
 )
+from .transfer import Transfer, transfer_columns, transfer_rows, transfer_tables, transfers
 
 
 HERE = Path(__file__).parent
@@ -50,6 +52,7 @@ MARKDOWN = {"text": markdown_text, "block": markdown_block, "code": markdown_cod
 CONDITIONS_FILE = "conditions.csv"
 RIVALS_FILE = "rivals.csv"
 MATRIX_FILE = "matrix.csv"
+TRANSFER_FILE = "transfer.csv"
 
 CSV_ROWS: dict[str, Callable[[Section], list[Row]]] = {
     "summary": summary_rows,
@@ -75,8 +78,8 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
     """Write the report and return the path of its page, `index.html`.
 
     Beside it: `report.md`, a PNG file for every figure, and `summary.csv`, `models.csv`, `languages.csv`,
-    `scores.csv` and, of a study that has some, `conditions.csv`, `matrix.csv` (conditions of several tasks) and
-    `rivals.csv`. Equal records give equal files.
+    `scores.csv` and, of a study that has some, `conditions.csv`, `matrix.csv` (conditions of several tasks),
+    `transfer.csv` (languages of training) and `rivals.csv`. Equal records give equal files.
     Cells without a record are named as missing.
 
     Raises:
@@ -95,6 +98,8 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
     if pairs := by_model(started, found):
         title = "Intermediate and target tasks"
         chapters.insert(0, Chapter("matrix", title, (), (), (), matrix_tables(pairs)))
+    moved = transfers(started)
+    chapters = [*map(_transfer_chapter, moved), *chapters]
     values = {
         "title": spec.title or spec.name,
         "notes": spec.notes,
@@ -106,7 +111,7 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
         "file": f"{spec.name}.yaml",
         "command": f"python -m modeling_dlfa.study run {shlex.quote(f'{spec.name}.yaml')}",
         "made_with": _made_with(started),
-        "csv_files": [*csv_files, *([MATRIX_FILE] if pairs else [])],
+        "csv_files": [*csv_files, *([MATRIX_FILE] if pairs else []), *([TRANSFER_FILE] if moved else [])],
     }
     folder.mkdir(parents=True, exist_ok=True)
     for picture in (picture for chapter in chapters for picture in chapter.pictures):
@@ -115,6 +120,8 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
         write_text(folder / name, csv_text([row for section in started for row in rows(section)]))
     if pairs:
         write_text(folder / MATRIX_FILE, csv_text(matrix_rows(pairs)))
+    if moved:
+        write_text(folder / TRANSFER_FILE, csv_text([row for one in moved for row in transfer_rows(one)]))
     write_text(folder / "report.md", rendered(HERE, "report.md.jinja", values, MARKDOWN))
     write_text(folder / PAGE, rendered(HERE, "report.html.jinja", values))
     return folder / PAGE
@@ -125,9 +132,20 @@ def settings(spec: StudySpec) -> str:
 
     Of folders of this machine only the names are said.
     """
-    names = ("name", "tasks", "models", "conditions", "rivals", "encoders", "seeds", "tune", "arguments")
+    names = [
+        "name",
+        "tasks",
+        "models",
+        "conditions",
+        "rivals",
+        "train_languages",
+        "encoders",
+        "seeds",
+        "tune",
+        "arguments",
+    ]
     given = {name: getattr(spec, name) for name in names}
-    optional = ("conditions", "rivals", "tune")
+    optional = ("conditions", "rivals", "train_languages", "tune")
     values = without_paths({name: value for name, value in given.items() if value or name not in optional})
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
@@ -147,6 +165,16 @@ def chapter(section: Section, found: Sequence[Condition] = ()) -> Chapter:
         tables = [conditions_table(section, found), families_table(section, found), *tables]
         pictures += _scatters(section, found)
     return Chapter(section.name, section.title, _facts(section), _warnings(section), pictures, tables)
+
+
+def _transfer_chapter(transfer: Transfer) -> Chapter:
+    first = language_name(transfer.first)
+    caption = f"Difference to training in {first}, in points, by the language that is scored (rows); *: {first}."
+    if not transfer.targets:
+        return Chapter(f"transfer_{transfer.name}", transfer.title, (), (), (), transfer_tables(transfer))
+    figure = heat_map(transfer_columns(transfer), transfer.first, f"model trained in {first}", "average of the others")
+    picture = Picture(f"transfer_{transfer.name}.png", caption, png(figure))
+    return Chapter(f"transfer_{transfer.name}", transfer.title, (), (), [picture], transfer_tables(transfer))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

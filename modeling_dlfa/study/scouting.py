@@ -16,11 +16,11 @@ from .spec import Cell, StudySpec
 
 
 def scouted_cells(spec: StudySpec) -> list[Cell]:
-    """One cell of every task, encoder, group of models and seed: they differ in the layer only."""
-    cells: dict[tuple[str, str, str, int], Cell] = {}
+    """One cell of every place, group of models and seed: they differ in the layer only."""
+    cells: dict[tuple, Cell] = {}
     for cell in spec.cells:
         if reads_layer(cell.model.fusion):
-            cells.setdefault((cell.task, cell.encoder, cell.model.group, cell.seed), cell)
+            cells.setdefault((*cell.place, cell.model.group, cell.seed), cell)
     return list(cells.values())
 
 
@@ -38,7 +38,8 @@ def scout_study(spec: StudySpec, report: Callable[[str], None] = print) -> list[
     """
     found = []
     for cell in scouted_cells(spec):
-        path = spec.output_dir / "scout" / f"{cell.task}/{cell.encoder}/{cell.model.group}-seed{cell.seed}.json"
+        name = "/".join([*cell.place, f"{cell.model.group}-seed{cell.seed}"])
+        path = spec.output_dir / "scout" / f"{name}.json"
         asked = {name: value for name, value in cell.settings.items() if name != "fusion_layer"}
         values = read_noted(path, asked, cell.used)
         if values is None:
@@ -47,7 +48,7 @@ def scout_study(spec: StudySpec, report: Callable[[str], None] = print) -> list[
             values = {**scout(arguments, training_arguments).as_dict(), **notes(asked, cell.used)}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps(values, indent=1) + "\n")
-        report(f"{cell.task}/{cell.encoder}/{cell.model.group}-seed{cell.seed}: layer {values['layer']}")
+        report(f"{name}: layer {values['layer']}")
         found.append((cell, values))
     return found
 
@@ -56,7 +57,8 @@ def scout_table(found: list[tuple[Cell, dict[str, Any]]]) -> Table:
     """Mean development score over seeds by layer, the best in bold."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for cell, values in found:
-        groups.setdefault((cell.task, cell.encoder, cell.model.group), []).append(values["scores"])
+        where = cell.encoder if cell.source is None else f"{cell.encoder}, {cell.source}"
+        groups.setdefault((cell.task, where, cell.model.group), []).append(values["scores"])
     layers = sorted({int(layer) for scores in groups.values() for one in scores for layer in one})
     table = Table(title="development score by fusion layer, in percent", title_justify="left")
     for header in ("task", "encoder", "model"):

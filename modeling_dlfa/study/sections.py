@@ -20,7 +20,8 @@ class Section:
     In a study of conditions also one model with it, without and under each condition.
 
     Attributes:
-        name: "udpos"; in a study of several encoders "udpos_xlm-roberta-base", of a model "udpos_dlfa".
+        name: "udpos"; in a study of several encoders "udpos_xlm-roberta-base", of several languages of training
+            "udpos_de", of a model "udpos_dlfa".
         task, encoder: as in `Cell`.
         cells: asked for.
         runs: model name -> its runs by seed, models without any left out.
@@ -28,6 +29,7 @@ class Section:
         of_conditions: whether it is about the conditions of that model.
         rivals: as in `StudySpec`.
         tuned: group -> what its runs were given by tuning.
+        source: as in `Cell`.
     """
 
     name: str
@@ -39,10 +41,13 @@ class Section:
     of_conditions: bool = False
     rivals: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: str | None = None
 
     @property
     def title(self) -> str:
         title = f"{self.task}, {self.encoder}"
+        if self.source is not None:
+            title += f", trained in {language_name(self.source)}"
         return f"{title}: {self.reference} under conditions" if self.of_conditions else title
 
     @property
@@ -186,29 +191,29 @@ def scored(run: Record) -> set[str]:
 
 
 def sections(spec: StudySpec, records: Sequence[Record]) -> list[Section]:
-    """One for every task and encoder, in the order of the study, with or without runs.
+    """One for every task, encoder and language of training, in the order of the study, with or without runs.
 
     In a study of conditions it holds the models without any, where there are several, and one for every model follows.
     """
     there = {record.cell.name: record for record in records}
-    cells: dict[tuple[str, str, str], list[Cell]] = {}
+    cells: dict[tuple[str, str, str | None, str], list[Cell]] = {}
     for cell in spec.cells:
         if cell.model.condition is None and (spec.models or not spec.conditions):
-            cells.setdefault((cell.task, cell.encoder, ""), []).append(cell)
+            cells.setdefault((cell.task, cell.encoder, cell.source, ""), []).append(cell)
         if spec.conditions:
-            cells.setdefault((cell.task, cell.encoder, cell.model.base), []).append(cell)
-    several = len({encoder for _, encoder, _ in cells}) > 1
+            cells.setdefault((cell.task, cell.encoder, cell.source, cell.model.base), []).append(cell)
+    several = len({encoder for _, encoder, *_ in cells}) > 1
     made = []
-    for (task, encoder, base), asked in cells.items():
+    for (task, encoder, source, base), asked in cells.items():
         runs: dict[str, list[Record]] = {}
         for cell in sorted(asked, key=lambda cell: cell.seed):
             if cell.name in there:
                 runs.setdefault(cell.model.name, []).append(there[cell.name])
         order = dict.fromkeys(cell.model.name for cell in asked)
         ordered = {name: runs[name] for name in order if name in runs}
-        name = "_".join([task, *([encoder] if several else []), *([base] if base else [])])
+        name = "_".join(filter(None, [task, encoder if several else None, source, base]))
         rivals = {} if base else spec.rivals
         groups = dict.fromkeys(cell.model.tuned_as for cell in asked)
         tuned = {group: spec.tuned.get(spec.tuned_name(task, encoder, group), {}) for group in groups}
-        made.append(Section(name, task, encoder, asked, ordered, base or BASELINE, bool(base), rivals, tuned))
+        made.append(Section(name, task, encoder, asked, ordered, base or BASELINE, bool(base), rivals, tuned, source))
     return made

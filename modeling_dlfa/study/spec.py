@@ -37,6 +37,8 @@ class StudySpec:
             (fusion "none") is always part of the study.
         conditions: name -> arguments under which every model is run as well, such as `intermediate_tasks`; compared
             with the same model without.
+        train_languages: codes; every cell is run with each as the language of its training and development data, and
+            what the first brings is what the others are compared with. Empty: that of the arguments alone.
         encoders: Hub ids, folders, or "embedded".
         seeds: every cell is run once with each.
         arguments: of `run_xtreme.py`, for every run.
@@ -54,6 +56,7 @@ class StudySpec:
     models: dict[str, dict[str, Any]]
     output_dir: Path
     conditions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    train_languages: list[str] = field(default_factory=list)
     encoders: list[str] = field(default_factory=lambda: ["embedded"])
     seeds: list[int] = field(default_factory=lambda: [1, 2, 3])
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -87,11 +90,15 @@ class StudySpec:
                 short_label(encoder),
                 model,
                 seed,
-                self._arguments(task, encoder, model) | {"seed": seed},
+                self._arguments(task, encoder, model)
+                | {"seed": seed}
+                | ({} if source is None else {"train_language": source}),
+                source,
             )
             for seed in self.seeds
             for task in self.tasks
             for encoder in self.encoders
+            for source in self.train_languages or [None]
             for model in self.expanded(encoder)
         ]
 
@@ -163,7 +170,7 @@ class StudySpec:
             try:
                 config = cell.check()
             except InputError as error:
-                raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error
+                raise InputError(f"{self.name}, {'/'.join(cell.place)}/{cell.model.name}: {error}") from error
             # Also where one says what is the default of the other.
             said = {
                 name: value for name, value in cell.settings.items() if name not in OF_CONFIG or value == AUTO_LAYER
@@ -179,7 +186,7 @@ class StudySpec:
         folders: dict[str, Cell] = {}
         runs: dict[str, Cell] = {}
         for cell in self.cells:
-            for part in (cell.task, cell.encoder, cell.model.name):
+            for part in (*cell.place, cell.model.name):
                 if problem := name_problem(part):
                     raise InputError(f"{self.name}: {problem}")
             if (other := folders.setdefault(cell.name.casefold(), cell)) is not cell:
@@ -187,7 +194,7 @@ class StudySpec:
             try:
                 _put(runs, json.dumps(cell.settings, sort_keys=True), cell)
             except InputError as error:
-                raise InputError(f"{self.name}, {cell.task}/{cell.encoder}/{cell.model.name}: {error}") from error
+                raise InputError(f"{self.name}, {'/'.join(cell.place)}/{cell.model.name}: {error}") from error
 
 
 def _put(runs: dict[str, Cell], key: str, cell: Cell) -> None:
@@ -249,15 +256,18 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
     if problem := name_problem(values["name"]):
         yield f"name: {problem}"
     yield from _unlike("tasks", [get_task(str(task)).name for task in tasks])
-    for entry in ("encoders", "seeds"):
+    for entry in ("encoders", "seeds", "train_languages"):
         value = values.get(entry, ["there"])
-        if not isinstance(value, list) or not value:
+        if not isinstance(value, list) or not (value or entry == "train_languages"):
             yield f"{entry}: expected a list, found {value!r}"
         elif len(set(map(str, value))) < len(value):
             yield f"{entry}: {value} names one twice"
     if not all(_is_whole(seed) for seed in values.get("seeds", [])):
         yield f"seeds: expected whole numbers, found {values['seeds']!r}"
     yield from _unlike("encoders", [short_label(str(encoder)) for encoder in values.get("encoders", [])])
+    yield from _unlike("train_languages", values.get("train_languages", []))
+    if values.get("train_languages") and values.get("conditions"):
+        yield "train_languages: a study of conditions has one language of training; give one of the two"
     tune = values.get("tune", {})
     if not isinstance(tune, dict) or not all(isinstance(choices, list) and choices for choices in tune.values()):
         yield f"tune: expected arguments with lists of values, found {tune!r}"
@@ -276,6 +286,8 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
             yield f"{section}: expected arguments of run_xtreme.py with their values, found {arguments!r}"
             continue
         for name in arguments or {}:
+            if name == "train_language" and values.get("train_languages"):
+                yield f"{section}: train_language is given by train_languages; leave out one of them"
             if name in not_of_a_cell():
                 yield f"{section}: {name} is not an argument to give here: the study sets it"
             if name == "intermediate_arguments" and section != "tune" and not isinstance(arguments[name], dict):

@@ -50,14 +50,15 @@ class Point:
 
 
 def points(spec: StudySpec) -> list[Point]:
-    """The grid for every task, encoder and group of models, with the study's first seed.
+    """The grid for every task, encoder and group of models, with the study's first seed and language of training.
 
     Of a group over several layers it is tried at the middle one.
     """
     plain = replace(spec, tune={})
     cells: dict[str, list[Cell]] = {}
     for cell in plain.cells:
-        if cell.seed == spec.seeds[0] and cell.model.condition is None:
+        first = cell.seed == spec.seeds[0] and cell.source in (None, *spec.train_languages[:1])
+        if first and cell.model.condition is None:
             cells.setdefault(spec.tuned_name(cell.task, cell.encoder, cell.model.group), []).append(cell)
     found = []
     for group, of_group in cells.items():

@@ -138,9 +138,7 @@ class TaskFiles:
 class Task:
     """One task.
 
-    A task of a user's own is made by `get_task` from a YAML file, or in Python:
-
-        Task("reviews", "pairs", labels=("bad", "good"), files=TaskFiles({...}, {"sentence1": "text", "label": "y"}))
+    A task of a user's own is made by `get_task` from a YAML file, or in Python.
 
     Attributes:
         name: name of the task, of its folders of data and predictions too.
@@ -163,6 +161,16 @@ class Task:
         note: what the data are like, for the model card.
         license: of the data, for the model card.
         reference: where the task is from if it is not built in: a YAML file, or "package.module:TASK".
+
+    Example:
+        >>> from pathlib import Path
+        >>> from modeling_dlfa import Task
+        >>> from modeling_dlfa.tasks.task import TaskFiles
+        >>> files = {"train": {"en": Path("train.csv")}, "validation": {"en": Path("dev.csv")}, "test": {}}
+        >>> columns = {"sentence1": "text", "label": "stars"}
+        >>> task = Task("reviews", "pairs", labels=("bad", "good"), files=TaskFiles(files, columns))
+        >>> task.metric, task.recipe.num_train_epochs
+        ('accuracy', 5)
     """
 
     name: str

@@ -36,10 +36,10 @@ def run(task: str | Task = "udpos", *, output_dir: str | Path | None = None, **a
 
     Example:
         >>> import modeling_dlfa
-        >>> tuned = dict(data="download/", model_name_or_path="FacebookAI/xlm-roberta-base", languages=["de", "ru"])
-        >>> baseline = modeling_dlfa.run("udpos", fusion="none", output_dir="runs/baseline", **tuned)
-        >>> dlfa = modeling_dlfa.run("udpos", fusion_layer=8, output_dir="runs/dlfa", **tuned)
-        >>> dlfa.scores["de"] - baseline.scores["de"]
+        >>> alike = dict(data="download/", model_name_or_path="FacebookAI/xlm-roberta-base", languages=["de", "ru"])
+        >>> baseline = modeling_dlfa.run("udpos", fusion="none", output_dir="runs/baseline", **alike)
+        >>> dlfa = modeling_dlfa.run("udpos", fusion_layer=8, output_dir="runs/dlfa", **alike)
+        >>> difference = dlfa.scores["de"] - baseline.scores["de"]
     """
     if arguments.get("compare_baseline"):
         raise InputError("run(compare_baseline=True): this is one run; call it once more with fusion='none'")

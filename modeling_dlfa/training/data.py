@@ -57,8 +57,15 @@ class EvalSet:
         return self.task.kind.score(self.task, predictions, self.references)
 
     def counts(self, predictions: list) -> np.ndarray:
-        """(N, 3), what every row adds to the reported score, see `Kind.counts`."""
-        return self.task.kind.counts(self.task, predictions, self.references)
+        """(N, 3), what every row adds to the reported score, see `Kind.counts`; rows that belong together are one."""
+        counts = self.task.kind.counts(self.task, predictions, self.references)
+        together = self.task.kind.together(self.rows)
+        if together is None:
+            return counts
+        _, places = np.unique(together, return_inverse=True)
+        sums = np.zeros((places.max(initial=-1) + 1, counts.shape[1]), counts.dtype)
+        np.add.at(sums, places, counts)
+        return sums
 
     def at_chance(self, scores: dict[str, float]) -> bool:
         """Whether scores are no better than those of always predicting the most frequent label or arc.

@@ -111,12 +111,14 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
             results = one.finished
             if results is None:
                 name, fusion = get_task(one.arguments.task).name, one.arguments.fusion
+                new = data is None
+                data = data or prepare(one.arguments, training=one.training_arguments.do_train)
                 console.rule(escape(f"{name} · {'baseline' if fusion == 'none' else fusion}"), align="left")
                 console.print(f"into {one.training_arguments.output_dir}", style="dim", **PLAIN)
-                if data is None:
-                    data = prepare(one.arguments, training=one.training_arguments.do_train)
+                if new:
                     show_labels(data, console)
                     warn_of_missing(one.arguments, data, console)
+                    tell_what_is_cut(one.arguments, data, console)
                 folder = stages_folder(one.arguments, root)
                 for place, stage in enumerate(one.stages, start=1):
                     console.print(f"stage {place} of {len(one.stages)}: {stage.task}, {folder / stage.name}", **PLAIN)
@@ -193,7 +195,8 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
     if command.resumes and (folder / RESULTS_FILE).exists():
         check_same_settings(folder, planned.settings)
         if on_main():
-            (folder / TRAINED_FILE).unlink(missing_ok=True)  # it was killed after its results
+            with alone_in(folder):  # it may have been killed after its results, with its lock
+                (folder / TRAINED_FILE).unlink(missing_ok=True)
         return replace(planned, finished=RunResults.load(folder))
     begun = last_checkpoint(folder) is not None or (folder / TRAINED_FILE).is_file()
     if command.resumes and (folder != root or stages) and not begun:
@@ -258,6 +261,16 @@ def warn_of_missing(arguments: RunArguments, data: RunData, console: Console) ->
             style="yellow",
             **PLAIN,
         )
+
+
+def tell_what_is_cut(arguments: RunArguments, data: RunData, console: Console) -> None:
+    """Say how much of the data does not fit into the rows that the encoder reads, where something does not."""
+    kind, length = data.task.kind, arguments.max_length
+    full = {"training data": kind.full(data.train, length) if len(data.train) else 0}
+    full["scored data"] = sum(kind.full(one.features, length) for one in data.evaluation.values())
+    for what, rows in full.items():
+        if rows:
+            console.print(f"note, {what}: {kind.note_of_full(rows, length)}", style="dim", **PLAIN)
 
 
 def warn_of_left_out(command: CommandLine, planned: Mapping[str, list[PlannedRun]], console: Console) -> None:

@@ -28,6 +28,7 @@ def register_objective(name: str) -> Callable[[Objective], Objective]:
         ValueError: another one has the name.
 
     Example:
+        >>> from modeling_dlfa import register_objective
         >>> @register_objective("small_logits")
         ... def small_logits(model, inputs, outputs):
         ...     return outputs.logits.square().mean()

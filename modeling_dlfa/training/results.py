@@ -54,6 +54,12 @@ class RunResults:
             files of old versions.
         found: what a kind that trains nothing tells beside the scores, as `kinds.untrained.Found.beside`; null for
             others, and in files of old versions.
+
+    Example:
+        >>> from modeling_dlfa import RunResults
+        >>> results = RunResults.load("runs/udpos")
+        >>> f"{results.zero_shot_average:.1f} {results.metric} over {len(results.scores) - 1} languages"
+        '82.0 f1 over 9 languages'
     """
 
     task: str

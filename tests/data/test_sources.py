@@ -291,10 +291,20 @@ def test_codes_of_languages(tmp_path, code):
 
 def test_a_language_without_data_is_refused_with_those_that_have(tmp_path):
     source = folder(tmp_path, {"xnli/test-de.tsv": GOOD_LINE["xnli"], "xnli/test-zh.tsv": GOOD_LINE["xnli"]})
-    with pytest.raises(InputError, match="^xnli has no test data for 'sw' in .*: there is de, zh$"):
+    with pytest.raises(
+        InputError, match="^xnli has no test data for 'sw' in .*: there is de, zh; expected xnli/test-sw.tsv$"
+    ):
         source.load(TASKS["xnli"], "test", "sw")
-    with pytest.raises(InputError, match="^xnli has no train data for 'en' in .*: there is none$"):
+    with pytest.raises(
+        InputError, match="^xnli has no train data for 'en' in .*: there is none; expected xnli/train-en.tsv$"
+    ):
         source.load(TASKS["xnli"], "train", "en")
+
+
+def test_questions_without_squad_are_told_its_file(tmp_path):
+    source = folder(tmp_path, {"xquad/xquad.de.json": "{}"})
+    with pytest.raises(InputError, match="^xquad has no train data for 'en' .*; expected squad/train-v1.1.json$"):
+        source.load(TASKS["xquad"], "train", "en")
 
 
 def test_a_task_without_a_folder_is_refused_with_what_is_there(tmp_path):

@@ -1,7 +1,7 @@
 """Shared by the tests of training: short commands over the tiny encoder and data of the main conftest."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from transformers import DefaultFlowCallback
 
 from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.training.__main__ import main
-from tests.training.killed import Server
+from tests.training.killed import Runs
 
 
 # Learns the words of the data in a second or two, on one CPU.
@@ -69,9 +69,6 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Runs commands in processes that can be killed."""
-    started = Server(tmp_path_factory.mktemp("log") / "run.log")
-    yield started
-    started.process.kill()
-    started.process.wait()
+def runs() -> Runs:
+    """Commands in processes that can be killed."""
+    return Runs()

@@ -2,59 +2,32 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
-# Imports once, then forks a process for each command that it reads: the kills are real, and quick.
-SERVER = """
-import json, os, signal, sys
-import torch
-from modeling_dlfa.training.__main__ import main
-
-torch.set_num_threads(1)
-for line in sys.stdin:
-    command = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        log = os.open(command["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os._exit(main(command["argv"]))
-    print("begun", flush=True)
-    # Its number is its own even if it has ended: it was not waited for.
-    if sys.stdin.readline() == "kill\\n":
-        os.kill(child, signal.SIGKILL)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+from tests import forks
 
 
-class Server:
-    """Runs commands, each in a process of its own."""
+class Runs:
+    """Runs commands of training, each in a process of its own that has torch and Transformers already."""
 
-    def __init__(self, log: Path):
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-c", SERVER]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self.log = log
-
-    def ask(self, line: str) -> str:
-        """The answer to a line."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline()
+    def __init__(self) -> None:
+        self.said = ""
+        """What the last one printed."""
 
     def run(self, argv: list[str], wait: Callable[[], bool] | None = None) -> int:
         """Exit code of a command; `wait` returns when it is to be killed, and says whether it is."""
-        assert self.ask(json.dumps({"argv": argv, "log": str(self.log)})) == "begun\n"
-        return int(self.ask("kill" if wait is not None and wait() else "go on"))
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        fork = forks.start(["-m", "modeling_dlfa.training", *argv], environment=environment)
+        try:
+            if wait is not None and wait():
+                fork.kill()
+            self.said = "".join(fork.communicate(forks.PATIENCE))
+        finally:
+            fork.kill()
+        return fork.wait()
 
 
 def left(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.averaging import Snapshots, points
 from modeling_dlfa.training.results import RunResults
 from tests.marks import rest_is_slow
-from tests.training.killed import Server, left, seen
+from tests.training.killed import Runs, left, seen
 
 
 @pytest.mark.parametrize(
@@ -87,22 +87,22 @@ SNAPSHOTS = (
 
 
 @pytest.fixture(scope="module")
-def undisturbed(argv, server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def undisturbed(argv, runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a run leaves that nobody disturbs."""
     whole = tmp_path_factory.mktemp("undisturbed") / "whole"
-    assert server.run(argv("pawsx", whole, SNAPSHOTS)) == 0, server.log.read_text()
+    assert runs.run(argv("pawsx", whole, SNAPSHOTS)) == 0, runs.said
     return left(whole)
 
 
 @pytest.mark.parametrize(
     "pattern", rest_is_slow(["snapshots/step-4*", "snapshots/step-12*", "checkpoint-6/trainer_state.json"])
 )
-def test_killed_it_leaves_what_it_would_have_left(argv, server: Server, undisturbed, tmp_path: Path, pattern: str):
+def test_killed_it_leaves_what_it_would_have_left(argv, runs: Runs, undisturbed, tmp_path: Path, pattern: str):
     broken = argv("pawsx", tmp_path / "broken", SNAPSHOTS)
-    code = server.run(broken, seen(tmp_path / "broken", pattern))
-    assert code in (-signal.SIGKILL, 0), server.log.read_text()
+    code = runs.run(broken, seen(tmp_path / "broken", pattern))
+    assert code in (-signal.SIGKILL, 0), runs.said
     if code != 0:
-        assert server.run([*broken, "--resume_from_checkpoint", "last"]) == 0, server.log.read_text()
+        assert runs.run([*broken, "--resume_from_checkpoint", "last"]) == 0, runs.said
     found, expected = left(tmp_path / "broken"), undisturbed
     assert found.keys() == expected.keys()
     assert {name for name in expected if found[name] != expected[name]} == set()

@@ -1,6 +1,8 @@
 """What a run reads: limits, languages, and predictions brought back to the order of the rows."""
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.encoding import IGNORED
+from modeling_dlfa.tasks.scores import score_of_counts
 from modeling_dlfa.training.arguments import RunArguments
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.data import EvalSet, load_rows, open_tokenizer, prepare
@@ -185,3 +188,23 @@ def test_a_folder_without_tokenizer(arguments, tmp_path: Path, tiny_encoder: str
     with pytest.raises(InputError, match="cannot open the tokenizer of") as caught:
         prepare(arguments("udpos", f"--model_name_or_path {folder}"))
     assert "\n" not in str(caught.value)
+
+
+def test_questions_about_one_text_add_up_to_one_row_of_counts(arguments):
+    """They were drawn together, and the bootstrap draws them so; the score is that of all questions."""
+    one_each = prepare(arguments("xquad")).evaluation["de"]
+    places = [0, 1, 2, 3, 2, 1, 2]  # some texts are asked about again
+    eval_set = replace(one_each, rows=one_each.rows.select(places))
+    contexts = eval_set.rows["context"][:]
+    assert len(set(contexts)) == 4
+    right = [answer["texts"][0] for answer in eval_set.references]
+    predictions = [text if number % 3 else "" for number, text in enumerate(right)]
+    counts = eval_set.counts(predictions)
+    assert sorted(counts[:, 2]) == sorted(Counter(contexts).values())
+    score = eval_set.score(predictions)[eval_set.task.metric]
+    assert 0 < score < 100 and score_of_counts(counts.sum(axis=0)) == pytest.approx(score)
+
+
+def test_other_rows_count_each_for_itself(arguments):
+    eval_set = prepare(arguments("xnli")).evaluation["de"]
+    assert len(eval_set.counts(eval_set.references)) == len(eval_set.rows)

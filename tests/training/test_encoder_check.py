@@ -32,6 +32,8 @@ OTHERS = {
     **dict.fromkeys(HALVES, T5),
     "gpt2": GPT2,
     "llama": SMALL,
+    "eurobert": {**SMALL, "num_key_value_heads": 4, "pad_token_id": 1},
+    "gte": {**SMALL, "pad_token_id": 1},
     "longformer": {**SMALL, "attention_window": 4},
     "xlnet": {"vocab_size": 64, "d_model": 32, "n_layer": 3, "n_head": 4, "d_inner": 37, "initializer_range": 0.2},
     "opt": {**SMALL, "ffn_dim": 37, "word_embed_proj_dim": 32},
@@ -76,7 +78,7 @@ def test_readable_positions(family, readable):
 
 
 @pytest.mark.parametrize("head", [DLFAForSequenceClassification, DLFAForTokenClassification])
-@pytest.mark.parametrize("family", [*FAMILIES, *HALVES, "longformer", "xlnet"])
+@pytest.mark.parametrize("family", [*FAMILIES, *HALVES, "longformer", "xlnet", "eurobert", "gte"])
 def test_encoders_that_serve(family, head):
     luck = torch.random.get_rng_state()
     check_encoder(family, config_of(family), 16)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.killed import Server, left, seen
+from tests.training.killed import Runs, left, seen
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +22,11 @@ def command(argv) -> Callable[[Path], list[str]]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(server: Server, command, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], float]:
+def undisturbed(runs: Runs, command, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], float]:
     """What a run leaves that nobody disturbs, and how many seconds it takes."""
     output = tmp_path_factory.mktemp("undisturbed") / "out"
     began = time.monotonic()
-    assert server.run(command(output)) == 0, server.log.read_text()
+    assert runs.run(command(output)) == 0, runs.said
     took = time.monotonic() - began
     assert not list(output.glob("checkpoint-*"))
     return left(output), took
@@ -55,15 +55,15 @@ AT_RANDOM = [pytest.param(part, marks=pytest.mark.slow) for part in RANDOM]
 
 
 @pytest.mark.parametrize("moment", [*MOMENTS, *AT_RANDOM], ids=str)
-def test_a_killed_run_leaves_what_it_would_have_left(server: Server, command, undisturbed, moment, tmp_path: Path):
+def test_a_killed_run_leaves_what_it_would_have_left(runs: Runs, command, undisturbed, moment, tmp_path: Path):
     expected, took = undisturbed
     output = tmp_path / "out"
     wait = after(moment * took) if isinstance(moment, float) else seen(output, MOMENTS[moment])
-    code = server.run(command(output), wait)
-    assert code in (-signal.SIGKILL, 0), server.log.read_text()
+    code = runs.run(command(output), wait)
+    assert code in (-signal.SIGKILL, 0), runs.said
     if code != 0:
         last = ["--resume_from_checkpoint", "last"] if output.is_dir() else []
-        assert server.run([*command(output), *last]) == 0, server.log.read_text()
+        assert runs.run([*command(output), *last]) == 0, runs.said
     found = left(output)
     assert found.keys() == expected.keys()
     for name, content in expected.items():
@@ -71,15 +71,15 @@ def test_a_killed_run_leaves_what_it_would_have_left(server: Server, command, un
 
 
 @pytest.mark.slow
-def test_killed_again_and_again(server: Server, command, undisturbed, tmp_path: Path):
+def test_killed_again_and_again(runs: Runs, command, undisturbed, tmp_path: Path):
     """Each time a little later."""
     expected, took = undisturbed
     output = tmp_path / "out"
     for part in (0.3, 0.5, 0.6, 0.7):
         if not (output / "all_results.json").exists():
             last = ["--resume_from_checkpoint", "last"] if output.is_dir() else []
-            server.run([*command(output), *last], after(part * took))
+            runs.run([*command(output), *last], after(part * took))
     if not (output / "all_results.json").exists():
-        assert server.run([*command(output), "--resume_from_checkpoint", "last"]) == 0, server.log.read_text()
+        assert runs.run([*command(output), "--resume_from_checkpoint", "last"]) == 0, runs.said
     found = left(output)
     assert {name for name in expected if found.get(name) != expected[name]} == set()

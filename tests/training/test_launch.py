@@ -138,7 +138,10 @@ def test_chance_level_is_a_warning(argv, tmp_path: Path, capsys):
 def test_mistakes_are_found_before_training(
     argv, tmp_path: Path, capsys, training_is_forbidden, task: str, flags: str, message: str
 ):
-    assert message in error_of(argv(task, tmp_path / "out", flags), capsys)
+    assert main(argv(task, tmp_path / "out", flags)) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err and shown.err.startswith("error: ") and shown.err.count("\n") == 1
+    assert "into" not in shown.out  # no folder is announced that there will not be
     assert not (tmp_path / "out").exists()
 
 
@@ -221,6 +224,15 @@ def test_languages_without_data_are_left_out_with_a_warning(argv, tmp_path: Path
     assert main(argv("pawsx", tmp_path / "out", f"{FEW} --languages sw,de,th")) == 0
     assert "warning: no test data for sw, th in" in capsys.readouterr().out
     assert list(RunResults.load(tmp_path / "out").scores) == ["de"]
+
+
+@pytest.mark.parametrize(("task", "said"), [("pawsx", "fill the 8 sub-words of the run"), ("udpos", "")])
+def test_what_is_cut_is_told(argv, tmp_path: Path, capsys, task: str, said: str):
+    """Of pairs something is left out, sentences of words go on in another row."""
+    assert main(argv(task, tmp_path / "out", f"{FEW} --languages en --max_length 8")) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note, ")]
+    assert [note.partition(":")[0] for note in notes] == (["note, training data", "note, scored data"] if said else [])
+    assert all(said in note for note in notes)
 
 
 @pytest.mark.parametrize("fusion", ["--fusion aif", "--fusion scalar_mix"])

@@ -22,6 +22,15 @@ def register_kind(kind: Kind) -> Kind:
 
     Raises:
         ValueError: another kind has the name.
+
+    Example:
+        >>> from modeling_dlfa import Task, register_kind
+        >>> from modeling_dlfa.tasks.kinds.pairs import Pairs
+        >>> class Stars(Pairs):
+        ...     name = "stars"
+        >>> kind = register_kind(Stars())
+        >>> Task("reviews", "stars", labels=("1", "2", "3")).metric
+        'accuracy'
     """
     if type(KINDS.setdefault(kind.name, kind)) is not type(kind):
         raise ValueError(f"there is a kind {kind.name!r} already: {type(KINDS[kind.name]).__name__}")

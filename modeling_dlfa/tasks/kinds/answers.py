@@ -170,6 +170,9 @@ class Answers(Kind):
             for ours, one in zip(predicted, gold, strict=True)
         ]
 
+    def together(self, rows: Dataset) -> list[str] | None:
+        return rows["context"][:]
+
     def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:
         return np.array([((exact + f1) / 2, 1, 1) for exact, f1 in self._scores(task, predicted, gold)], dtype=float)
 

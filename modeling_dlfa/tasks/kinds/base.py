@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from ...errors import InputError
 from ..encoding import LabelPiece
 from ..trees import TREE_COLUMNS, Tree
+from .probe import Probe
 from .shown import ShownOnAPage
 from .untrained import MayTrainNothing
 
@@ -25,21 +26,6 @@ from .untrained import MayTrainNothing
 if TYPE_CHECKING:
     from ...modeling_dlfa import DLFAPreTrainedModel
     from ..task import Task
-
-
-@dataclass(frozen=True)
-class Probe:
-    """How the probe of a code length is trained: AdamW with a constant learning rate, and the head's own dropout.
-
-    Attributes:
-        stops: after how many epochs it may be stopped; an epoch is a pass over everything before the portion.
-        learning_rate: of all weights of the head.
-        batch_size: rows of an update.
-    """
-
-    stops: tuple[int, ...]
-    learning_rate: float
-    batch_size: int = 8
 
 
 @dataclass(frozen=True)
@@ -259,6 +245,14 @@ class Kind(MayTrainNothing, ShownOnAPage, ABC):
     def score_names(self, task: "Task") -> tuple[str, ...]:
         """The names in what `score` returns."""
         return tuple(dict.fromkeys(name for metric in task.metrics for name in (metric, *self.beside.get(metric, ()))))
+
+    def together(self, rows: Dataset) -> list[str] | None:
+        """What each row shares with others, such as the text of a question; None where rows are independent.
+
+        Rows that share it come into a test set together, and are drawn together where the luck of its examples is
+        estimated.
+        """
+        return None
 
     @abstractmethod
     def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:

@@ -15,10 +15,11 @@ from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 from ...errors import InputError
 from ..encoding import LabelPiece, check_fast
 from ..readers import Record, known_labels, label_id, table
-from .base import Answers, Probe, label_name
+from .base import Answers, label_name
 from .examples import pipeline_example
 from .normalise import label_ids
 from .one_label import OneLabel
+from .probe import Probe
 from .shown import Field, Picture
 
 

@@ -19,9 +19,10 @@ from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent
 from ..trees import Tree
 from ..wikiann import common_prefix, without_prefix
 from ..words import running_text, words_of
-from .base import Answers, Kind, Probe, label_name
+from .base import Answers, Kind, label_name
 from .examples import pipeline_example
 from .normalise import label_ids
+from .probe import Probe
 from .shown import LabelledWord, Mark, Picture
 
 

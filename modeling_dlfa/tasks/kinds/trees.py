@@ -19,8 +19,9 @@ from ..readers import sentences
 from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent
 from ..trees import TREE_COLUMNS, UNKNOWN_RELATION, Tree, universal
 from ..words import running_text
-from .base import Answers, Kind, Probe, label_name
+from .base import Answers, Kind, label_name
 from .normalise import raw_trees
+from .probe import Probe
 from .shown import LabelledWord, Picture
 from .tags import rung_labels, word_counts, words_and_places
 
