@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -194,6 +195,20 @@ def table_text(header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with a header; numbers to six digits, what is unknown is empty."""
+    values = [{name: _csv_value(value) for name, value in row.items()} for row in rows]
+    return table_text(list(rows[0]) if rows else [], values)
+
+
+def _csv_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else ""
+    return value
 
 
 def name_problem(name: Any) -> str | None:

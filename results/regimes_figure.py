@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tables import REGIMES, chosen
 
+from modeling_dlfa.drawing import COLOURS, GREY, STYLE, png
 from modeling_dlfa.files import write_bytes
-from modeling_dlfa.study.figures import COLOURS, GREY, STYLE, png
 
 
 FILE = Path(__file__).resolve().parent / "fusing" / "regimes.png"

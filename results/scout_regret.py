@@ -23,8 +23,8 @@ import transformers
 from scipy.stats import spearmanr
 
 from modeling_dlfa.files import write_text
+from modeling_dlfa.pages import Table
 from modeling_dlfa.study.spec import BASELINE, Cell, StudySpec, load_spec
-from modeling_dlfa.study.tables import Table
 from modeling_dlfa.training.model import build_model
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.scout import METHODS, best_layer, scout, training_language_data

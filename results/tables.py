@@ -18,17 +18,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from modeling_dlfa.pages import Table
 from modeling_dlfa.study.intermediate import conditions_table, families_table, measured_conditions
 from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.sections import Section, sections
 from modeling_dlfa.study.spec import StudySpec, load_spec
 from modeling_dlfa.study.statistics import Comparison
-from modeling_dlfa.study.tables import Table, tables_of
-from modeling_dlfa.study.wording import interval, p_text, plus_minus, signed
+from modeling_dlfa.study.tables import tables_of
 from modeling_dlfa.tasks.languages import LANGUAGES, by_family
 from modeling_dlfa.training.arguments import layer_name
 from modeling_dlfa.training.card import model_card
 from modeling_dlfa.training.results import RunResults
+from modeling_dlfa.wording import interval, p_text, plus_minus, signed
 
 
 HERE = Path(__file__).resolve().parent

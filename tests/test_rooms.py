@@ -14,13 +14,14 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # From the ground up. A room imports from itself and from those before it.
 ROOMS = (
-    ("errors", "files", "cli", "privacy", "markup", "machine", "batching", "_lazy"),
+    ("errors", "files", "cli", "privacy", "markup", "machine", "batching", "_lazy", "wording", "pages", "drawing"),
     ("configuration_dlfa", "modeling_dlfa"),
     ("known_states", "states", "cache", "encoders", "vectors", "_e5_wheel"),
     ("tasks",),
     ("data",),
     ("training",),
     ("analysis", "predict", "publishing"),
+    ("demo",),
     ("study",),
     ("__init__", "__main__", "_auto"),
 )

@@ -1,1 +1,1 @@
-"""How hard a task is for an encoder."""
+"""Look inside one model: how hard a task is for an encoder, what its layers hold, which languages it holds alike."""

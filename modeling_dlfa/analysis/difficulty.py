@@ -18,12 +18,14 @@ from transformers import PreTrainedTokenizerBase
 from ..errors import InputError
 from ..known_states import KnownStates
 from ..modeling_dlfa import DLFAPreTrainedModel
-from ..tasks.encoding import BESIDE_THE_INPUTS, IGNORED
+from ..tasks.encoding import IGNORED
 from ..tasks.kinds.probe import Probe
 from ..tasks.task import Task
 from ..training.arguments import RunArguments
 from ..training.data import encoded, load_rows, open_tokenizer
 from ..training.model import build_model, plain_baseline
+from ..vectors import FUSED
+from .known import KnownSentence, known_layers
 
 
 def relative_error(score: float, majority: float) -> float:
@@ -162,19 +164,6 @@ def code_length(arguments: RunArguments, seed: int = 0, probe: Probe | None = No
     return CodeLength(task.name, arguments.model_name_or_path, seed, probe, tuple(portions))
 
 
-@dataclass(frozen=True)
-class KnownSentence:
-    """What a head needs of a sentence of W words, or of a pair, which counts as one word.
-
-    Attributes:
-        states: (W, E), of the last layer: of the words' label pieces, or the pooled vector of the pair.
-        labels: (W,) ids; for parsing (W, 2), heads and relation ids.
-    """
-
-    states: torch.Tensor
-    labels: torch.Tensor
-
-
 def known_sentences(
     model: DLFAPreTrainedModel,
     task: Task,
@@ -182,34 +171,12 @@ def known_sentences(
     tokenizer: PreTrainedTokenizerBase,
     batch_size: int = 32,
 ) -> list[KnownSentence]:
-    """Run everything through the encoder once.
+    """Run everything through the encoder once; arguments as `known_layers`, of which it is the last layer.
 
     Args:
         model: with encoder, without fusion.
-        features: encoded rows; of a long tagged sentence there are several, which become one again.
     """
-    columns = [name for name in features.column_names if name not in BESIDE_THE_INPUTS]
-    inputs = features.select_columns(columns).to_list()
-    lengths = features["length"][:]
-    collate = task.kind.collator(tokenizer)
-    order = sorted(range(len(inputs)), key=lengths.__getitem__)
-    rows: dict[int, KnownSentence] = {}
-    model.eval()
-    for start in range(0, len(order), batch_size):
-        places = order[start : start + batch_size]
-        batch = {name: values.to(model.device) for name, values in collate([inputs[at] for at in places]).items()}
-        with torch.no_grad():
-            known = [KnownSentence(*one) for one in task.kind.known(task, model, batch)]
-        rows.update(zip(places, known, strict=True))
-    if "sentence" not in features.column_names:
-        return [rows[place] for place in range(len(inputs))]
-    parts: dict[int, list[KnownSentence]] = {}
-    for place, sentence in enumerate(features["sentence"][:]):
-        parts.setdefault(sentence, []).append(rows[place])
-    return [
-        KnownSentence(torch.cat([part.states for part in of_one]), torch.cat([part.labels for part in of_one]))
-        for _, of_one in sorted(parts.items())
-    ]
+    return known_layers(model, task, features, tokenizer, [FUSED], batch_size)[FUSED]
 
 
 def portion_ends(sentences: int) -> list[int]:

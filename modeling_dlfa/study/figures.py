@@ -1,44 +1,23 @@
-"""The pictures of a study. Functions make a matplotlib `Figure` from plain numbers; `png` makes the file.
+"""The pictures of a study. Functions make a matplotlib `Figure` from plain numbers; `drawing.png` makes the file.
 
 Scores and differences are in percent. Colours are told apart by colour-blind readers (Okabe and Ito's; PuOr).
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps, style
+from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..drawing import COLOURS, DIVERGING, GREY, MARKERS, STYLE, ink, new_figure
 from ..tasks.languages import by_family, language_label
-from .wording import mean_std, signed
-
-
-DPI = 150
-# Names are shown as they are written, "$" included, and look alike whatever the user's matplotlibrc says.
-STYLE: list[Any] = [
-    "default",
-    {
-        "font.family": "DejaVu Sans",
-        "font.size": 9,
-        "text.parse_math": False,
-        "text.usetex": False,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "savefig.bbox": "standard",
-    },
-]
-GREY = "#666666"
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = ("o", "s", "^", "D", "v", "P")
-DIVERGING = colormaps["PuOr"]
+from ..wording import mean_std, signed
 
 
 @dataclass(frozen=True)
@@ -125,14 +104,6 @@ class ScatterPanel:
     points: Sequence[Point]
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file: equal figures give equal bytes."""
-    buffer = io.BytesIO()
-    with style.context(STYLE):
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()
-
-
 def layer_curves(panels: Sequence[Panel], layers: Sequence[int]) -> Figure:
     """Panels under one another, scores over the fusion layer.
 
@@ -144,7 +115,7 @@ def layer_curves(panels: Sequence[Panel], layers: Sequence[int]) -> Figure:
     """
     with style.context(STYLE):
         width = min(11.0, max(6.4, 2.5 + 0.4 * (max(layers) - min(layers) + 1)))
-        figure = _figure(width, 0.5 + 2.7 * len(panels))
+        figure = new_figure(width, 0.5 + 2.7 * len(panels))
         all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, panel in zip(all_axes, panels, strict=True):
             _draw_panel(axes, panel)
@@ -203,7 +174,7 @@ def heat_map(
     )
     names_height = 0 if _is_curve(columns) else 0.075 * max(len(column.name) for column in columns)
     with style.context(STYLE):
-        figure = _figure(3.6 + 0.46 * max(len(columns), 5), 1.7 + 0.215 * len(values) + names_height)
+        figure = new_figure(3.6 + 0.46 * max(len(columns), 5), 1.7 + 0.215 * len(values) + names_height)
         axes = figure.add_subplot()
         limit = _colour_limit(values)
         mesh = axes.pcolormesh(
@@ -214,7 +185,7 @@ def heat_map(
         for (row, column), value in np.ndenumerate(values):
             doubtful = row > 0 and languages[row - 1] in columns[column].doubtful
             text = f"{signed(value)}{'?' if doubtful else ''}".replace("-", "−")
-            colour = "#555555" if np.isnan(value) else _ink((value / limit + 1) / 2)
+            colour = "#555555" if np.isnan(value) else ink(DIVERGING((value / limit + 1) / 2))
             weight = "bold" if row == 0 else "normal"
             axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7, color=colour, weight=weight)
         names = [language_label(language, train_language) for language in languages]
@@ -274,7 +245,7 @@ def _is_curve(columns: Sequence[Column]) -> bool:
 def intervals(lines: Sequence[Interval], xlabel: str) -> Figure:
     """Differences to the baseline with their intervals, one line a model, the first on top."""
     with style.context(STYLE):
-        figure = _figure(6.4, 0.9 + 0.26 * len(lines))
+        figure = new_figure(6.4, 0.9 + 0.26 * len(lines))
         axes = figure.add_subplot()
         axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
         for row, line in enumerate(lines):
@@ -296,7 +267,7 @@ def scatter(panels: Sequence[ScatterPanel], ylabel: str) -> Figure:
     with style.context(STYLE):
         columns = min(len(labels), 2 if any(len(label) > 14 for label in labels) else 4)
         rows = -(-len(labels) // columns)
-        figure = _figure(0.8 + 3.4 * max(len(panels), 2), 3.6 + 0.2 * rows)
+        figure = new_figure(0.8 + 3.4 * max(len(panels), 2), 3.6 + 0.2 * rows)
         all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         marks = {}
         for axes, panel in zip(all_axes, panels, strict=True):
@@ -320,13 +291,6 @@ def scatter(panels: Sequence[ScatterPanel], ylabel: str) -> Figure:
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
-    """A figure of so many inches, on a canvas of its own."""
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _mean_band(scores: Sequence[float]) -> tuple[float, float]:
     """Mean and half the height of the band, nothing for a single seed."""
     mean, deviation = mean_std(scores)
@@ -337,9 +301,3 @@ def _colour_limit(values: np.ndarray) -> float:
     """Where the colours end: one language far out does not wash out the others, and noise alone is not colourful."""
     known = np.abs(values[~np.isnan(values)])
     return max(1.0, float(np.quantile(known, 0.98))) if known.size else 1.0
-
-
-def _ink(shade: float) -> str:
-    """Black or white, whichever is easier to read on a shade of the map (by relative luminance as in WCAG 2)."""
-    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in DIVERGING(shade)[:3]]
-    return "black" if 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2] > 0.179 else "white"

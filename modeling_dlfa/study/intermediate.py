@@ -14,17 +14,18 @@ from scipy import stats
 from ..analysis.difficulty import code_length, relative_error
 from ..errors import InputError
 from ..files import write_text
+from ..pages import Table
 from ..tasks.languages import by_family
 from ..training.arguments import RunArguments
 from ..training.derived import deciding
 from ..training.fingerprints import used_here
 from ..training.noted import are_noted, notes
 from ..training.results import RunResults
+from ..wording import mean_std, plus_minus, rounded, signed
 from .figures import Point, ScatterPanel
 from .sections import Section
 from .spec import StudySpec
-from .tables import COMPARED_COLUMNS, Row, Table, compared, make_table
-from .wording import mean_std, plus_minus, rounded, signed
+from .tables import COMPARED_COLUMNS, Row, compared, make_table
 
 
 # Beside the records: difficulty/<encoder>/<condition>.json, the code length of a condition's last stage.

@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from ..pages import Table
+from ..wording import signed
 from .intermediate import Condition
 from .sections import Section
-from .tables import Row, Table
-from .wording import signed
+from .tables import Row
 
 
 Pairs = Mapping[tuple[str, str], Sequence[tuple[Section, Sequence[Condition]]]]

@@ -1,22 +1,23 @@
 """The report of a study: one page that holds everything, its figures as PNG, its tables as Markdown and CSV."""
 
-import base64
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from ..files import write_bytes, write_text
+from ..drawing import png
+from ..files import csv_text, write_bytes, write_text
 from ..markup import markdown_block, markdown_code, markdown_fence, markdown_text
+from ..pages import PAGE, Picture, Table, rendered
 from ..privacy import without_paths
 from ..tasks.languages import language_name
 from ..training.arguments import layer_name
 from ..training.results import data_name
-from .figures import DPI, Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, png, scatter
+from ..wording import rounded
+from .figures import Column, Curve, Interval, Panel, heat_map, intervals, layer_curves, scatter
 from .intermediate import (
     Condition,
     condition_rows,
@@ -32,8 +33,6 @@ from .spec import StudySpec
 from .statistics import METHOD
 from .tables import (
     Row,
-    Table,
-    csv_text,
     language_rows,
     languages_table,
     model_rows,
@@ -46,11 +45,10 @@ from .tables import (
     tuned_table,
 )
 from .transfer import Transfer, transfer_columns, transfer_rows, transfer_tables, transfers
-from .wording import rounded
 
 
-PAGE = "index.html"
-TEMPLATE = "report.html.jinja"
+HERE = Path(__file__).parent
+MARKDOWN = {"text": markdown_text, "block": markdown_block, "code": markdown_code, "fence": markdown_fence}
 CONDITIONS_FILE = "conditions.csv"
 RIVALS_FILE = "rivals.csv"
 MATRIX_FILE = "matrix.csv"
@@ -62,24 +60,6 @@ CSV_ROWS: dict[str, Callable[[Section], list[Row]]] = {
     "languages": language_rows,
     "scores": score_rows,
 }
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure of the report: its file, what it shows, and the PNG itself."""
-
-    file: str
-    caption: str
-    content: bytes
-
-    @property
-    def data_uri(self) -> str:
-        return f"data:image/png;base64,{base64.b64encode(self.content).decode()}"
-
-    @property
-    def width(self) -> int:
-        """In CSS pixels, 96 an inch; a PNG file has its own width at byte 16."""
-        return int.from_bytes(self.content[16:20], "big") * 96 // DPI
 
 
 @dataclass(frozen=True)
@@ -142,8 +122,8 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
         write_text(folder / MATRIX_FILE, csv_text(matrix_rows(pairs)))
     if moved:
         write_text(folder / TRANSFER_FILE, csv_text([row for one in moved for row in transfer_rows(one)]))
-    write_text(folder / "report.md", _rendered("report.md.jinja", values))
-    write_text(folder / PAGE, _rendered(TEMPLATE, values))
+    write_text(folder / "report.md", rendered(HERE, "report.md.jinja", values, MARKDOWN))
+    write_text(folder / PAGE, rendered(HERE, "report.html.jinja", values))
     return folder / PAGE
 
 
@@ -363,17 +343,3 @@ def _columns(section: Section) -> list[Column]:
         differences = {code: comparison.difference for code, comparison in compared.items()}
         columns.append(Column(model.name, model.group, layer, average, differences, frozenset(doubtful)))
     return columns
-
-
-def _rendered(template: str, values: dict) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=lambda name: name == TEMPLATE,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"text": markdown_text, "block": markdown_block, "code": markdown_code}
-    environment.filters["fence"] = markdown_fence
-    return environment.get_template(template).render(values)

@@ -2,46 +2,20 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..files import table_text
-from ..markup import markdown_text
+from ..pages import Table
 from ..tasks.languages import by_family, language_label
 from ..training.arguments import layer_name
+from ..wording import MISSING, count_of, interval, mean_std, p_text, plus_minus, rounded, signed
 from .records import Record
 from .sections import Section, sections
 from .spec import StudySpec
 from .statistics import Comparison
-from .wording import MISSING, count_of, interval, mean_std, p_text, plus_minus, rounded, signed
 
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as people read it. The first `text_columns` columns hold words, the others numbers.
-
-    Cells are texts, shown as they are; with `is_markdown` what is written in Markdown.
-    """
-
-    name: str
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    notes: Sequence[str] = ()
-    text_columns: int = 1
-    is_markdown: bool = False
-
-    def markdown(self) -> str:
-        """The table in GitHub's Markdown."""
-        words = min(self.text_columns, len(self.header))
-        lines = [self.header, ["---"] * words + ["---:"] * (len(self.header) - words), *self.rows]
-        return "\n".join(
-            f"| {' | '.join(map(str if self.is_markdown else markdown_text, cells))} |" for cells in lines
-        )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -179,20 +153,6 @@ def compared(comparison: Comparison | None) -> Row:
     """The entries of a row that say what a comparison found; nan without one."""
     names = ("difference", "low", "high", "p_value", "p_adjusted")
     return {name: getattr(comparison, name) if comparison else math.nan for name in names}
-
-
-def csv_text(rows: Sequence[Row]) -> str:
-    """Rows as CSV with a header; numbers to six digits, what is unknown is empty."""
-    values = [{name: _csv_value(value) for name, value in row.items()} for row in rows]
-    return table_text(list(rows[0]) if rows else [], values)
-
-
-def _csv_value(value: Any) -> Any:
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, float):
-        return f"{value:.6g}" if math.isfinite(value) else ""
-    return value
 
 
 # ---------------------------------------------------------------------------------------------------------------------

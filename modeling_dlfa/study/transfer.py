@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
+from ..pages import Table
 from ..tasks.languages import by_family, language_name
+from ..wording import mean_std, plus_minus, rounded, signed
 from .figures import Column
 from .records import Record
 from .sections import Section, scored
 from .statistics import Comparison, compare
-from .tables import COMPARED_COLUMNS, Row, Table, compared, make_table
-from .wording import mean_std, plus_minus, rounded, signed
+from .tables import COMPARED_COLUMNS, Row, compared, make_table
 
 
 @dataclass(frozen=True)

@@ -289,11 +289,20 @@ def asked_languages(arguments: RunArguments) -> list[str] | None:
     Raises:
         InputError: it names none.
     """
-    if arguments.languages is None:
+    return listed_languages(arguments.languages)
+
+
+def listed_languages(given: str | None) -> list[str] | None:
+    """The codes in a list with commas; None for none, which is all.
+
+    Raises:
+        InputError: there is no code in it.
+    """
+    if given is None:
         return None
-    codes = list(dict.fromkeys(code for code in arguments.languages.replace(" ", ",").split(",") if code))
+    codes = list(dict.fromkeys(code for code in given.replace(" ", ",").split(",") if code))
     if not codes:
-        raise InputError(f"--languages {arguments.languages!r}: expected codes such as 'de,ru,zh'")
+        raise InputError(f"--languages {given!r}: expected codes such as 'de,ru,zh'")
     return codes
 
 

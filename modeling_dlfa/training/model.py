@@ -12,7 +12,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from ..configuration_dlfa import FUSION_READS, DLFAConfig
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..errors import InputError, one_line
-from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel, refuse_own_code
+from ..modeling_dlfa import AIF, DLFAModel, DLFAPreTrainedModel, refuse_own_code
 from ..tasks.registry import get_task
 from ..tasks.task import Task
 from .arguments import AUTO_LAYER, RunArguments
@@ -144,7 +144,7 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
     model_class = task.kind.model_class
     name, revision = arguments.model_name_or_path, arguments.model_revision
     start = open_config(name, revision)
-    trained = _open_trained(name, revision) if is_dlfa(start) else None
+    trained = open_trained(name, revision) if is_dlfa(start) else None
     wanted = model_arguments(arguments, task, start)
     plain = {**wanted, "fusion": "none"}
     try:
@@ -210,13 +210,19 @@ def open_encoder(name: str, revision: str | None = None) -> PreTrainedModel:
         InputError: it cannot be opened, or lacks weights.
     """
     if is_dlfa(open_config(name, revision)):
-        return cast(Any, _open_trained(name, revision)).encoder
+        return cast(Any, open_trained(name, revision)).encoder
     try:
         source = resolve_encoder(name)
         plain: Any = DLFAModel.from_encoder(source, revision=revision, dtype=torch.float32, fusion="none")
     except (ValueError, OSError, SafetensorError) as error:
         raise InputError(f"cannot open the encoder {name}: {one_line(error)}") from error
     return plain.encoder
+
+
+def has_sharing_gate(model: DLFAPreTrainedModel) -> bool:
+    """Whether the fusion is an AIF whose gate shares channels between the last layer, w, and a lower one, 1 - w."""
+    fusion = cast(Any, model.base_model).fusion
+    return isinstance(fusion, AIF) and fusion.output == "gate"
 
 
 def new_parts(model: DLFAPreTrainedModel) -> list[str]:
@@ -226,7 +232,7 @@ def new_parts(model: DLFAPreTrainedModel) -> list[str]:
     return [name for name, _ in model.named_children() if name != model.base_model_prefix]
 
 
-def _open_trained(name: str, revision: str | None) -> DLFAModel:
+def open_trained(name: str, revision: str | None = None) -> DLFAModel:
     """Encoder and fusion of a DLFA checkpoint, without its head; opened without drawing random numbers.
 
     Raises:

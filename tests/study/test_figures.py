@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 
+from modeling_dlfa.drawing import DIVERGING, png
+from modeling_dlfa.pages import DPI
 from modeling_dlfa.study.figures import (
-    DIVERGING,
-    DPI,
     Column,
     Curve,
     Interval,
@@ -24,7 +24,6 @@ from modeling_dlfa.study.figures import (
     heat_map,
     intervals,
     layer_curves,
-    png,
     scatter,
 )
 from modeling_dlfa.tasks.registry import TASKS

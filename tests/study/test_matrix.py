@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from modeling_dlfa.files import csv_text
 from modeling_dlfa.study.intermediate import conditions
 from modeling_dlfa.study.matrix import by_model, matrix_rows, matrix_tables
 from modeling_dlfa.study.report import write_report
 from modeling_dlfa.study.sections import sections
-from modeling_dlfa.study.tables import csv_text
 
 
 CONDITIONS = {name: {"intermediate_tasks": task} for name, task in {"a": "mnli", "b": "siqa", "same": "xnli"}.items()}

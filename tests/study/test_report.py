@@ -5,9 +5,7 @@ import csv
 import json
 import math
 import re
-import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -19,51 +17,11 @@ from modeling_dlfa.study.report import settings, write_report
 from modeling_dlfa.study.spec import StudySpec, load_spec
 from modeling_dlfa.study.statistics import METHOD
 from modeling_dlfa.study.tables import tables
+from tests.browser import CHROMIUM, Page, browse, seen
 
 
-CHROMIUM = Path("/usr/bin/chromium")
 LANGUAGES = ("en", "de", "ru", "ja")
 TITLE = "Layers <script>alert(1)</script> & $more$"
-
-
-class Page(HTMLParser):
-    """What a page holds: its tags with attributes, its headings, its tables as rows of cells, all text."""
-
-    def __init__(self, html: str):
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.headings: list[str] = []
-        self.tables: list[list[list[str]]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self._open.append(tag)
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-        elif tag in ("h1", "h2", "h3"):
-            self.headings.append("")
-
-    def handle_endtag(self, tag):
-        while self._open and self._open.pop() != tag:
-            pass
-
-    def handle_data(self, data):
-        self.text += data
-        if self._open and self._open[-1] in ("td", "th"):
-            self.tables[-1][-1][-1] += data
-        elif self._open and self._open[-1] in ("h1", "h2", "h3"):
-            self.headings[-1] += data
-
-    def attributes(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def scores(cell):
@@ -322,39 +280,17 @@ def test_one_language_has_no_zero_shot_average(make_spec, make_records, tmp_path
 # In a browser
 # ---------------------------------------------------------------------------------------------------------------------
 
-PROBE = """<script>addEventListener("load", () => {
-  const width = document.documentElement.scrollWidth <= innerWidth;
-  const images = [...document.images].every(image => image.complete && image.naturalWidth > 0);
-  document.documentElement.dataset.found = `${document.images.length} ${images} ${width} ${document.title}`;
-})</script>"""
-
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium")
 @pytest.mark.parametrize("width", [1200, 500])
 def test_the_page_opens_in_a_browser(folder, tmp_path, width):
-    probed = tmp_path / "probed.html"
-    probed.write_text((folder / "index.html").read_text("utf-8") + PROBE, encoding="utf-8")
-    dom = _browse(probed, tmp_path, width)
-    found = re.search(r'data-found="([^"]*)"', dom)
-    assert found and found[1] == "3 true true Layers &lt;script&gt;alert(1)&lt;/script&gt; &amp; $more$"
+    assert seen(folder / "index.html", tmp_path, width) == (
+        "3 true true Layers &lt;script&gt;alert(1)&lt;/script&gt; &amp; $more$"
+    )
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium")
 def test_a_faulty_page_would_be_noticed(tmp_path):
     (tmp_path / "faulty.html").write_text("<script>nothing()</script>", encoding="utf-8")
     with pytest.raises(AssertionError, match="ReferenceError"):
-        _browse(tmp_path / "faulty.html", tmp_path, 1200)
-
-
-def _browse(page: Path, folder: Path, width: int) -> str:
-    """The page as Chromium understands it, without a word on the console."""
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --enable-logging=stderr --dump-dom"
-    )
-    own = [f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900", page.as_uri()]
-    done = subprocess.run([CHROMIUM, *flags.split(), *own], capture_output=True, text=True, timeout=120)
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    assert console == []
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+        browse(tmp_path / "faulty.html", tmp_path, 1200)

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
+from modeling_dlfa.files import csv_text
 from modeling_dlfa.study.sections import sections
 from modeling_dlfa.study.statistics import compare
 from modeling_dlfa.study.tables import (
-    csv_text,
     language_rows,
     languages_table,
     model_rows,
@@ -20,8 +20,8 @@ from modeling_dlfa.study.tables import (
     summary_table,
     tables,
 )
-from modeling_dlfa.study.wording import interval, mean_std, plus_minus, rounded, signed
 from modeling_dlfa.tasks.languages import language_label
+from modeling_dlfa.wording import interval, mean_std, plus_minus, rounded, signed
 
 
 # Zero-shot averages 55 and 58; with k=0 56 and 60, with k=4 54 and 57, with k=8 58 and 59.

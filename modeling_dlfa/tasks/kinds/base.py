@@ -19,6 +19,7 @@ from ...errors import InputError
 from ..encoding import LabelPiece
 from ..trees import TREE_COLUMNS, Tree
 from .probe import Probe
+from .shown import ShownOnAPage
 from .untrained import MayTrainNothing
 
 
@@ -35,7 +36,7 @@ class Answers:
     probabilities: list
 
 
-class Kind(MayTrainNothing, ABC):
+class Kind(MayTrainNothing, ShownOnAPage, ABC):
     """One kind of task: its model, its files, and the way from a row to a score and back.
 
     One object serves all tasks of the kind; methods take the task. What only some kinds can do has a default here,
@@ -119,8 +120,7 @@ class Kind(MayTrainNothing, ABC):
         """The rows of a file, column by column, labels as ids.
 
         Args:
-            labelled: without, there are no labels in the file or they are not wanted; the first label of the task
-                stands for them.
+            labelled: without, the file's labels are not looked at; the task's first one stands for them.
 
         Raises:
             InputError: `FILE:LINE: expected ..., found ...`.
@@ -314,6 +314,10 @@ class Kind(MayTrainNothing, ABC):
         """Words of the rows; None for kinds without."""
         return None
 
+    def sentences(self, rows: Dataset) -> list[str] | None:
+        """A sentence of each row that can be read by itself; None for kinds without."""
+        return None
+
     # -----------------------------------------------------------------------------------------------------------------
     # Answers to texts without labels
     # -----------------------------------------------------------------------------------------------------------------
@@ -376,8 +380,19 @@ class Kind(MayTrainNothing, ABC):
             f"{task.name}: layers are scouted for labels of words or pairs, not for {self.name}: give the layer"
         )
 
-    def known(self, task: "Task", model: Any, batch: Mapping[str, torch.Tensor]) -> Iterable[tuple[Any, Any]]:
-        """States (W, E) of the last layer and labels (W, ...) of each row of a padded batch, for a probe of them."""
+    def encoder_inputs(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """What of a padded batch the encoder reads."""
+        return {name: values for name, values in batch.items() if name != "labels"}
+
+    def known(
+        self, task: "Task", model: Any, states: torch.Tensor, batch: Mapping[str, torch.Tensor]
+    ) -> Iterable[tuple[Any, Any]]:
+        """States (W, E) and labels (W, ...) of each row of a padded batch, for a probe of them.
+
+        Args:
+            model: the encoder with its fusion.
+            states: (B, T, E), those of any layer.
+        """
         raise self.cannot(task, "a code length")
 
     def of_known(self, labels: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:

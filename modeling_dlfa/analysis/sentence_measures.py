@@ -1,0 +1,103 @@
+"""What is measured of sentences in every layer: they are read once, and every seed divides them anew."""
+
+from collections.abc import Mapping
+from statistics import fmean
+
+import numpy as np
+
+from ..data.sources import Source
+from ..vectors import Layer
+from .meaning import centred, retrieved
+from .measures import Measure, OfLanguages, by_language, means
+from .opened import Opened
+from .probes import accuracy, fitted
+from .sentences import Settings, layer_vectors, tatoeba
+
+
+OF_SENTENCES, LEVEL = "Sentences, mean of their states", "chance, language"
+# Sentences of each language that a probe of it learns from (our choice): with many, every layer is perfect.
+LEARNT_OF = 20
+
+
+def of_sentences(opened: Opened, source: Source, settings: Settings) -> tuple[list[Measure], list[dict]]:
+    """Language identity, and retrieval of translations as they are and centred.
+
+    Returns:
+        the measures, none where the data have no Tatoeba; and rows by layer and language with the means over seeds.
+    """
+    pairs = tatoeba(source, settings)
+    if pairs is None:
+        return [], []
+    texts: list[str] = []
+    places: dict[str, tuple[range, range]] = {}
+    for language, foreign in pairs.foreign.items():
+        start, count = len(texts), len(foreign)
+        texts += [*foreign, *pairs.pivot[language]]
+        places[language] = range(start, start + count), range(start + count, start + 2 * count)
+    vectors = layer_vectors(opened, [f"{settings.prefix}{text}" for text in texts], settings.max_length)
+    known: dict[Layer, list[float]] = {}
+    plain: OfLanguages = {}
+    neutral: OfLanguages = {}
+    for layer, of_layer in vectors.items():
+        for seed in range(settings.seeds):
+            halves = {language: _halves(len(rows), seed) for language, (rows, _) in places.items()}
+            known.setdefault(layer, []).append(_language(of_layer, places, halves, seed))
+            found, less_mean = _retrieval(of_layer, places, halves)
+            plain.setdefault(layer, []).append(found)
+            neutral.setdefault(layer, []).append(less_mean)
+    candidates = [len(rows) - len(rows) // 2 for rows, _ in places.values()]
+    chance = fmean(100 / count for count in candidates)
+    classes = len(places) + 1
+    measures = [
+        Measure(
+            "language", f"language, one of {classes}", OF_SENTENCES, "%", known, 100 / classes, "chance, language"
+        ),
+        Measure("retrieval", "translation found", OF_SENTENCES, "%", means(plain), chance, "chance, translation"),
+        Measure("retrieval_centred", "translation found, centred", OF_SENTENCES, "%", means(neutral), chance),
+    ]
+    return measures, by_language({"retrieval": plain, "retrieval_centred": neutral})
+
+
+def _halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places of a first half, rounded down, to learn from, and of the others, to be asked for."""
+    order = np.random.default_rng(seed).permutation(count)
+    return order[: count // 2], order[count // 2 :]
+
+
+def _language(
+    vectors: np.ndarray,
+    places: Mapping[str, tuple[range, range]],
+    halves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    seed: int,
+) -> float:
+    """Accuracy of a probe of the language; of the pivot as many sentences as of another, of all languages by turns."""
+    sets: list[tuple[list, list]] = [([], []), ([], [])]
+    for half, (rows, labels) in enumerate(sets):
+        of_pivot = []
+        for number, (language, (foreign, pivot)) in enumerate(places.items(), start=1):
+            chosen = halves[language][half][: LEARNT_OF if half == 0 else None]
+            rows += [foreign[place] for place in chosen]
+            labels += [number] * len(chosen)
+            of_pivot += [pivot[place] for place in chosen]
+        count = len(rows) // len(places)
+        drawn = np.random.default_rng(seed).permutation(len(of_pivot))[:count]
+        rows += [of_pivot[place] for place in drawn]
+        labels += [0] * len(drawn)
+    (seen, seen_labels), (asked, asked_labels) = sets
+    probe = fitted(vectors[seen].astype(np.float32), np.array(seen_labels))
+    return accuracy(probe, vectors[asked].astype(np.float32), np.array(asked_labels))
+
+
+def _retrieval(
+    vectors: np.ndarray,
+    places: Mapping[str, tuple[range, range]],
+    halves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+) -> tuple[dict[str, float], dict[str, float]]:
+    """By language: percent of pivot sentences whose translation is the nearest, as they are, and centred."""
+    plain, neutral = {}, {}
+    for language, (foreign, pivot) in places.items():
+        others, asked = halves[language]
+        ours, theirs = vectors[pivot], vectors[foreign]
+        plain[language] = retrieved(ours[asked], theirs[asked])
+        neutral[language] = retrieved(centred(ours[asked], ours[others]), centred(theirs[asked], theirs[others]))
+    return plain, neutral

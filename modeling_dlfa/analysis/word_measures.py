@@ -1,0 +1,201 @@
+"""What is measured of words in every layer: parts of speech and arcs, learnt in one language, asked for in all.
+
+Sentences of a language are read once; only those of the training language are kept while others are read.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+import torch
+from datasets import Dataset
+
+from ..data.sources import Source
+from ..tasks.encoding import IGNORED
+from ..tasks.languages import language_name
+from ..tasks.registry import get_task
+from ..tasks.task import Task
+from ..vectors import Layer
+from .difficulty import portion_ends
+from .known import KnownSentence, known_layers
+from .measures import Measure, OfLanguages, by_language, means
+from .opened import Opened
+from .probes import accuracy, code_length, control_labels, fitted
+from .sentences import Settings, evenly, languages_of
+from .structural import Arcs, StructuralProbe, neighbours_attachment
+
+
+UDPOS, UDDEP = "udpos", "uddep"
+POOL, DRAWN = 3, 2
+"""Training sentences that are read, and that a seed draws of them, in `Settings.samples` (our choice)."""
+
+OF_WORDS, OF_ARCS = "Parts of speech, linear probe", "Arcs, structural probe"
+OF_CODE = "Code length of the parts of speech"
+
+Known = dict[Layer, list[KnownSentence]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the sentences of a task of words are read.
+
+    Attributes:
+        opened: the model.
+        source: where the rows are from.
+    """
+
+    opened: Opened
+    source: Source
+    task: Task
+    settings: Settings
+
+    @property
+    def training(self) -> str:
+        return self.task.train_language
+
+    def rows(self, split: str, language: str, limit: int) -> Dataset:
+        rows = self.source.load(self.task, split, language)
+        return rows.select(evenly(len(rows), limit))
+
+    def known(self, rows: Dataset) -> Known:
+        """layer -> the sentences, in 16 bits, on the processor."""
+        encoded = self.task.kind.encode(self.task, rows, self.opened.tokenizer, self.settings.max_length)
+        found = known_layers(
+            self.opened.model, self.task, encoded, self.opened.tokenizer, self.opened.layers, dtype=torch.float16
+        )
+        return {
+            layer: [KnownSentence(one.states.cpu(), one.labels.cpu()) for one in sentences]
+            for layer, sentences in found.items()
+        }
+
+    def others(self) -> Iterator[tuple[str, Known]]:
+        """The other languages, one after the other: test data, which nothing is chosen by."""
+        for language in languages_of(self.source, self.task.name, "test", self.settings.languages):
+            if language != self.training:
+                yield language, self.known(self.rows("test", language, self.settings.samples))
+
+    def draws(self, pool: int) -> list[list[int]]:
+        """For every seed the places of the training sentences that it learns from, in the order of the draw."""
+        count = max(1, DRAWN * pool // POOL)
+        return [np.random.default_rng(seed).permutation(pool)[:count].tolist() for seed in range(self.settings.seeds)]
+
+
+def _reading(opened: Opened, source: Source, settings: Settings, name: str) -> Reading | None:
+    """None where the data lack the task, or its training language."""
+    task = get_task(name)
+    there = all(languages_of(source, name, split, [task.train_language]) for split in ("train", "validation"))
+    return Reading(opened, source, task, settings) if there else None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Parts of speech
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def of_words(opened: Opened, source: Source, settings: Settings) -> tuple[list[Measure], list[dict]]:
+    """Parts of speech in the training language and in others, the control task, selectivity, and code length.
+
+    Returns:
+        the measures, none where the data have no UD-POS; and rows by layer and language with the means over seeds.
+    """
+    reading = _reading(opened, source, settings, UDPOS)
+    if reading is None:
+        return [], []
+    pool = reading.rows("train", reading.training, POOL * settings.samples)
+    asked = reading.rows("validation", reading.training, settings.samples)
+    train, development = reading.known(pool), reading.known(asked)
+    words, asked_words = reading.task.kind.tokens(pool) or [], reading.task.kind.tokens(asked) or []
+    types = [word for sentence in (*words, *asked_words) for word in sentence]
+    gold = _labels(development[opened.layers[0]])
+    draws = reading.draws(len(pool))
+    classes = len(reading.task.labels)
+    own, control, bits = ({layer: [] for layer in opened.layers} for _ in range(3))
+    probes: dict[Layer, list] = {layer: [] for layer in opened.layers}
+    for layer in opened.layers:
+        at_development = _states(development[layer])
+        for seed, drawn in enumerate(draws):
+            sentences = [train[layer][place] for place in drawn]
+            states, labels = _states(sentences), _labels(sentences)
+            probes[layer].append(fitted(states, labels))
+            own[layer].append(accuracy(probes[layer][-1], at_development, gold))
+            by_heart = control_labels(types, labels, seed)
+            learnt = fitted(states, np.array([by_heart[word] for place in drawn for word in words[place]]))
+            false = np.array([by_heart[word] for sentence in asked_words for word in sentence])
+            control[layer].append(accuracy(learnt, at_development, false))
+            lengths = np.cumsum([len(sentence.labels) for sentence in sentences])
+            ends = [int(lengths[end - 1]) for end in portion_ends(len(sentences))]
+            bits[layer].append(code_length(states, labels, classes, ends))
+    found: OfLanguages = {layer: [{} for _ in draws] for layer in opened.layers}
+    for language, known in reading.others():
+        for layer, sentences in known.items():
+            states, labels = _states(sentences), _labels(sentences)
+            for of_seed, probe in zip(found[layer], probes[layer], strict=True):
+                of_seed[language] = accuracy(probe, states, labels)
+    name, others = language_name(reading.training), len(found[opened.layers[0]][0])
+    frequent = 100 * float(np.bincount(gold).max() / len(gold))
+    selective = {layer: (np.array(own[layer]) - np.array(control[layer])).tolist() for layer in opened.layers}
+    measures = [
+        Measure("pos", name, OF_WORDS, "%", own, frequent, f"most frequent, {name}"),
+        Measure("pos_others", f"{others} other languages", OF_WORDS, "%", means(found)),
+        Measure("control", "control, labels at random", OF_WORDS, "%", control),
+        Measure("selectivity", f"{name} less control", OF_WORDS, "%", selective),
+        Measure("code", name, OF_CODE, "bits per word", bits, float(np.log2(classes)), "all tags equally likely"),
+    ]
+    return [one for one in measures if others or one.name != "pos_others"], by_language({"pos_others": found})
+
+
+def _states(sentences: list[KnownSentence]) -> np.ndarray:
+    """(N, E), of all words, in 32 bits."""
+    return torch.cat([sentence.states for sentence in sentences]).float().numpy()
+
+
+def _labels(sentences: list[KnownSentence]) -> np.ndarray:
+    return torch.cat([sentence.labels for sentence in sentences]).numpy()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Arcs
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def of_arcs(opened: Opened, source: Source, settings: Settings) -> tuple[list[Measure], list[dict]]:
+    """Arcs of dependency trees in the training language and in others, by a structural probe; as `of_words`."""
+    reading = _reading(opened, source, settings, UDDEP)
+    if reading is None:
+        return [], []
+    train = _arcs(reading.known(reading.rows("train", reading.training, POOL * settings.samples)))
+    development = _arcs(reading.known(reading.rows("validation", reading.training, settings.samples)))
+    draws = reading.draws(len(train[opened.layers[0]]))
+    probes = {
+        layer: [StructuralProbe([sentences[place] for place in drawn], seed) for seed, drawn in enumerate(draws)]
+        for layer, sentences in train.items()
+    }
+    own = {layer: [probe.attachment(development[layer]) for probe in of_layer] for layer, of_layer in probes.items()}
+    found: OfLanguages = {layer: [{} for _ in draws] for layer in opened.layers}
+    chains = []
+    for language, known in reading.others():
+        arcs = _arcs(known)
+        chains.append(neighbours_attachment(arcs[opened.layers[0]]))
+        for layer, sentences in arcs.items():
+            for of_seed, probe in zip(found[layer], probes[layer], strict=True):
+                of_seed[language] = probe.attachment(sentences)
+    name = language_name(reading.training)
+    chain = neighbours_attachment(development[opened.layers[0]])
+    measures = [Measure("arcs", name, OF_ARCS, "%", own, chain, f"neighbours joined, {name}")]
+    if chains:
+        label, level = f"{len(chains)} other languages", "neighbours joined, others"
+        measures.append(Measure("arcs_others", label, OF_ARCS, "%", means(found), fmean(chains), level))
+    return measures, by_language({"arcs_others": found})
+
+
+def _arcs(known: Known) -> dict[Layer, list[Arcs]]:
+    """Sentences of two words and more that were read whole."""
+    return {
+        layer: [
+            Arcs(sentence.states, sentence.labels[:, 0].numpy())
+            for sentence in sentences
+            if len(sentence.labels) > 1 and IGNORED not in sentence.labels[:, 0]
+        ]
+        for layer, sentences in known.items()
+    }
