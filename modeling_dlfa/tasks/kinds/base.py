@@ -5,7 +5,7 @@ Shapes: B batch, T tokens, W words, N rows, E hidden size, C labels.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from ...errors import InputError
 from ..encoding import LabelPiece
 from ..trees import TREE_COLUMNS, Tree
-from .probe import Probe
+from .probe import MayBeProbed
 from .shown import ShownOnAPage
 from .untrained import MayTrainNothing
 
@@ -36,7 +36,7 @@ class Answers:
     probabilities: list
 
 
-class Kind(MayTrainNothing, ShownOnAPage, ABC):
+class Kind(MayBeProbed, MayTrainNothing, ShownOnAPage, ABC):
     """One kind of task: its model, its files, and the way from a row to a score and back.
 
     One object serves all tasks of the kind; methods take the task. What only some kinds can do has a default here,
@@ -57,7 +57,6 @@ class Kind(MayTrainNothing, ShownOnAPage, ABC):
         problem_type: as `PreTrainedConfig` has it; said beforehand, a model is saved alike however it was trained.
         pipeline_tag: the task of a model on the Hub.
         sample_epochs: passes over the embedded sample that are enough to see transfer (our choice).
-        probe: how a code length of its labels is measured (our choice); None where it cannot be.
     """
 
     name: ClassVar[str]
@@ -77,7 +76,6 @@ class Kind(MayTrainNothing, ShownOnAPage, ABC):
     problem_type: ClassVar[str | None] = None
     pipeline_tag: ClassVar[str]
     sample_epochs: ClassVar[int] = 4
-    probe: ClassVar[Probe | None] = None
 
     def __repr__(self) -> str:
         return f"<kind {self.name}>"
@@ -379,29 +377,6 @@ class Kind(MayTrainNothing, ShownOnAPage, ABC):
         raise InputError(
             f"{task.name}: layers are scouted for labels of words or pairs, not for {self.name}: give the layer"
         )
-
-    def encoder_inputs(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """What of a padded batch the encoder reads."""
-        return {name: values for name, values in batch.items() if name != "labels"}
-
-    def known(
-        self, task: "Task", model: Any, states: torch.Tensor, batch: Mapping[str, torch.Tensor]
-    ) -> Iterable[tuple[Any, Any]]:
-        """States (W, E) and labels (W, ...) of each row of a padded batch, for a probe of them.
-
-        Args:
-            model: the encoder with its fusion.
-            states: (B, T, E), those of any layer.
-        """
-        raise self.cannot(task, "a code length")
-
-    def of_known(self, labels: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What the head takes beside known states, where each word is a token: padded labels and mask (B, W)."""
-        raise NotImplementedError(f"{self!r} has no code length")
-
-    def possible_answers(self, task: "Task", words: int) -> int:
-        """Number of different answers of one word of a row with so many words."""
-        return len(task.labels)
 
 
 def label_name(task: "Task", label: Any) -> str:
