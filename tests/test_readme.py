@@ -14,6 +14,8 @@ import pytest
 import torch
 import yaml
 
+from modeling_dlfa.analysis.commands import load_analysis
+from modeling_dlfa.analysis.commands import parser as analysis_parser
 from modeling_dlfa.cache import parser as cache_parser
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.predict import parser as predict_parser
@@ -108,6 +110,8 @@ def test_other_documented_commands(command: str):
     elif (first, *argv[:2]) == ("python", "-m", "modeling_dlfa.study") or [first, *argv[:1]] == ["dlfa", "study"]:
         asked = study_parser().parse_args(argv[2:] if first == "python" else argv[1:])
         assert (ROOT / asked.study).exists()
+    elif [first, *argv[:1]] == ["dlfa", "analyse"]:
+        analysis_parser(argv[1], load_analysis(argv[1])).parse_args(argv[2:])
     elif first == "dlfa":
         PARSERS[argv[0]]().parse_args(argv[1:])
     elif first == "python":
