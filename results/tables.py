@@ -251,6 +251,10 @@ def findings() -> str:
         ("Encoder frozen, parts of speech (UD-POS)", "frozen", "udpos", "dlfa", None, "the last layer"),
         ("", "frozen", "udpos", "dlfa", "aif-layer", one_layer),
         ("Encoder frozen, pairs of sentences (XNLI)", "frozen_pairs", "xnli", "dlfa", None, "the last layer"),
+        ("Encoder frozen, questions (XQuAD by article)", "xquad_frozen", "xquad", "dlfa", None, "the last layer"),
+        ("", "xquad_frozen", "xquad", "dlfa", "aif-layer", one_layer),
+        ("Encoder frozen, choices (generated sample)", "choices", "xcopa", "dlfa", None, "the last layer"),
+        ("", "choices", "xcopa", "dlfa", "aif-layer", one_layer),
         ("LoRA, entities", "lora", "panx", "dlfa", None, "the last layer"),
         ("All weights, entities", "all_weights", "panx", "dlfa", None, "the last layer"),
     ]
@@ -313,7 +317,10 @@ def in_short() -> str:
             f"{told('frozen', 'udpos')} on parts of speech over the last layer. The same module on one lower layer "
             f"gives most of it; over that one it is {told('frozen', 'panx', 'aif-layer')} and "
             f"{told('frozen', 'udpos', 'aif-layer')}.",
-            f"- **Encoder frozen, pairs of sentences: not certain.** {told('frozen_pairs', 'xnli')} on XNLI.",
+            f"- **Encoder frozen, pairs of sentences and questions: a lower layer may, fusing it is not shown to.** "
+            f"{told('frozen_pairs', 'xnli')} on XNLI and {told('xquad_frozen', 'xquad')} on questions over the last "
+            f"layer; over the same module on one lower layer {told('frozen_pairs', 'xnli', 'aif-layer')} and "
+            f"{told('xquad_frozen', 'xquad', 'aif-layer')}.",
             f"- **LoRA, and all weights trained: not shown.** {told('lora', 'panx')} and "
             f"{told('all_weights', 'panx')} on entities: the encoder moves what is needed to its last layer itself.",
         ]

@@ -62,7 +62,9 @@ class Section:
     @property
     def metric(self) -> str:
         """Name of the reported metric inside a sentence."""
-        return self.first.results.metric.replace("f1", "F1")
+        results = self.first.results
+        name = results.of_task.kind.metric_names.get(results.metric, results.metric)
+        return name if name.split()[0].isupper() else name[0].lower() + name[1:]
 
     @property
     def train_language(self) -> str:
