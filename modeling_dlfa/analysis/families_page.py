@@ -120,8 +120,8 @@ def _over_layers(found: Alike, opened: Opened, named: int, seeds: int) -> Part:
         most, least = (pick(nearest, key=lambda layer: nearest[layer].nearest) for pick in (max, min))
         if (there := nearest[most].with_relatives) and nearest[most].nearest > nearest[least].nearest:
             findings.append(
-                f"{_name(kind)}: of {there} languages with a relative here {nearest[most].nearest} have one as the most "
-                f"similar language in layer {most}, {nearest[least].nearest} in layer {least}."
+                f"{_name(kind)}: of {there} languages with a relative here {nearest[most].nearest} have one as the "
+                f"most similar language in layer {most}, {nearest[least].nearest} in layer {least}."
             )
     rows = [
         {
