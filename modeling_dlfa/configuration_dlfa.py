@@ -122,7 +122,7 @@ class DLFAConfig(PreTrainedConfig):
         ValueError: an unknown choice, a fusion layer outside the encoder or named twice, a width that
             `aif_reduction` does not divide, a parser without width, or a misspelt argument.
 
-    Example:
+    Examples:
         >>> from transformers import BertConfig
         >>> from modeling_dlfa import DLFAConfig
         >>> config = DLFAConfig(encoder_config=BertConfig(num_hidden_layers=12))

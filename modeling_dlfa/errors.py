@@ -10,7 +10,7 @@ class InputError(ValueError):
     Commands print it without a traceback. What a damaged file may bring into it is taken out: line breaks and other
     control characters, and what is too long to be read.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import InputError, get_task
         >>> try:
         ...     get_task("mine.yaml")

@@ -19,7 +19,7 @@ def shared_threads(processes: int) -> dict[str, str]:
     Torch takes all cores in every process: two processes of two threads on two cores were seen 5 to 10 times slower
     than one after the other. Empty where OMP_NUM_THREADS is set: the user knows better.
 
-    Example:
+    Examples:
         >>> subprocess.Popen(command, env={**os.environ, **shared_threads(2)})  # doctest: +SKIP
     """
     return {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(max(1, cores() // processes))}

@@ -88,7 +88,7 @@ def register_fusion(name: str) -> Callable[[FusionClass], FusionClass]:
     Raises:
         ValueError: another class has this name, or none is given, or what the class reads is something else.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import DLFAConfig, DLFAModel, register_fusion
         >>> from torch import nn
         >>> @register_fusion("product")
@@ -781,7 +781,7 @@ class DLFAModel(DLFAPreTrainedModel):
         fusion: one of `FUSIONS`.
         rows_may_be_empty: whether padding may fill a whole row; set by heads that are given such rows.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import DLFAModel
         >>> from transformers import AutoTokenizer
         >>> name = "FacebookAI/xlm-roberta-base"
@@ -1066,7 +1066,7 @@ class DLFASequenceClassifierOutput(SequenceClassifierOutput):
 class DLFAForSequenceClassification(DLFAPooling):
     """DLFA with a classifier of the whole sequence, or of a pair of them.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import DLFAForSequenceClassification
         >>> from transformers import AutoTokenizer
         >>> name = "FacebookAI/xlm-roberta-base"
@@ -1157,7 +1157,7 @@ class DLFATokenClassifierOutput(TokenClassifierOutput):
 class DLFAForTokenClassification(DLFAPreTrainedModel):
     """DLFA with a classifier of every token.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import DLFAForTokenClassification
         >>> from transformers import AutoTokenizer
         >>> name, labels = "FacebookAI/xlm-roberta-base", ["O", "B-PER", "I-PER"]
@@ -1244,7 +1244,7 @@ class DLFAQuestionAnsweringModelOutput(QuestionAnsweringModelOutput):
 class DLFAForQuestionAnswering(DLFAPreTrainedModel):
     """DLFA that scores every token as the first and as the last one of an answer (extractive question answering).
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import DLFAForQuestionAnswering
         >>> from transformers import AutoTokenizer
         >>> name = "FacebookAI/xlm-roberta-base"
@@ -1358,7 +1358,7 @@ class DLFAMultipleChoiceModelOutput(MultipleChoiceModelOutput):
 class DLFAForMultipleChoice(DLFAPooling):
     """DLFA that scores the choices of a row, of which one is right: each is a sequence, usually after a prompt.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import DLFAForMultipleChoice
         >>> from transformers import AutoTokenizer
         >>> name = "FacebookAI/xlm-roberta-base"
@@ -1563,7 +1563,7 @@ class DependencyParserOutput(ModelOutput):
 class DLFAForDependencyParsing(DLFAPreTrainedModel):
     """DLFA with a biaffine dependency parser of words. It scores; the tree of the best score is for the caller.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from modeling_dlfa import DLFAForDependencyParsing
         >>> from transformers import AutoTokenizer

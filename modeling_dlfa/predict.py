@@ -41,15 +41,15 @@ def predict(
         batch_tokens: tokens of a batch, padding included.
 
     Returns:
-        For each text what is known of it: of pairs `label` and `probability`; of words `tokens`, `tags` and
-        `probabilities`, of text also `spans` (start, end), of entity tags `entities`; of trees `heads` and
+        For each text what is known of it: of pairs `label`, `probability` and `probabilities`; of words `tokens`,
+        `tags` and `probabilities`, of text also `spans` (start, end), of entity tags `entities`; of trees `heads` and
         `relations`; of answers `answer`, `start`, `end`, `probability` and `others`; of choices `answer`, `label` and
         `probabilities`.
 
     Raises:
         InputError: there is no finished run, or a text cannot be used.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import predict
         >>> (answer,) = predict("runs/dlfa", ["Maria sings."])  # a run of parts of speech
         >>> list(zip(answer["tokens"], answer["spans"]))  # and answer["tags"], answer["probabilities"]
@@ -132,6 +132,15 @@ class Predictor:
         described = kind.described(task, rows, answers)
         return [{**beside, **answer} for beside, answer in zip(known, described, strict=True)]
 
+    @staticmethod
+    def inputs_of(features: Any) -> list[dict[str, Any]]:
+        """What of encoded rows goes through the kind's collator into the model."""
+        from .tasks.encoding import BESIDE_THE_INPUTS
+
+        return features.select_columns(
+            [name for name in features.column_names if name not in BESIDE_THE_INPUTS]
+        ).to_list()
+
     def _forward(self, features: Any) -> tuple[Any, Any, Any]:
         """Answers, their probabilities and the labels' places of all encoded rows, padded with -100."""
         import torch
@@ -139,10 +148,8 @@ class Predictor:
         from transformers.trainer_pt_utils import nested_concat, nested_numpify
 
         from .batching import token_batches
-        from .tasks.encoding import BESIDE_THE_INPUTS
 
-        inputs = [name for name in features.column_names if name not in BESIDE_THE_INPUTS]
-        rows, lengths = features.select_columns(inputs).to_list(), features["length"][:]
+        rows, lengths = self.inputs_of(features), features["length"][:]
         collate = self.task.kind.collator(self.tokenizer)
         whole: Any = None
         bar = tqdm(total=len(rows), unit="rows", disable=None, leave=False, file=sys.stderr)

@@ -48,7 +48,7 @@ def sentence_vectors(
     Raises:
         InputError: texts that are no list of strings, or no such layer.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import DLFAModel, sentence_vectors
         >>> from transformers import AutoTokenizer
         >>> name = "FacebookAI/xlm-roberta-base"

@@ -1,12 +1,15 @@
 """What all tests share: no network, a Hugging Face cache of their own, the embedded encoder decoded once."""
 
+import contextlib
 import gc
 import importlib.util
+import io
 import json
 import os
 import random
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -248,6 +251,33 @@ def tiny_dropout_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 def xtreme_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small folder in XTREME's layout; not to be written to."""
     return write_xtreme_folder(tmp_path_factory.mktemp("data") / "xtreme")
+
+
+FLAGS = (
+    "--max_length 16 --learning_rate 5e-3 --pooling mean --per_device_train_batch_size 8 --num_train_epochs 2 "
+    "--eval_strategy no --use_cpu --disable_tqdm true --fusion_layer 1"
+)
+
+
+@pytest.fixture(scope="session")
+def run_of(tiny_encoder: str, xtreme_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """run_of(task, *flags): the folder of a finished run. What training prints is not printed."""
+    from modeling_dlfa.training.__main__ import main as train
+
+    folders: dict[tuple[str, ...], Path] = {}
+
+    def folder(task: str, *flags: str) -> Path:
+        if (task, *flags) not in folders:
+            output = tmp_path_factory.mktemp("finished") / "run"
+            argv = ["--task", task, "--output_dir", str(output), "--model_name_or_path", tiny_encoder]
+            data = ["--data", str(xtreme_folder)] if (xtreme_folder / task.partition("-")[0]).is_dir() else []
+            longer = ["--num_train_epochs", "8"] if task == "xquad" else []  # until it finds a letter among hundreds
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                assert train([*argv, *data, *FLAGS.split(), *longer, *flags]) == 0
+            folders[(task, *flags)] = output
+        return folders[(task, *flags)]
+
+    return folder
 
 
 opened: list[str] | None = None  # by the running test; an audit hook cannot be taken away again

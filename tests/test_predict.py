@@ -1,14 +1,12 @@
 # ruff: noqa: E501
 """Labels for new texts, from finished runs of every kind."""
 
-import contextlib
 import csv
 import io
 import json
 import math
 import random
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,16 +19,11 @@ from modeling_dlfa.publishing import read_checkpoint
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.tasks.words import words_of
-from modeling_dlfa.training.__main__ import main as train
 from modeling_dlfa.training.score import main as score
 from tests.of_kinds import label_names
 from tests.test_fuzz import HARMLESS, MANGLINGS, original
 
 
-FLAGS = (
-    "--max_length 16 --learning_rate 5e-3 --pooling mean --per_device_train_batch_size 8 --num_train_epochs 2 "
-    "--eval_strategy no --use_cpu --disable_tqdm true --fusion_layer 1"
-)
 SUFFIXES = {
     "xnli": ".tsv",
     "panx": ".tsv",
@@ -39,25 +32,6 @@ SUFFIXES = {
     "uddep-upos": ".conllu",
     "xquad": ".json",
 }
-
-
-@pytest.fixture(scope="session")
-def run_of(tiny_encoder: str, xtreme_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """run_of(task): the folder of a finished run. What training prints is not printed."""
-    folders: dict[str, Path] = {}
-
-    def folder(task: str) -> Path:
-        if task not in folders:
-            output = tmp_path_factory.mktemp("predict") / "run"
-            argv = ["--task", task, "--output_dir", str(output), "--model_name_or_path", tiny_encoder]
-            data = ["--data", str(xtreme_folder)] if not task.endswith(".yaml") else []
-            longer = ["--num_train_epochs", "8"] if task == "xquad" else []  # until it finds a letter among hundreds
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                assert train([*argv, *data, *FLAGS.split(), *longer]) == 0
-            folders[task] = output
-        return folders[task]
-
-    return folder
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 64, 4096])

@@ -21,6 +21,7 @@ ROOMS = (
     ("data",),
     ("training",),
     ("analysis", "predict", "publishing"),
+    ("demo",),
     ("study",),
     ("__init__", "__main__", "_auto"),
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ANALYSES = {
     "layers": ("modeling_dlfa.analysis.layers", "what each layer holds: language, meaning, parts of speech, arcs"),
     "families": ("modeling_dlfa.analysis.families", "which languages are alike, and whether they are relatives"),
+    "gate": ("modeling_dlfa.analysis.gate", "how much of layer k a run uses: where, when, and whether it matters"),
 }
 """Name -> the module of an `Analysis`, and what it shows."""
 

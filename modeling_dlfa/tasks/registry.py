@@ -40,7 +40,7 @@ def get_task(what: str | Task) -> Task:
     Raises:
         InputError: there is none, or it cannot be read.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import get_task
         >>> get_task("xnli").labels
         ('entailment', 'neutral', 'contradiction')

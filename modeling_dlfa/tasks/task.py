@@ -162,7 +162,7 @@ class Task:
         license: of the data, for the model card.
         reference: where the task is from if it is not built in: a YAML file, or "package.module:TASK".
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from modeling_dlfa import Task
         >>> from modeling_dlfa.tasks.task import TaskFiles

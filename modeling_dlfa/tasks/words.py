@@ -1,5 +1,9 @@
 """Words of running text, with their places: what is between spaces and punctuation, or an encoder's own pieces."""
 
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
 from transformers import PreTrainedTokenizerBase
 
 
@@ -13,7 +17,11 @@ _UNSPACED = (
 
 def is_unspaced(word: str) -> bool:
     """Whether a string between spaces is not one word for sure: more than one character, some of such a script."""
-    return len(word) > 1 and any(low <= ord(character) <= high for character in word for low, high in _UNSPACED)
+    return len(word) > 1 and any(map(_of_unspaced, word))
+
+
+def _of_unspaced(character: str) -> bool:
+    return any(low <= ord(character) <= high for low, high in _UNSPACED)
 
 
 def words_of(text: str, tokenizer: PreTrainedTokenizerBase) -> list[tuple[int, int]]:
@@ -39,3 +47,41 @@ def _pieces(word: str, tokenizer: PreTrainedTokenizerBase) -> list[tuple[int, in
     starts = {start for start, end in encoded["offset_mapping"] if end > start} | {0}  # pyright: ignore
     bounds = [*sorted(starts), len(word)]
     return [(start, end) for start, end in zip(bounds, bounds[1:]) if end > start]
+
+
+def running_text(words: Sequence[str]) -> str:
+    """Words as they are written: with spaces, but none before closing punctuation or within unspaced scripts."""
+    text = ""
+    for word in filter(None, words):
+        closes = unicodedata.category(word[0]) in ("Pe", "Po", "Pf") and word[0] not in _OPENING
+        text += word if not text or closes or _of_unspaced(text[-1]) and _of_unspaced(word[0]) else f" {word}"
+    return text
+
+
+_OPENING = "¿¡\"'"  # or either, and the same character
+
+
+def word_numbers(ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> list[int | None]:
+    """Which word each of a row's pieces belongs to, counted from 0; None for special tokens.
+
+    Read off the pieces themselves, since rows are made of whole texts or of single words: what continues a word is
+    marked in WordPiece vocabularies, what begins one in the others.
+    """
+    model: Any = tokenizer.backend_tokenizer.model  # pyright: ignore
+    prefix, special = getattr(model, "continuing_subword_prefix", None), set(tokenizer.all_special_ids)
+    special.discard(tokenizer.unk_token_id)  # stands for a word
+    numbers: list[int | None] = []
+    word, inside = -1, False
+    for piece, token in zip(ids, tokenizer.convert_ids_to_tokens(list(ids)), strict=True):
+        if piece in special:
+            numbers.append(None)
+            inside = False
+            continue
+        starts = not token.startswith(prefix) if prefix else token[:1] in _WORD_MARKS
+        word += starts or not inside
+        inside = True
+        numbers.append(word)
+    return numbers
+
+
+_WORD_MARKS = ("▁", "Ġ", "Ċ")

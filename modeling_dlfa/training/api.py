@@ -34,7 +34,7 @@ def run(task: str | Task = "udpos", *, output_dir: str | Path | None = None, **a
     Raises:
         InputError: as the command, in one line.
 
-    Example:
+    Examples:
         >>> import modeling_dlfa
         >>> alike = dict(data="download/", model_name_or_path="FacebookAI/xlm-roberta-base", languages=["de", "ru"])
         >>> baseline = modeling_dlfa.run("udpos", fusion="none", output_dir="runs/baseline", **alike)

@@ -131,7 +131,7 @@ def open_adapter(folder: str | Path, encoder: str | None = None) -> "PeftModel":
     Raises:
         InputError: folder or encoder cannot be opened, or the one does not fit the other.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa.training.lora import open_adapter
         >>> model = open_adapter("runs/out/adapter")
         >>> model.save_pretrained("elsewhere")  # a few megabytes

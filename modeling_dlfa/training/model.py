@@ -12,7 +12,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from ..configuration_dlfa import FUSION_READS, DLFAConfig
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..errors import InputError, one_line
-from ..modeling_dlfa import DLFAModel, DLFAPreTrainedModel, refuse_own_code
+from ..modeling_dlfa import AIF, DLFAModel, DLFAPreTrainedModel, refuse_own_code
 from ..tasks.registry import get_task
 from ..tasks.task import Task
 from .arguments import AUTO_LAYER, RunArguments
@@ -217,6 +217,12 @@ def open_encoder(name: str, revision: str | None = None) -> PreTrainedModel:
     except (ValueError, OSError, SafetensorError) as error:
         raise InputError(f"cannot open the encoder {name}: {one_line(error)}") from error
     return plain.encoder
+
+
+def has_sharing_gate(model: DLFAPreTrainedModel) -> bool:
+    """Whether the fusion is an AIF whose gate shares channels between the last layer, w, and a lower one, 1 - w."""
+    fusion = cast(Any, model.base_model).fusion
+    return isinstance(fusion, AIF) and fusion.output == "gate"
 
 
 def new_parts(model: DLFAPreTrainedModel) -> list[str]:

@@ -27,7 +27,7 @@ def register_objective(name: str) -> Callable[[Objective], Objective]:
     Raises:
         ValueError: another one has the name.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import register_objective
         >>> @register_objective("small_logits")
         ... def small_logits(model, inputs, outputs):

@@ -55,7 +55,7 @@ class RunResults:
         found: what a kind that trains nothing tells beside the scores, as `kinds.untrained.Found.beside`; null for
             others, and in files of old versions.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import RunResults
         >>> results = RunResults.load("runs/udpos")
         >>> f"{results.zero_shot_average:.1f} {results.metric} over {len(results.scores) - 1} languages"

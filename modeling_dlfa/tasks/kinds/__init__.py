@@ -23,7 +23,7 @@ def register_kind(kind: Kind) -> Kind:
     Raises:
         ValueError: another kind has the name.
 
-    Example:
+    Examples:
         >>> from modeling_dlfa import Task, register_kind
         >>> from modeling_dlfa.tasks.kinds.pairs import Pairs
         >>> class Stars(Pairs):

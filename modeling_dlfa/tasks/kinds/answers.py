@@ -20,6 +20,7 @@ from ..squad import COLUMNS, Question, distinct_questions, read_questions
 from ..windows import WindowsCollator, encode_questions, question_pieces
 from .base import Answers as Answered
 from .base import Kind
+from .shown import Field, Mark, Picture
 
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Answers(Kind):
     suffix = ".json"
     auto_class = "AutoModelForQuestionAnswering"
     pipeline_tag = "question-answering"
+    sample_folder = "xquad"
 
     @property
     def model_class(self) -> "type[DLFAForQuestionAnswering]":
@@ -243,6 +245,19 @@ class Answers(Kind):
             nothing = {"answer": "", "start": None, "end": None, "probability": None}
             found.append({"id": name, "question": question, **(told[0] if told else nothing), "others": told[1:]})
         return found
+
+    def fields(self, task: "Task") -> tuple[Field, ...]:
+        return Field("Question"), Field("Text", lines=6)
+
+    def typed(self, task: "Task", row: Mapping[str, Any]) -> tuple[str, ...]:
+        return row["question"], row["context"]
+
+    def picture(self, task: "Task", typed: Sequence[str], answer: Mapping[str, Any]) -> Picture:
+        """The best answer where it stands, and the others by their shares."""
+        told = [one for one in (answer, *answer["others"]) if one["probability"] is not None]
+        marks = (Mark(answer["start"], answer["end"], "answer"),) if answer["answer"] else ()
+        shares = tuple((one["answer"] or NO_ANSWER, one["probability"]) for one in told)
+        return Picture(answer["answer"] or NO_ANSWER, shares, typed[1], marks)
 
     def example(self, task: "Task", repository: str) -> str:
         return EXAMPLE.format(repository=repository)

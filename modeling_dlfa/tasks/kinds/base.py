@@ -19,6 +19,7 @@ from ...errors import InputError
 from ..encoding import LabelPiece
 from ..trees import TREE_COLUMNS, Tree
 from .probe import MayBeProbed
+from .shown import ShownOnAPage
 from .untrained import MayTrainNothing
 
 
@@ -35,7 +36,7 @@ class Answers:
     probabilities: list
 
 
-class Kind(MayBeProbed, MayTrainNothing, ABC):
+class Kind(MayBeProbed, MayTrainNothing, ShownOnAPage, ABC):
     """One kind of task: its model, its files, and the way from a row to a score and back.
 
     One object serves all tasks of the kind; methods take the task. What only some kinds can do has a default here,
@@ -117,8 +118,7 @@ class Kind(MayBeProbed, MayTrainNothing, ABC):
         """The rows of a file, column by column, labels as ids.
 
         Args:
-            labelled: without, there are no labels in the file or they are not wanted; the first label of the task
-                stands for them.
+            labelled: without, the file's labels are not looked at; the task's first one stands for them.
 
         Raises:
             InputError: `FILE:LINE: expected ..., found ...`.

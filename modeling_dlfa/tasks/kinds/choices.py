@@ -17,6 +17,7 @@ from ..encoding import LabelPiece
 from ..readers import json_objects, known_labels
 from .base import Answers
 from .one_label import OneLabel
+from .shown import Field, Picture
 
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Choices(OneLabel):
     cuts = True
     auto_class = "AutoModelForMultipleChoice"
     pipeline_tag = "multiple-choice"
+    sample_folder = "xcopa"
 
     @property
     def model_class(self) -> "type[DLFAForMultipleChoice]":
@@ -177,6 +179,21 @@ class Choices(OneLabel):
             name = task.labels[label] if task.labels else label
             found.append({**named, **texts, "label": name, "probabilities": shares})
         return found
+
+    def fields(self, task: "Task") -> tuple[Field, ...]:
+        return Field("Prompt", lines=2), Field("Choices", lines=4, hint="one a line")
+
+    def asked(self, task: "Task", typed: Sequence[str]) -> str | tuple[str, ...]:
+        super().asked(task, typed)
+        prompt, choices = typed
+        return prompt, *(line for line in choices.splitlines() if line.strip())
+
+    def typed(self, task: "Task", row: Mapping[str, Any]) -> tuple[str, ...]:
+        return row["prompt"], "\n".join(row["choices"])
+
+    def picture(self, task: "Task", typed: Sequence[str], answer: Mapping[str, Any]) -> Picture:
+        shares = zip(answer["choices"], answer["probabilities"], strict=True)
+        return Picture(headline=answer["answer"], shares=tuple(shares))
 
     def example(self, task: "Task", repository: str) -> str:
         return EXAMPLE.format(repository=repository)

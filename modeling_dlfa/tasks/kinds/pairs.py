@@ -20,6 +20,7 @@ from .examples import pipeline_example
 from .normalise import label_ids
 from .one_label import OneLabel
 from .probe import Probe
+from .shown import Field, Picture
 
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Pairs(OneLabel):
     auto_class = "AutoModelForSequenceClassification"
     pipeline_tag = "text-classification"
     probe: ClassVar[Probe | None] = Probe((1, 2, 4, 8, 16, 32), 1e-3)
+    sample_folder = "xnli"
 
     @property
     def model_class(self) -> "type[DLFAForSequenceClassification]":
@@ -153,10 +155,17 @@ class Pairs(OneLabel):
                 columns[name].append(part.strip())
         return columns, [{} for _ in texts]
 
+    def confident(self, outputs: Any, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The label of each row, and the probability of every one (B, C)."""
+        probabilities = outputs.logits.float().softmax(dim=-1)
+        return probabilities.argmax(dim=-1), probabilities
+
     def described(self, task: "Task", rows: Dataset, answers: Answers) -> list[dict[str, Any]]:
         texts = rows.select_columns(list(self.texts(task))).to_list()
-        both = zip(texts, answers.names, answers.probabilities, strict=True)
-        found = ({**text, "label": name, "probability": round(p, 4)} for text, name, p in both)
+        found = []
+        for text, name, probabilities in zip(texts, answers.names, answers.probabilities, strict=True):
+            shares = {label: round(p, 4) for label, p in zip(task.labels, probabilities, strict=True)}
+            found.append({**text, "label": name, "probability": shares[name], "probabilities": shares})
         ours = self._own_names(task)
         return [{ours.get(str(name), str(name)): value for name, value in one.items()} for one in found]
 
@@ -179,6 +188,17 @@ class Pairs(OneLabel):
             fields = [str(one[name]) for name in names]
             writer.writerow([" ".join(field.split()) for field in fields] if form == "tsv" else fields)
         return buffer.getvalue()
+
+    def fields(self, task: "Task") -> tuple[Field, ...]:
+        texts = self.texts(task)
+        return (Field("Text", lines=3),) if len(texts) == 1 else (Field("Sentence 1", 2), Field("Sentence 2", 2))
+
+    def typed(self, task: "Task", row: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(row[name] for name in self.texts(task))
+
+    def picture(self, task: "Task", typed: Sequence[str], answer: Mapping[str, Any]) -> Picture:
+        label = self._own_names(task).get("label", "label")
+        return Picture(headline=answer[label], shares=tuple(answer["probabilities"].items()))
 
     def example(self, task: "Task", repository: str) -> str:
         pair = '{"text": "A man is sleeping.", "text_pair": "Somebody sleeps."}'

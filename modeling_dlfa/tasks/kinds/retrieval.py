@@ -18,6 +18,7 @@ from ..neighbours import nearest
 from ..readers import table
 from ..scores import accuracy, check_same_length, in_percent
 from .base import Kind
+from .shown import Field
 from .untrained import EncodedRows, Found
 
 
@@ -84,6 +85,9 @@ class Compares(Kind):
 
     def label_names(self, task: "Task", labels: Sequence) -> list:
         return list(labels)
+
+    def fields(self, task: "Task") -> tuple[Field, ...]:
+        raise self.cannot(task, "labelling texts")
 
     def example(self, task: "Task", repository: str) -> str:
         return (

@@ -18,11 +18,12 @@ from ..rungs import RUNGS
 from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent, span_counts, span_scores
 from ..trees import Tree
 from ..wikiann import common_prefix, without_prefix
-from ..words import words_of
+from ..words import running_text, words_of
 from .base import Answers, Kind, label_name
 from .examples import pipeline_example
 from .normalise import label_ids
 from .probe import Probe
+from .shown import LabelledWord, Mark, Picture
 
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Tags(Kind):
     auto_class = "AutoModelForTokenClassification"
     pipeline_tag = "token-classification"
     sample_epochs = 3
+    sample_folder = "panx"
     probe: ClassVar[Probe | None] = Probe((1, 2, 4, 8, 16, 32), 1e-2)
 
     @property
@@ -215,7 +217,7 @@ class Tags(Kind):
 
     def format_answers(self, task: "Task", described: Sequence[Mapping[str, Any]], form: str) -> str:
         if form == "jsonl":
-            entities = self.default_metric(task.labels) == "f1"
+            entities = self.has_entities(task)
             with_spans = [{**one, "entities": spans_of(one)} if entities else one for one in described]
             return super().format_answers(task, with_spans, form)
         return "".join(
@@ -223,6 +225,20 @@ class Tags(Kind):
             + "\n"
             for one in described
         )
+
+    def has_entities(self, task: "Task") -> bool:
+        """Whether the labels mark entities of one or more words."""
+        return self.default_metric(task.labels) == "f1"
+
+    def typed(self, task: "Task", row: Mapping[str, Any]) -> tuple[str, ...]:
+        return (running_text(row["tokens"]),)
+
+    def picture(self, task: "Task", typed: Sequence[str], answer: Mapping[str, Any]) -> Picture:
+        words = map(LabelledWord, answer["tokens"], answer["tags"], answer["probabilities"])
+        if not self.has_entities(task):
+            return Picture(words=tuple(words))
+        marks = tuple(Mark(one["start"], one["end"], one["label"]) for one in spans_of(answer))
+        return Picture("" if marks else "no entity", text=answer["text"], marks=marks, words=tuple(words))
 
     def example(self, task: "Task", repository: str) -> str:
         return pipeline_example(self, repository, '"Angela Merkel was born in Hamburg."')

@@ -18,9 +18,11 @@ from ..encoding import IGNORED, INPUT_FEATURES, LabelPiece, WordPieces, encoded_
 from ..readers import sentences
 from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent
 from ..trees import TREE_COLUMNS, UNKNOWN_RELATION, Tree, universal
+from ..words import running_text
 from .base import Answers, Kind, label_name
 from .normalise import raw_trees
 from .probe import Probe
+from .shown import LabelledWord, Picture
 from .tags import rung_labels, word_counts, words_and_places
 
 
@@ -39,6 +41,7 @@ class Trees(Kind):
     fewest_labels = 1  # heads are learnt too
     suffix = ".conllu"
     cuts = True
+    sample_folder = "uddep"
     auto_class = "AutoModel"
     # There is no pipeline for parsing; the tag is what the Hub's search offers for annotations of words.
     pipeline_tag = "token-classification"
@@ -225,6 +228,13 @@ class Trees(Kind):
             return super().format_answers(task, described, form)
         arcs = [list(zip(one["heads"], one["relations"], strict=True)) for one in described]
         return format_trees([one["tokens"] for one in described], arcs)
+
+    def typed(self, task: "Task", row: Mapping[str, Any]) -> tuple[str, ...]:
+        return (running_text(row["tokens"]),)
+
+    def picture(self, task: "Task", typed: Sequence[str], answer: Mapping[str, Any]) -> Picture:
+        names = "tokens", "relations", "probabilities", "heads"
+        return Picture(words=tuple(map(LabelledWord, *(answer[name] for name in names))))
 
     opens_with = "`AutoModel` opens the parser, there is no Auto class of its own."
 

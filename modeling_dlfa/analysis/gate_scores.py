@@ -1,0 +1,109 @@
+"""What becomes of a run's scores where its gate is held fast."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..tasks.scores import score_of_counts
+from .gate_measures import Used
+from .gate_run import GatedRun
+
+
+LEARNT = "learnt"
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Held:
+    """One way to hold the gate fast.
+
+    Attributes:
+        name: in files.
+        title: in sentences: the gate is held at ...
+    """
+
+    name: str
+    title: str
+
+
+LAST = Held("last", "1, the last layer alone")
+LOWER = Held("lower", "0, the lower layer alone")
+CHANNELS = Held("channel_means", "its mean in each channel")
+SCALAR = Held("mean", "one mean for all channels")
+WAYS = (LAST, LOWER, CHANNELS, SCALAR)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A difference to the learnt gate, in points, with the 95 % interval over sentences."""
+
+    points: float
+    low: float
+    high: float
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Reported scores by the way that the gate is held, and counts of every row that make them.
+
+    Attributes:
+        by_way: way -> language -> score; `LEARNT` is the run as it is.
+        counts: way -> language -> (N, 3).
+        train_language: of the run.
+    """
+
+    by_way: dict[str, dict[str, float]]
+    counts: dict[str, dict[str, np.ndarray]]
+    train_language: str
+
+    @property
+    def asked(self) -> list[str]:
+        """Languages of the average: all but the training language, where there are others."""
+        languages = list(self.by_way[LEARNT])
+        return [code for code in languages if code != self.train_language] or languages
+
+    def average(self, way: str) -> float:
+        return float(np.mean([self.by_way[way][code] for code in self.asked]))
+
+    def change(self, way: str, languages: Sequence[str] | None = None) -> Change:
+        """Of the average over languages; default: `asked`. Sentences are drawn anew, the same for both gates."""
+        codes = self.asked if languages is None else list(languages)
+        draw = np.random.default_rng(0)
+        drawn = np.zeros(RESAMPLES)
+        for code in codes:
+            rows = len(self.counts[LEARNT][code])
+            times = draw.multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES)  # (RESAMPLES, N)
+            one, other = (score_of_counts(times @ self.counts[name][code]) for name in (way, LEARNT))
+            drawn += (one - other) / len(codes)
+        points = float(np.mean([self.by_way[way][code] - self.by_way[LEARNT][code] for code in codes]))
+        low, high = np.quantile(drawn, (0.025, 0.975))
+        return Change(points, float(low), float(high))
+
+
+def scores(run: GatedRun, found: Used) -> Scores:
+    """Score the run as it is, and with its gate held in every way.
+
+    Args:
+        found: where the means are from; labels have no part in them.
+    """
+    gates: Mapping[str, float | torch.Tensor | None] = {
+        LEARNT: None,
+        LAST.name: 1.0,
+        LOWER.name: 0.0,
+        CHANNELS.name: torch.tensor(1 - found.channels),
+        SCALAR.name: 1 - found.mean,
+    }
+    by_way, counts = {}, {}
+    for name, gate in gates.items():
+        answers = run.predicted(gate)
+        metric = run.task.metric
+        by_way[name] = {code: run.sets[code].score(answers[code])[metric] for code in answers}
+        counts[name] = {code: run.sets[code].counts(answers[code]) for code in answers}
+    return Scores(by_way, counts, run.results.train_language)

@@ -1,0 +1,325 @@
+"""`dlfa analyse gate`: what it counts is the gate, what it holds fast is the gate, and a constant one is called so."""
+
+import copy
+import csv
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from modeling_dlfa.analysis import gate_measures
+from modeling_dlfa.analysis.__main__ import main
+from modeling_dlfa.analysis.gate_measures import PLACES, Used, used
+from modeling_dlfa.analysis.gate_page import few_rows
+from modeling_dlfa.analysis.gate_run import GatedRun, checkpoints, held, open_gated, weights_of
+from modeling_dlfa.analysis.gate_scores import LEARNT, WAYS, Scores, scores
+from modeling_dlfa.configuration_dlfa import DLFAConfig
+from modeling_dlfa.errors import InputError
+from modeling_dlfa.training.model import open_finished
+from tests.browser import CHROMIUM, Page, seen
+
+
+KEPT = ("--save_strategy", "epoch", "--save_total_limit", "5", "--keep_checkpoints")
+
+
+@pytest.fixture(scope="module")
+def gated(run_of, xtreme_folder: Path, tmp_path_factory: pytest.TempPathFactory):
+    """gated(task): a run that has kept its checkpoints."""
+    opened: dict[str, GatedRun] = {}
+
+    def get(task: str) -> GatedRun:
+        if task not in opened:
+            data = str(xtreme_folder) if (xtreme_folder / task).is_dir() else "sample"
+            output = str(tmp_path_factory.mktemp("gate"))
+            opened[task] = open_gated(str(run_of(task, *KEPT)), data, "en,de", None, 10, output)
+        return opened[task]
+
+    return get
+
+
+def batch_of(run: GatedRun, language: str = "de") -> dict[str, torch.Tensor]:
+    batch, _ = next(gate_measures._gates(run, run.sets[language]))
+    return {name: values for name, values in batch.items() if name != "labels"}
+
+
+def logits(model, batch: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    with torch.inference_mode():
+        outputs = model(**batch)
+    return [value for name, value in outputs.items() if name.endswith("logits")]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The gate held fast
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("gate", "fusion"), [(1.0, "none"), (0.0, "layer")])
+@pytest.mark.parametrize("task", ["panx", "uddep", "xnli", "xquad", "xcopa"])
+def test_held_at_an_end_it_is_one_layer_alone(gated, task: str, gate: float, fusion: str):
+    run = gated(task)
+    values = copy.deepcopy(run.model.config).to_dict() | {"fusion": fusion}
+    if fusion == "none":
+        values["fusion_layer"] = None
+    plain = type(run.model)(DLFAConfig(**values)).eval()
+    missing, _ = plain.load_state_dict(run.model.state_dict(), strict=False)
+    assert missing == []
+    batch = batch_of(run)
+    with held(run.fusion, gate):
+        ours = logits(run.model, batch)
+        again = logits(run.model, batch)
+    for one, other, learnt in zip(ours, logits(plain, batch), logits(run.model, batch), strict=True):
+        torch.testing.assert_close(one, other)
+        assert not torch.allclose(one, learnt)  # and afterwards it is as it was
+    assert all(torch.equal(one, other) for one, other in zip(ours, again, strict=True))
+
+
+def test_held_at_one_value_for_each_channel(gated):
+    run = gated("panx")
+    batch, width = batch_of(run), run.fusion.local_branch.expand.out_features
+    w = torch.linspace(0, 1, width)
+    with held(run.fusion, w), torch.inference_mode():
+        outputs = run.model(**batch, output_fusion=True, output_hidden_states=True)
+    x, y = outputs.hidden_states[-1], outputs.layer_state
+    torch.testing.assert_close(outputs.gate, w.expand_as(outputs.gate))
+    torch.testing.assert_close(outputs.fused_state, w * x + (1 - w) * y)
+
+
+@pytest.mark.parametrize("task", ["panx", "uddep", "xnli", "xquad"])
+def test_the_learnt_gate_has_the_scores_of_the_run(gated, run_of, xtreme_folder: Path, tmp_path: Path, task: str):
+    run = open_gated(str(run_of(task, *KEPT)), str(xtreme_folder), "en,de", None, None, str(tmp_path))
+    found = scores(run, used(run, run.sets))
+    assert found.by_way[LEARNT] == pytest.approx({code: run.results.scores[code] for code in ("en", "de")})
+    assert list(found.by_way) == [LEARNT, *(way.name for way in WAYS)]
+    assert found.asked == ["de"] and found.average(LEARNT) == pytest.approx(run.results.scores["de"])
+
+
+def test_changes_have_intervals_over_sentences():
+    right = np.array([[1, 1, 1]] * 90 + [[0, 1, 1]] * 10)
+    less = np.array([[1, 1, 1]] * 60 + [[0, 1, 1]] * 40)
+    other = np.concatenate([right[::-1][:5], right[5:]])  # five go from right to wrong
+    by_way = {name: {"en": 100.0, "de": value} for name, value in ((LEARNT, 90.0), ("less", 60.0), ("same", 90.0))}
+    counts = {
+        LEARNT: {"en": right, "de": right},
+        "less": {"en": right, "de": less},
+        "same": {"en": right, "de": right},
+    }
+    found = Scores(by_way, counts, "en")
+    change = found.change("less")
+    assert change.points == -30 and change.low < -30 < change.high < 0 and change.is_told_apart
+    same = found.change("same")
+    assert (same.points, same.low, same.high) == (0, 0, 0) and not same.is_told_apart
+    small = Scores({**by_way, "less": {"en": 100.0, "de": 85.0}}, {**counts, "less": {"en": right, "de": other}}, "en")
+    assert small.change("less").points == -5
+    alone = Scores({LEARNT: {"en": 90.0}}, {LEARNT: {"en": right}}, "en")
+    assert alone.asked == ["en"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is counted
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 4096])
+@pytest.mark.parametrize("task", ["panx", "uddep", "xnli", "xquad", "xcopa"])
+def test_what_is_counted_is_the_gate(gated, task: str, batch_tokens: int, monkeypatch: pytest.MonkeyPatch):
+    run = gated(task)
+    monkeypatch.setattr(gate_measures, "BATCH_TOKENS", batch_tokens)
+    found = used(run, run.sets)
+    values = []
+    for one in run.sets.values():
+        for batch, gate in gate_measures._gates(run, one):
+            real = batch["attention_mask"].reshape(-1, gate.shape[1]).bool()
+            values.append(1 - gate[real].detach().double())
+    every = torch.cat(values).numpy()  # (N, E)
+    assert found.count == len(every) == len(found.of_places)
+    assert found.mean == pytest.approx(every.mean())
+    np.testing.assert_allclose(found.channels, every.mean(axis=0))
+    np.testing.assert_allclose(found.deviations, every.std(axis=0), atol=1e-7)
+    np.testing.assert_allclose(np.sort(found.of_tokens), np.sort(every.mean(axis=1)))
+    assert found.quantile(0.5) == pytest.approx(np.quantile(every, 0.5), abs=2 / gate_measures.BINS)
+    assert found.dynamic == pytest.approx(every.var(axis=0).mean() / every.var())
+
+
+def test_words_are_sorted_by_label_and_pieces_by_place(gated):
+    run = gated("panx")
+    found = used(run, run.sets)
+    gold = [tag for one in run.sets.values() for tags in one.references for tag in tags]
+    names = run.task.labels
+    assert {label: len(values) for label, values in found.labelled.items()} == {
+        names[tag]: gold.count(tag) for tag in set(gold)
+    }
+    counts = np.bincount(found.of_places, minlength=len(PLACES))
+    rows = sum(len(one.features) for one in run.sets.values())
+    assert counts[0] == 2 * rows and counts[1] == len(gold)  # [CLS] and [SEP]; words are a letter and ##digit
+    assert counts[2] == found.count - counts[0] - counts[1] > 0
+
+
+def test_pairs_are_sorted_by_label_and_questions_are_not(gated):
+    pairs = used(gated("xnli"), gated("xnli").sets)
+    assert sum(map(len, pairs.labelled.values())) == 20 and set(pairs.labelled) <= set(gated("xnli").task.labels)
+    arcs = used(gated("uddep"), gated("uddep").sets)
+    assert set(arcs.labelled) <= set(gated("uddep").task.labels) and len(arcs.labelled) > 2
+    assert used(gated("xquad"), gated("xquad").sets).labelled == {}
+
+
+def test_few_rows_are_the_first_sentences(gated):
+    sets = gated("panx").sets
+    few = few_rows(sets, 3)
+    assert {sentence for one in few.values() for sentence in one.features["sentence"][:]} == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("histogram", "constant", "spread"),
+    [
+        ({300: 100}, True, 0),
+        ({300: 50, 310: 50}, True, 0.01),
+        ({300: 50, 330: 50}, False, 0.03),
+        ({300: 97, 900: 3}, True, 0),  # nine tenths count
+    ],
+)
+def test_when_a_gate_is_constant(histogram: dict[int, int], constant: bool, spread: float):
+    bins = np.zeros(gate_measures.BINS)
+    for place, count in histogram.items():
+        bins[place] = count
+    found = Used(histogram=bins)
+    assert found.is_constant is constant and found.spread == pytest.approx(spread)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Over training
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_checkpoints_are_looked_at_and_the_model_is_as_before(gated):
+    run = gated("panx")
+    kept = checkpoints(run.folder)
+    assert list(kept) == sorted(kept) and len(kept) == 2
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    means = {}
+    for step, path in kept.items():
+        with weights_of(run.model, path):
+            means[step] = used(run, few_rows(run.sets)).mean
+    assert len(set(means.values())) == 2
+    assert means[max(kept)] == pytest.approx(used(run, few_rows(run.sets)).mean)  # the last one is what was saved
+    assert all(torch.equal(value, before[name]) for name, value in run.model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"nothing", "cannot be read"),
+        ({"other": torch.zeros(2)}, "expected weights of this model with its fusion, found others"),
+        ({}, "expected weights of this model with its fusion, found others"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit(gated, tmp_path: Path, content, message: str):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content) if isinstance(content, bytes) else save_file(content, path)
+    with pytest.raises(InputError, match=message), weights_of(gated("panx").model, path):
+        raise AssertionError
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The page
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def planted(run: Path, folder: Path, noise: float) -> Path:
+    """A copy of a run whose gate has one value, or with noise depends on channels."""
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("checkpoint-*"))
+    from modeling_dlfa.training.results import RunResults
+
+    model = open_finished(folder, RunResults.load(folder).of_task)
+    fusion: Any = model.base_model.fusion
+    with torch.no_grad():
+        for branch in (fusion.local_branch, fusion.global_branch):
+            branch.expand.weight.zero_()
+            branch.expand.bias.copy_(0.25 + noise * torch.linspace(-1, 1, len(branch.expand.bias)))
+    model.save_pretrained(folder)
+    return folder
+
+
+def analyse(run: Path, data: Path, output: Path, *flags: str) -> Page:
+    argv = ["gate", str(run), "--data", str(data), "--output_dir", str(output), "--languages", "en,de", *flags]
+    assert main(argv) == 0
+    return Page((output / "index.html").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def folder(run_of, xtreme_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("page") / "gate"
+    analyse(run_of("panx", *KEPT), xtreme_folder, output, "--max_samples", "12")
+    return output
+
+
+def test_the_page(folder: Path):
+    page = Page((folder / "index.html").read_text("utf-8"))
+    parts = ["Where", "Channels", "Over training", "The gate held fast", "How it was measured"]
+    assert [heading for heading in page.headings if heading in parts] == [parts[0], "Channels", "Channels", *parts[2:]]
+    assert {path.name for path in folder.glob("*.png")} == {"where.png", "channels.png", "training.png", "held.png"}
+    assert "This is one run: another seed may use its gate otherwise." in page.text
+    assert "Before training the share is 0.018 at every token and channel." in page.text
+    rows = list(csv.DictReader((folder / "where.csv").open(encoding="utf-8")))
+    assert {row["what"] for row in rows} == {"languages", "places in a word", "labels"}
+    assert all(float(row["low"]) <= float(row["high"]) and 0 < float(row["mean"]) < 1 for row in rows)
+    steps = [int(row["step"]) for row in csv.DictReader((folder / "training.csv").open(encoding="utf-8"))]
+    assert steps == sorted(steps) and len(steps) == 2
+    held_at = list(csv.DictReader((folder / "held.csv").open(encoding="utf-8")))
+    assert [row["change"] == "" for row in held_at] == [True, False, False, False, False]
+    channels = list(csv.DictReader((folder / "channels.csv").open(encoding="utf-8")))
+    assert len(channels) == 32 and set(channels[0]) == {"channel", "mean", "deviation"}
+
+
+@pytest.mark.parametrize(
+    ("noise", "first"),
+    [
+        (0.0, r"The gate is constant: .* within 0\.000 .*; layer 1 has a share of 0\.378 everywhere\."),
+        (3.0, r"The gate gives layer 1 a share of 0\.\d+ on average and is not constant: .*; 0 % of their variance"),
+    ],
+)
+def test_a_planted_gate(run_of, xtreme_folder: Path, tmp_path: Path, noise: float, first: str, capsys):
+    run = planted(run_of("panx", *KEPT), tmp_path / "run", noise)
+    page = analyse(run, xtreme_folder, tmp_path / "page", "--max_samples", "10")
+    said = re.search(r"In short\s*(.*?)\n", page.text)
+    assert said and re.match(first, said[1]), said
+    assert re.match(f"- {first}", capsys.readouterr().out)
+    assert "kept no checkpoints" in page.text
+    held_at = {row["w"]: row for row in csv.DictReader((tmp_path / "page" / "held.csv").open(encoding="utf-8"))}
+    assert float(held_at["its mean in each channel"]["change"]) == 0  # it is that mean already
+    assert "does from token to token" in page.text
+
+
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium")
+def test_it_opens_in_a_browser(folder: Path, tmp_path: Path):
+    for width in (1200, 500):
+        assert seen(folder / "index.html", tmp_path, width).startswith("4 true true The gate of run")
+
+
+@pytest.mark.parametrize(
+    ("flags", "argv", "message"),
+    [
+        (("--fusion", "none"), [], "the fusion none has no gate that shares between the last layer and a lower one"),
+        (("--fusion", "sum"), [], "the fusion sum has no gate"),
+        (("--config_overrides", '{"aif_output":"scale"}'), [], "expected a run of the fusion aif, with aif_output"),
+        (("--fusion", "aif_layer"), [], "the fusion aif_layer has no gate"),
+        ((), ["--languages", "xx"], "no test data for xx"),
+        ((), ["--languages", ","], "--languages"),
+        ((), ["--max_samples", "0"], "--max_samples 0: expected a positive number"),
+        ((), ["--eval_split", "train"], "invalid choice: 'train'"),
+        ((), ["--data", "nowhere"], "no data folder 'nowhere'"),
+        ((), ["--seeds", "2"], "unrecognized arguments: --seeds 2"),
+        (None, [], "holds no finished run"),
+    ],
+)
+def test_bad_input_is_one_line(run_of, xtreme_folder: Path, tmp_path: Path, flags, argv, message: str, capsys):
+    run = tmp_path if flags is None else run_of("panx", *(flags or KEPT))
+    given = ["gate", str(run), "--data", str(xtreme_folder), "--output_dir", str(tmp_path / "out"), *argv]
+    assert main(given) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "out" / "index.html").exists()
