@@ -17,6 +17,7 @@ import yaml
 from modeling_dlfa.analysis.commands import load_analysis
 from modeling_dlfa.analysis.commands import parser as analysis_parser
 from modeling_dlfa.cache import parser as cache_parser
+from modeling_dlfa.demo.__main__ import parser as demo_parser
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.predict import parser as predict_parser
 from modeling_dlfa.publishing.__main__ import parser as publishing_parser
@@ -95,7 +96,13 @@ def test_documented_runs_are_found():
     assert len(documented_runs()) >= 15
 
 
-PARSERS = {"predict": predict_parser, "score": score_parser, "cache": cache_parser, "publish": publishing_parser}
+PARSERS = {
+    "predict": predict_parser,
+    "score": score_parser,
+    "cache": cache_parser,
+    "publish": publishing_parser,
+    "demo": demo_parser,
+}
 OTHERS = [command for command in printed_commands() if not RUN.match(command)]
 
 

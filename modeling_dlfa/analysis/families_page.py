@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..data.sources import open_source
-from ..drawing import png
+from ..drawing import png, small_png
 from ..errors import InputError
 from ..pages import Picture
 from ..tasks.kinds.retrieval import reported_layer
@@ -80,7 +80,7 @@ def families_page(arguments: argparse.Namespace) -> Page:
         _in_a_layer(found, opened, named),
         _transfer(found, scores, named),
     ]
-    summary = [sentence for part in parts for sentence in part.findings[:3]]
+    summary = [sentence for part in parts for sentence in part.findings[:5]]
     analysed = {
         "model": opened.name,
         "data": data_name(arguments.data),
@@ -116,6 +116,13 @@ def _over_layers(found: Alike, opened: Opened, named: int, seeds: int) -> Part:
                 f"{_name(kind)}: two languages of one branch are ahead of two of different families by "
                 f"{apart[named].text(2)} in layer {named}, and by most, {apart[widest].text(2)}, in layer {widest}."
             )
+        nearest = {layer: kinship(found.whole[kind][layer], found.languages) for layer in groups[-1].numbered}
+        most, least = (pick(nearest, key=lambda layer: nearest[layer].nearest) for pick in (max, min))
+        if (there := nearest[most].with_relatives) and nearest[most].nearest > nearest[least].nearest:
+            findings.append(
+                f"{_name(kind)}: of {there} languages with a relative here {nearest[most].nearest} have one as the "
+                f"most similar language in layer {most}, {nearest[least].nearest} in layer {least}."
+            )
     rows = [
         {
             "layer": layer_title(layer),
@@ -131,9 +138,9 @@ def _over_layers(found: Alike, opened: Opened, named: int, seeds: int) -> Part:
         for kin in [kinship(found.whole[kind][layer], found.languages)]
     ]
     caption = "Similarity of two languages over the layers: means over pairs; bands: 95 % intervals over seeds."
-    picture = Picture("curves.png", caption, png(layer_curves(list(measures.values()))))
+    picture = Picture("curves.png", caption, small_png(layer_curves(list(measures.values()))))
     warnings = ["One seed: there are no intervals."] if seeds == 1 else []
-    sheet = Sheet("kinship.csv", "Similarity and branches, layer by layer", rows, 3, text_columns=2)
+    sheet = Sheet("kinship.csv", "Similarity and branches, layer by layer", rows, 4, text_columns=2)
     return Part("curves", "Over the layers", findings, warnings, [picture], [sheet])
 
 
@@ -176,7 +183,7 @@ def _in_a_layer(found: Alike, opened: Opened, named: int) -> Part:
         Picture(
             "trees.png",
             f"Clusters of languages in layer {named}; languages of one branch have one colour, bold.",
-            png(trees(found, SHOWN, named)),
+            small_png(trees(found, SHOWN, named)),
         ),
     ]
     sheet = Sheet("similarities.csv", "Every pair of languages in every layer", rows, shown=False)
@@ -207,8 +214,8 @@ def _transfer(found: Alike, scores: Sequence[Scores], named: int) -> Part:
     ]
     runs = "; ".join(f"{one.task}: {one.metric}, mean of {one.runs} run{'s' * (one.runs > 1)}" for one in scores)
     caption = f"Similarity to the training language against the score ({runs}). Filled: of its family."
-    sheet = Sheet("transfer.csv", "Rank correlations in all layers", rows, 3, text_columns=3)
-    picture = Picture("transfer.png", caption, png(scatters(shown)))
+    sheet = Sheet("transfer.csv", "Rank correlations in all layers", rows, 4, text_columns=3)
+    picture = Picture("transfer.png", caption, small_png(scatters(shown)))
     return Part("transfer", title, [_of_transfer(one) for one in shown], pictures=[picture], sheets=[sheet])
 
 
@@ -218,9 +225,15 @@ def _of_the_data(sentences: Parallel) -> Part:
         f"Rows of {sentences.task} are taken for translations of those in {language_name(sentences.pivot)} where "
         "labels or numbers agree row by row, and do not where one side is moved by a row."
     )
+    pivot = (
+        f"Sentences of the other languages were translated from {language_name(sentences.pivot)}: that it is near to "
+        "all of them is in part the data's doing."
+    )
     left_out = f"Left out, since their rows are no translations as far as that tells: {', '.join(sentences.left_out)}."
     sheet = Sheet("rows.csv", "Rows that are translations", rows, text_columns=2)
-    return Part("data", "The sentences", [finding], [left_out] if sentences.left_out else [], sheets=[sheet])
+    return Part(
+        "data", "The sentences", [finding], [pivot, *([left_out] if sentences.left_out else [])], sheets=[sheet]
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

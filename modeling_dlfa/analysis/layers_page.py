@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from ..data.sources import open_source
-from ..drawing import png
+from ..drawing import small_png
 from ..errors import InputError
 from ..pages import Picture
 from ..training.data import listed_languages
@@ -75,7 +75,7 @@ def _page(opened: Opened, arguments: argparse.Namespace, measures: Sequence[Meas
     picture = Picture(
         "layers.png",
         "Over the layers: means over seeds, and their 95 % intervals as bands; dashed: the same without any state.",
-        png(layer_curves(measures)),
+        small_png(layer_curves(measures)),
     )
     notes = ["Percent, of code length bits per word. Means over seeds; intervals are in the second table."]
     curves = Part(
