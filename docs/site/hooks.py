@@ -48,7 +48,7 @@ def on_files(files: Any, config: Any) -> Any:
     found = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
     for target in found:  # which grows on the way
         if (uri := place(target)) not in files.src_uris:
-            given = {"content": listing(target)} if target.is_dir() else {"abs_src_path": str(target)}
+            given: Any = {"content": listing(target)} if target.is_dir() else {"abs_src_path": str(target)}
             files.append(File.generated(config, uri, **given))
         if target.is_dir():
             found += [path for path in sorted(target.iterdir()) if path.is_file() and path not in found]
