@@ -378,6 +378,106 @@ def against(section: Section, group: str, rival: str) -> Comparison:
     return next(section.of_rivals[names] for names, pair in groups.items() if pair == (group, rival))
 
 
+def of_analysis(name: str) -> list[dict[str, str]]:
+    """The rows of a table that `dlfa analyse` has left."""
+    with open(HERE / "analysis" / name, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def claims() -> str:
+    """What the paper, and people after it, say of DLFA: how it was looked at, what was found, how sure that is."""
+
+    def told(found: Comparison) -> str:
+        return f"{signed(found.difference)} ({interval(found.low, found.high)})"
+
+    frozen, tagging = chosen("frozen", "panx"), chosen("frozen", "udpos")
+    layers = {study: [chosen(study, task)[1] for task in ("panx", "udpos")] for study in ("layers", "frozen")}
+    best = {study: " and ".join(one.model.partition("-k")[2] for one in both) for study, both in layers.items()}
+    by_layer = of_analysis("layers/layers.csv")
+    held = {row["w"]: row for row in of_analysis("gate/held.csv")}
+    mean = held["its mean in each channel"]
+    shares = {row["name"]: float(row["mean"]) for row in of_analysis("gate/where.csv")}
+    kin = [row for row in of_analysis("families/kinship.csv") if row["similarity"] == "CKA"]
+    of_eight = [row for row in of_analysis("families/transfer.csv") if row["layer"] == "8"]
+    low_p, high_p = (bound(float(row["p"]) for row in of_eight) for bound in (min, max))
+    stages = next(section for section in study_sections("intermediate_learnt")[1] if section.of_conditions)
+    tree, upos = (stages.comparisons[f"baseline+{name}"] for name in ("tree", "upos"))
+
+    def course(measure: str) -> str:
+        values = [float(row[measure]) for row in by_layer]
+        top = max(range(len(values)), key=values.__getitem__)
+        most = f"most in layer {top} ({values[top]:.0f})"
+        return f"{values[0]:.0f} % in the embeddings, {most}, {values[-1]:.0f} in the last"
+
+    rows = [
+        [
+            "Fusing a lower layer gains 1.2 to 2.5 points where all weights are trained (paper)",
+            "PAN-X, 3,000 sentences; UD-POS and PAN-X, 1,000, seven layers",
+            f"{told(chosen('all_weights', 'panx')[1])}; {told(layers['layers'][1])}, {told(layers['layers'][0])}",
+            "not seen; one encoder, small training sets; XNLI and PAWS-X open",
+        ],
+        [
+            "It gains where the encoder is frozen (ours)",
+            "PAN-X, UD-POS",
+            f"{told(frozen[1])}, {told(tagging[1])}",
+            sureness(frozen[1]),
+        ],
+        [
+            "... because two layers are fused",
+            "against the same module on one lower layer",
+            f"{told(against(frozen[0], 'dlfa', 'aif-layer'))}, {told(against(tagging[0], 'dlfa', 'aif-layer'))}",
+            "a small part of it, for words; not for questions, pairs and choices",
+        ],
+        [
+            "The best layer differs from task to task (paper)",
+            "layers chosen on English development data",
+            f"frozen {best['frozen']}, all weights {best['layers']} (PAN-X and UD-POS)",
+            "not seen where layers matter: all within a point of one another, or the same",
+        ],
+        [
+            "Lower layers hold more of what languages share",
+            "translations found (Tatoeba); a language told (linear probe)",
+            f"{course('retrieval')}; {course('language')}",
+            "the contrary, 3 seeds; this encoder was trained to find translations",
+        ],
+        [
+            "Upper layers hold more of a language's structure",
+            "parts of speech in 28 other languages; arcs in 10 (probes from English)",
+            f"{course('pos_others')}; {course('arcs_others')}",
+            "neither half: the middle does, 3 seeds",
+        ],
+        [
+            "The gate takes information as the token requires",
+            "one frozen run; held at its mean in each channel",
+            f"share of layer 8 {shares['O']:.2f} at O, {shares['B-PER']:.2f} at B-PER; held, "
+            f"{signed(float(mean['change']))} ({interval(float(mean['low']), float(mean['high']))})",
+            "it varies, and the model relies on it; what it is worth is the row on fusing: 1 seed",
+        ],
+        [
+            "Related languages are alike inside the encoder",
+            "CKA on parallel sentences, 13 languages",
+            f"a relative is nearest for {kin[0]['nearest_is_a_relative']} in the embeddings, "
+            f"{kin[-1]['nearest_is_a_relative']} in the last layer",
+            "in the lowest layers; above, by three pairs only",
+        ],
+        [
+            "... and likeness to English goes with the score",
+            "rank correlation in layer 8, families permuted",
+            f"{min(float(row['rank_correlation']) for row in of_eight):+.2f} to "
+            f"{max(float(row['rank_correlation']) for row in of_eight):+.2f}, p {low_p:.2f} to {high_p:.2f}",
+            "not shown: 10 languages or fewer",
+        ],
+        [
+            "A hard or an easy intermediate task helps XNLI (X-STILTs' question)",
+            "dependency trees; parts of speech; all weights, XNLI learnt",
+            f"{told(tree)}; {told(upos)}",
+            sureness(upos),
+        ],
+    ]
+    header = ["claim", "how it was looked at", "found (points, 95 % CI)", "how sure"]
+    return Table("claims", "", header, rows, text_columns=4).markdown()
+
+
 def few_labels() -> str:
     """Where the encoder is frozen and labels are few: the last layer, its rivals and DLFA, by number of sentences."""
     (section,) = study_sections("few_labels")[1]
@@ -524,6 +624,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "findings": findings,
     "other_findings": other_findings,
     "in_short": in_short,
+    "claims": claims,
     "regimes": regimes,
     "families": families,
     "few_labels": few_labels,
@@ -552,6 +653,7 @@ def pages() -> dict[Path, str]:
         ROOT / "README.md",
         *sorted((ROOT / "docs").glob("*.md")),
         HERE / "README.md",
+        HERE / "claims.md",
         *sorted(HERE.glob("intermediate*/README.md")),
         HERE / "tatoeba" / "README.md",
         HERE / "training_speed" / "README.md",
