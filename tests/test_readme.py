@@ -77,11 +77,6 @@ def test_two_setup_commands():
 @pytest.mark.parametrize("command", documented_runs())
 def test_documented_runs_parse(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     argv = shlex.split(re.split(r"run_xtreme\.py|dlfa train", command, maxsplit=1)[1], comments=True)
-    if argv and argv[0] == "run.yaml":
-        (tmp_path / "run.yaml").write_text("task: panx\n", encoding="utf-8")
-        argv[0] = str(tmp_path / "run.yaml")
-    elif argv and argv[0].endswith(".yaml"):
-        argv[0] = str(ROOT / argv[0])
     argv = [argument for argument in argv if argument not in ("…", "--bf16")]  # no such GPU in a test
     argv = [str(ROOT / argument) if argument.startswith("examples/") else argument for argument in argv]
     monkeypatch.chdir(tmp_path)

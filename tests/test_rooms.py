@@ -54,6 +54,13 @@ def test_imports_never_run_up(path: Path):
         assert FLOOR[there] <= FLOOR[room(path)], f"{path}:{line} imports from {there}"
 
 
+def test_the_page_names_the_rooms():
+    """docs/extending.md, from the ground up."""
+    text = (PACKAGE.parent / "docs" / "extending.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"^Imports point one way, .*? holds them to it: (.*?)\.$", text, re.MULTILINE | re.DOTALL)
+    assert tuple(tuple(re.findall(r"`(\w+)`", floor)) for floor in named.split("←")) == ROOMS
+
+
 KINDS = re.compile(r"""["'](pairs|tags|trees|classification|tagging|parsing)["']""")
 
 

@@ -112,11 +112,13 @@ def form(one: Field) -> str:
 def run_file() -> str:
     """Every argument of a run, under the headings of the help."""
     parts = []
+    of_recipes = {one.name for one in fields(Recipe)}  # their defaults depend on the task
     for heading in HEADINGS:
         parts.append(f"# ---- {heading} ----")
         for one in fields(RunArguments):
             if heading_of(one) == heading:
-                parts.append(entry(one.name, default_of(one), f"{one.metadata['help']} ({form(one)})"))
+                value = None if one.name in of_recipes else default_of(one)
+                parts.append(entry(one.name, value, f"{one.metadata['help']} ({form(one)})"))
         for name, (where, kind, text) in OF_THE_TRAINER.items():
             if where == heading:
                 parts.append(entry(name, None, f"{text} ({WORDS[kind or bool]})"))

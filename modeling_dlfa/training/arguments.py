@@ -24,9 +24,10 @@ class RunArguments:
     task: str = argument(
         "udpos",
         "What to fine-tune on: a built-in task (xnli, pawsx, panx, udpos, xquad, mlqa, tydiqa; tatoeba and bucc2018, "
-        "which train nothing; uddep and the easier uddep-upos, "
-        "uddep-direction, uddep-depth, uddep-distance, uddep-arcs), 'all' of XTREME's that are built in, a task "
-        "of your own as a YAML file (docs/tasks.md), or an object in your module, package.module:TASK.",
+        "which train nothing; uddep and the easier uddep-upos, uddep-direction, uddep-depth, uddep-distance, "
+        "uddep-arcs; X-STILTs' mnli, qqp, anli-plus, squad, squad2, hellaswag, cosmosqa, commonsenseqa; xcopa, siqa, "
+        "copa), 'all' of XTREME's nine, a task of your own as a YAML file (docs/tasks.md), or an object in your "
+        "module, package.module:TASK.",
         ("data", "model"),
         stage=False,
         cell=False,
@@ -92,7 +93,8 @@ class RunArguments:
     )
     warm_start: bool = argument(
         False,
-        "Before that, train fusion and head alone as --train fusion does, for as many epochs or updates.",
+        "Before the training that --train names, train fusion and head alone as --train fusion does, for as many "
+        "epochs or updates.",
         ("training",),
     )
     average_checkpoints: int = argument(
@@ -131,7 +133,12 @@ class RunArguments:
         recorded="given",
     )
     max_length: int = argument(
-        128, "Sub-words per example, special tokens included.", ("data",), recorded="always", numbers=COUNT
+        128,
+        "Sub-words per example, special tokens included. Default: the task's recipe (128; trees and cosmosqa 256, "
+        "questions 384, retrieval 512).",
+        ("data",),
+        recorded="always",
+        numbers=COUNT,
     )
     prefix: str | None = argument(
         None,
@@ -165,13 +172,19 @@ class RunArguments:
         stage=False,
         choices=["test", "validation"],
     )
-    max_train_samples: int | None = argument(None, "Train on the first so many examples.", ("data",), numbers=COUNT)
+    max_train_samples: int | None = argument(
+        None, "Train on the first N training examples only.", ("data",), numbers=COUNT
+    )
     max_eval_samples: int | None = argument(
-        None, "Score the first so many examples of each language.", ("evaluation",), recorded="always", numbers=COUNT
+        None,
+        "Score only the first N examples of each language.",
+        ("evaluation",),
+        recorded="always",
+        numbers=COUNT,
     )
     max_dev_samples: int | None = argument(
         None,
-        "Select on the first so many development examples. Default: as --max_eval_samples.",
+        "Use only the first N development examples for selection. Default: as --max_eval_samples.",
         ("evaluation",),
         recorded="always",
         numbers=COUNT,

@@ -35,14 +35,14 @@ WORDS: dict[Any, str] = {int: "INT", float: "FLOAT", str: "TEXT", bool: "BOOL"}
 
 # Of `TrainingArguments`: name -> (heading, type, help).
 OF_THE_TRAINER: dict[str, tuple[str, type | None, str]] = {
-    "learning_rate": ("training", float, "Peak learning rate. Default: the task's recipe, as for the next three."),
+    "learning_rate": ("training", float, "Peak learning rate. Default: the recipe's, as for the next three."),
     "num_train_epochs": ("training", float, "Passes over the training data."),
     "per_device_train_batch_size": ("training", int, "Examples per update and process."),
     "seed": ("training", int, "Of head, batches and dropout."),
     "max_steps": ("training", int, "Updates, instead of epochs."),
     "bf16": ("training", str, "Compute in bfloat16: true, false (default), or 'auto': where the machine has it."),
     "use_cpu": ("training", None, "Use no GPU."),
-    "eval_steps": ("training", int, "Updates between two looks at development data. Default: the recipe's."),
+    "eval_steps": ("training", int, "Updates between looks at development data. Default: the recipe's."),
     "output_dir": ("bookkeeping", str, "Folder for all that the run leaves. Default: runs/ and the time."),
     "resume_from_checkpoint": ("bookkeeping", str, "'last': go on after an interruption; or a checkpoint's folder."),
     "do_train": ("bookkeeping", bool, "false: score the finished run in --model_name_or_path, as dlfa score does."),

@@ -271,8 +271,17 @@ def test_help_lists_our_arguments_by_what_they_decide(capsys: pytest.CaptureFixt
     }.items():
         assert all(f"\n  --{name} " in sections[heading] for name in names), heading
     assert "TrainingArguments" in text and "--help-all" in text
-    assert "--max_length INT              Sub-words per example, special tokens included. Default: 128." in text
+    assert "--max_length INT              Sub-words per example, special tokens included. Default: the task's" in text
+    assert "Default: 128" not in text
     assert "--pooling {cls,mean}" in text
+
+
+def test_help_names_every_task_and_every_length():
+    """It is written by hand, since help imports nothing of the tasks."""
+    helps = {entry.name: entry.metadata["help"] for entry in fields(RunArguments)}
+    for name, task in TASKS.items():
+        assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", helps["task"]), name
+        assert re.search(rf"\b{task.recipe.max_length}\b", helps["max_length"]), name
 
 
 def test_help_names_arguments_that_the_trainer_has():
