@@ -43,6 +43,8 @@ def course(measure: Measure) -> str:
         apart = difference(measure.values[FUSED], measure.values[last])
         said += f"; after fusion {measure.estimates[FUSED].text(digits, unit)}, against the last layer "
         said += _apart(apart, digits)
+    if measure.note:
+        said += f"; {measure.note}"
     return f"{said}."
 
 
