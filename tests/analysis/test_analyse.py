@@ -155,6 +155,11 @@ BAD = [
     ("layers ENCODER --data EMPTY --output_dir OUT", "expected test data of tatoeba or udpos or uddep, found none"),
     ("layers ENCODER --data sample --output_dir OUT --seeds 0", "--seeds 0: expected a positive number"),
     ("layers ENCODER --data sample --output_dir OUT --max_samples -3", "--max_samples -3: expected a positive number"),
+    ("layers ENCODER --data sample --output_dir OUT --max_samples 1", "--max_samples 1: expected 4 or more"),
+    (
+        "layers ENCODER --data XTREME --output_dir OUT --max_length 3 --max_samples 9",
+        "--max_length 3: none of 27 sent",
+    ),
     ("layers ENCODER --data sample --output_dir OUT --languages ,", "expected codes such as 'de,ru,zh'"),
     ("layers ENCODER --data sample --output_dir OUT --languages de,xx", "no test data for xx in"),
     ("layers ENCODER --data sample --output_dir OUT --max_length 900", "reads 64 positions at most"),
