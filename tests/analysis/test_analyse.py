@@ -131,6 +131,12 @@ def test_families_of_a_run(run: Path, tmp_path: Path, capsys):
     assert {row["layer"] for row in rows(tmp_path / "kinship.csv")} == {"0", "1", "2", "3", "after fusion"}
 
 
+def test_families_without_two_languages_of_a_branch(tiny_encoder: str, tmp_path: Path, capsys):
+    flags = ["--data", "sample", "--languages", "fr,ru", "--max_samples", 10, *SMALL, "--output_dir", tmp_path]
+    said = "\n".join(analyse(capsys, "families", tiny_encoder, *flags))
+    assert "no two languages of one branch are here" in said and "different family" not in said
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium")
 def test_pages_open_in_a_browser(tiny_encoder: str, tmp_path: Path, capsys):
