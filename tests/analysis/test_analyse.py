@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modeling_dlfa.__main__ import main
-from modeling_dlfa.analysis.commands import ANALYSES, load_analysis
+from modeling_dlfa.analysis.commands import ANALYSES, load_analysis, run_analysis
 from tests.browser import CHROMIUM, Page, seen
 
 
@@ -204,3 +204,12 @@ def test_a_missing_extra_is_one_line(missing: str, tmp_path: Path):
     )
     assert done.returncode == 1
     assert done.stderr == f"error: {missing} is not installed: pip install 'modeling-dlfa[analyse]'\n"
+
+
+def test_what_else_is_missing_is_not_called_a_matter_of_the_extra(tmp_path: Path, monkeypatch):
+    def analysed(arguments):
+        raise ModuleNotFoundError("No module named 'tokenizer_of_an_encoder'", name="tokenizer_of_an_encoder")
+
+    monkeypatch.setattr(load_analysis("layers"), "analysed", analysed)
+    with pytest.raises(ModuleNotFoundError, match="^No module named 'tokenizer_of_an_encoder'$"):
+        run_analysis("layers", ["nowhere", "--data", "sample", "--output_dir", str(tmp_path / "out")], debug=True)
