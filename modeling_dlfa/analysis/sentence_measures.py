@@ -86,7 +86,7 @@ def _language(
     each once, in one half alone.
     """
     sets: list[tuple[list, list]] = [([], []), ([], [])]
-    drawn_texts: set[str] = set()
+    learnt: set[str] = set()
     for half, (rows, labels) in enumerate(sets):
         of_pivot = []
         for number, (language, (foreign, pivot)) in enumerate(places.items(), start=1):
@@ -95,10 +95,10 @@ def _language(
             labels += [number] * len(chosen)
             of_pivot += [pivot[place] for place in chosen]
         count = len(rows) // len(places)
-        different = list({texts[place]: place for place in of_pivot if texts[place] not in drawn_texts}.values())
+        different = list({texts[place]: place for place in of_pivot if texts[place] not in learnt}.values())
         drawn = np.random.default_rng(seed).permutation(len(different))[:count]
         rows += [different[place] for place in drawn]
-        drawn_texts |= {texts[different[place]] for place in drawn}
+        learnt.update(texts[different[place]] for place in drawn)
         labels += [0] * len(drawn)
     (seen, seen_labels), (asked, asked_labels) = sets
     probe = fitted(vectors[seen].astype(np.float32), np.array(seen_labels))

@@ -1,6 +1,7 @@
 """What is read of words: states of any size, the run's label piece, and sentences that are read whole."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def test_large_states_stay_finite(opened: Opened, source: Source, monkeypatch: p
     real = opened.model.forward
 
     def large(*given, **named):
-        outputs = real(*given, **named)
+        outputs: Any = real(*given, **named)
         outputs.hidden_states = tuple(100_000 * states for states in outputs.hidden_states)
         return outputs
 
@@ -50,7 +51,7 @@ def test_words_are_read_as_the_run_reads_them(run_of, source: Source, monkeypatc
     kind, asked = type(reading.task.kind), []
     real = kind.encode
 
-    def noted(self, task, rows, tokenizer, max_length, label_piece="character"):
+    def noted(self, task, rows, tokenizer, max_length, label_piece: Any = "character"):
         asked.append(label_piece)
         return real(self, task, rows, tokenizer, max_length, label_piece)
 
