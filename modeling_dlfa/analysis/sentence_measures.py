@@ -88,7 +88,7 @@ def _language(
     sets: list[tuple[list, list]] = [([], []), ([], [])]
     learnt: set[str] = set()
     for half, (rows, labels) in enumerate(sets):
-        of_pivot = []
+        of_pivot: list[int] = []
         for number, (language, (foreign, pivot)) in enumerate(places.items(), start=1):
             chosen = halves[language][half][: LEARNT_OF if half == 0 else None]
             rows += [foreign[place] for place in chosen]
@@ -96,9 +96,10 @@ def _language(
             of_pivot += [pivot[place] for place in chosen]
         count = len(rows) // len(places)
         different = list({texts[place]: place for place in of_pivot if texts[place] not in learnt}.values())
-        drawn = np.random.default_rng(seed).permutation(len(different))[:count]
-        rows += [different[place] for place in drawn]
-        learnt.update(texts[different[place]] for place in drawn)
+        order = np.random.default_rng(seed).permutation(len(different))[:count]
+        drawn = [different[int(place)] for place in order]
+        rows += drawn
+        learnt.update(texts[place] for place in drawn)
         labels += [0] * len(drawn)
     (seen, seen_labels), (asked, asked_labels) = sets
     probe = fitted(vectors[seen].astype(np.float32), np.array(seen_labels))
