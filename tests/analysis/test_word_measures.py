@@ -42,6 +42,7 @@ def test_large_states_stay_finite(opened: Opened, source: Source, monkeypatch: p
     found = reading.known(rows)
     for layer, sentences in found.items():
         for one, other in zip(sentences, plain[layer], strict=True):
+            assert one.states.isfinite().all() and one.states.abs().max() > 65_504
             torch.testing.assert_close(one.states, 100_000 * other.states)
 
 
