@@ -21,6 +21,9 @@ ANALYSES = {
 }
 """Name -> the module of an `Analysis`, and what it shows."""
 
+OF_EXTRA = ("sklearn", "matplotlib", "jinja2", "scipy", "PIL")
+"""What the extra `analyse` brings, as it is imported."""
+
 
 class Analysis(Protocol):
     """What the module of an analysis has. Its docstring is the help, and it imports nothing heavy by itself.
@@ -71,9 +74,10 @@ def run_analysis(name: str, argv: list[str], debug: bool = False) -> None:
 
         page = analysis.analysed(arguments)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{(error.name or '').partition('.')[0]} is not installed: pip install 'modeling-dlfa[analyse]'"
-        ) from error
+        missing = (error.name or "").partition(".")[0]
+        if missing not in OF_EXTRA:
+            raise
+        raise ModuleNotFoundError(f"{missing} is not installed: pip install 'modeling-dlfa[analyse]'") from error
     path = write_page(page, folder, ["dlfa", "analyse", name, *argv])
     tell(page)
     print(f"page: {path}")

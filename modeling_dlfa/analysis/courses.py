@@ -43,6 +43,8 @@ def course(measure: Measure) -> str:
         apart = difference(measure.values[FUSED], measure.values[last])
         said += f"; after fusion {measure.estimates[FUSED].text(digits, unit)}, against the last layer "
         said += _apart(apart, digits)
+    if measure.note:
+        said += f"; {measure.note}"
     return f"{said}."
 
 
@@ -69,7 +71,7 @@ def halves_rows(measures: Sequence[Measure]) -> list[dict]:
         if max(measure.numbered) < 2:
             continue
         apart = upper_less_lower(measure)
-        where = ("upper" if apart.mean > 0 else "lower") if apart.clear else "not told apart"
+        where = ("upper" if apart.mean > 0 else "lower") if apart.clear else "not told apart" if apart.known else ""
         rows.append(
             {
                 "measure": STEMS[measure.name],
@@ -94,7 +96,8 @@ def on_the_claim(measures: Sequence[Measure]) -> list[str]:
             for side, listed in (
                 ("higher in the lower half of the layers", _those(apart, lambda one: one.clear and one.mean < 0)),
                 ("higher in the upper half", _those(apart, lambda one: one.clear and one.mean > 0)),
-                ("not told apart by the seeds", _those(apart, lambda one: not one.clear)),
+                ("not told apart by the seeds", _those(apart, lambda one: one.known and not one.clear)),
+                ("of one seed and cannot be told apart", _those(apart, lambda one: not one.known)),
             )
             if listed
         ]

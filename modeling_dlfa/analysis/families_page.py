@@ -20,11 +20,12 @@ from .language_figures import heat_maps, scatters, trees
 from .opened import Opened, layer_place, layer_title, open_model
 from .page import Page, Part, Sheet
 from .parallel import PARALLEL, Parallel, parallel_sentences
+from .permutation import FEWEST_ORDERS
 from .relatives import Alike, Kinship, alike, branch, curves, family, in_order, kinship
 from .sentences import check_languages, layer_vectors
 from .similarity import SIMILARITIES
 from .transfer import Scores, Transfer, mean_scores, read_scores, transfers
-from .uncertainty import difference
+from .uncertainty import Estimate, difference
 
 
 SHOWN = ("cka", "cosine_around")
@@ -43,8 +44,9 @@ METHOD = (
     "languages. The adjusted Rand index compares as many clusters as there are branches with the branches: 1 the "
     "same, 0 as by chance.",
     "Transfer: Spearman's rank correlation of the similarity to the training language with the score, that language "
-    "left out. Its p-value is two-sided and lets families change places as blocks, since languages of a family are "
-    "no independent observations; it is nan with fewer than four of them. The layer that is named was chosen by its "
+    "left out. Its p-value is two-sided and lets those change places that are built alike: families as blocks, "
+    "since their languages are no independent observations, branches of a family, and languages of a branch; it is "
+    f"nan with fewer than {FEWEST_ORDERS} such orders. The layer that is named was chosen by its "
     "place alone, before anything was seen; the table has all layers, whose p-values are not corrected for their "
     "number.",
     "A correlation over some ten languages is weak evidence, and one of test scores: it is a description, no rule "
@@ -78,7 +80,7 @@ def families_page(arguments: argparse.Namespace) -> Page:
     parts = [
         _over_layers(found, opened, named, arguments.seeds),
         _in_a_layer(found, opened, named),
-        _transfer(found, scores, named),
+        _transfer(found, scores, named, opened),
     ]
     summary = [sentence for part in parts for sentence in part.findings[:5]]
     analysed = {
@@ -101,22 +103,23 @@ def _over_layers(found: Alike, opened: Opened, named: int, seeds: int) -> Part:
     measures = {measure.name: measure for measure in curves(found, SHOWN)}
     findings = []
     for kind in SHOWN:
-        groups = [measures[f"{kind}_{name}"] for name in ("branch", "others") if f"{kind}_{name}" in measures]
-        if kind == "cka":
-            best = groups[-1].extreme()
-            most, last = (groups[-1].estimates[layer].text(2) for layer in (best, opened.reader.depth))
+        relatives, others = (measures.get(f"{kind}_{name}") for name in ("branch", "others"))
+        if kind == "cka" and others is not None:
+            best = others.extreme()
+            most, last = (others.estimates[layer].text(2) for layer in (best, opened.reader.depth))
             findings.append(
                 f"{_name(kind)}: what is near in one language is so in another of a different family most in layer "
                 f"{best}, {most}; in the last layer {last}."
             )
-        if len(groups) == 2:
-            apart = [difference(groups[0].values[layer], groups[1].values[layer]) for layer in groups[0].numbered]
-            widest = max(range(len(apart)), key=lambda layer: apart[layer].mean)
+        numbered = sorted(layer for layer in found.whole[kind] if isinstance(layer, int))
+        if relatives is not None and others is not None:
+            apart = [difference(relatives.values[layer], others.values[layer]) for layer in numbered]
+            widest = max(numbered, key=lambda layer: apart[layer].mean)
+            further = f"; furthest ahead in layer {widest}: they {_ahead(apart[widest])}" if widest != named else ""
             findings.append(
-                f"{_name(kind)}: two languages of one branch are ahead of two of different families by "
-                f"{apart[named].text(2)} in layer {named}, and by most, {apart[widest].text(2)}, in layer {widest}."
+                f"{_name(kind)}: in layer {named} two languages of one branch {_ahead(apart[named])}{further}."
             )
-        nearest = {layer: kinship(found.whole[kind][layer], found.languages) for layer in groups[-1].numbered}
+        nearest = {layer: kinship(found.whole[kind][layer], found.languages) for layer in numbered}
         most, least = (pick(nearest, key=lambda layer: nearest[layer].nearest) for pick in (max, min))
         if (there := nearest[most].with_relatives) and nearest[most].nearest > nearest[least].nearest:
             findings.append(
@@ -190,7 +193,7 @@ def _in_a_layer(found: Alike, opened: Opened, named: int) -> Part:
     return Part("languages", "Which languages are alike", findings, warnings, pictures, [sheet])
 
 
-def _transfer(found: Alike, scores: Sequence[Scores], named: int) -> Part:
+def _transfer(found: Alike, scores: Sequence[Scores], named: int, opened: Opened) -> Part:
     title = "Similarity and transfer"
     if not scores:
         return Part("transfer", title, warnings=["No scores were given (--scores), and the model is no finished run."])
@@ -204,6 +207,7 @@ def _transfer(found: Alike, scores: Sequence[Scores], named: int) -> Part:
     rows = [
         {
             "task": one.scores.task,
+            "run": f"{one.scores.model}, {one.scores.encoder}",
             "similarity": SIMILARITIES[one.kind][0],
             "layer": layer_title(one.layer),
             "languages": len(one.points),
@@ -212,11 +216,19 @@ def _transfer(found: Alike, scores: Sequence[Scores], named: int) -> Part:
         }
         for one in told
     ]
-    runs = "; ".join(f"{one.task}: {one.metric}, mean of {one.runs} run{'s' * (one.runs > 1)}" for one in scores)
+    runs = "; ".join(
+        f"{one.task}: {one.metric}, mean of {one.runs} run{'s' * (one.runs > 1)} of {one.model}, {one.encoder}"
+        for one in scores
+    )
+    warnings = [
+        f"Scores of {one.task} are those of {one.encoder}, and similarities those of {opened.encoder}."
+        for one in scores
+        if one.encoder != opened.encoder
+    ]
     caption = f"Similarity to the training language against the score ({runs}). Filled: of its family."
-    sheet = Sheet("transfer.csv", "Rank correlations in all layers", rows, 4, text_columns=3)
+    sheet = Sheet("transfer.csv", "Rank correlations in all layers", rows, 4, text_columns=4)
     picture = Picture("transfer.png", caption, small_png(scatters(shown)))
-    return Part("transfer", title, [_of_transfer(one) for one in shown], pictures=[picture], sheets=[sheet])
+    return Part("transfer", title, [_of_transfer(one) for one in shown], warnings, [picture], [sheet])
 
 
 def _of_the_data(sentences: Parallel) -> Part:
@@ -246,6 +258,15 @@ def _name(kind: str) -> str:
     return name[0].upper() + name[1:]
 
 
+def _ahead(apart: Estimate) -> str:
+    """What is said of two languages of one branch, by their similarity less that of two of different families."""
+    if apart.known and not apart.clear:
+        return f"are not told apart from two of different families (by {apart.text(2)})".replace("-", "−")
+    if apart.mean < 0:
+        return f"are behind two of different families by {Estimate(-apart.mean, -apart.high, -apart.low).text(2)}"
+    return f"are ahead of two of different families by {apart.text(2)}"
+
+
 def _of_kinship(kind: str, layer: Layer, kin: Kinship) -> str:
     if not np.isfinite(kin.apart):
         return f"{_name(kind)}: no two languages of one branch are here, or no two of different ones."
@@ -265,12 +286,17 @@ def _most_alike(found: Alike, kind: str, layer: Layer) -> tuple[tuple[str, str],
 
 def _of_transfer(one: Transfer) -> str:
     blocks = len({family(language) for language in one.points})
+    where = f"{one.scores.task}, {SIMILARITIES[one.kind][0]}, {layer_place(one.layer)}"
     clear = one.p_value < 0.05
+    if not np.isfinite(one.rho):
+        scores = {score for _, score in one.points.values()}
+        what = "scores" if len(scores) == 1 else "similarities"
+        return f"{where}: {what} do not differ, so that there is no rank correlation with the score."
     if not np.isfinite(one.p_value):
-        sure = "without a p-value: too few families"
+        sure = f"without a p-value: fewer than {FEWEST_ORDERS} orders of families, branches and languages"
     else:
         sure = f"p {p_text(one.p_value)}, {'hardly by chance' if clear else 'not told from chance'}"
     return (
-        f"{one.scores.task}, {SIMILARITIES[one.kind][0]}, {layer_place(one.layer)}: rank correlation with the score "
+        f"{where}: rank correlation with the score "
         f"{one.rho:+.2f} over {len(one.points)} languages of {blocks} families ({sure})."
     ).replace(" -", " −")

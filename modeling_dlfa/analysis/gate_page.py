@@ -158,7 +158,8 @@ class _Said:
         dynamic, by_channel = scored.change(CHANNELS.name), scored.change(SCALAR.name)
         if not dynamic.is_told_apart:
             second = (
-                "What the gate does from token to token is not seen in the scores: its means by channel do as well."
+                "Of what the gate does from token to token a difference is not seen in the scores (change of "
+                f"{interval(dynamic.low, dynamic.high)} at its means by channel)."
             )
         elif dynamic.points < 0:
             second = f"What the gate does from token to token is worth {-dynamic.points:.1f} points to this model."
@@ -257,9 +258,9 @@ class _Said:
         return Part("training", title, [*begun, said], [], [picture], [table])
 
     def _begun(self) -> list[str]:
-        """Where the gate started."""
-        logit = gate_start(self.run.model.config)
-        if logit is None:
+        """Where the gate started; nothing of one that was learnt in a stage before and carried over."""
+        logit, stages = gate_start(self.run.model.config), self.run.results.intermediate
+        if logit is None or (stages and stages[-1].get("fusion_carried")):
             return []
         return [f"Before training the share is {1 / (1 + math.exp(logit)):.3f} at every token and channel."]
 
@@ -280,9 +281,9 @@ class _Said:
             f"{self.run.task.metric} with the gate held fast, less that of the learnt gate; without intervals.",
             small_png(changes(scored, self.names)),
         )
-        note = (
-            "Average: all languages but the training language. low, high: 95 % interval of the change over sentences."
-        )
+        others = self.run.results.train_language not in scored.asked
+        over = "all languages but the training language" if others else "the training language alone"
+        note = f"Average: {over}. low, high: 95 % interval of the change over sentences."
         return Part(
             "held",
             "The gate held fast",

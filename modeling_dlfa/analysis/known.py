@@ -35,7 +35,6 @@ def known_layers(
     tokenizer: PreTrainedTokenizerBase,
     layers: Sequence[Layer],
     batch_size: int = 32,
-    dtype: torch.dtype = torch.float32,
 ) -> dict[Layer, list[KnownSentence]]:
     """Run everything through the encoder once, and keep the words' states of several layers.
 
@@ -43,10 +42,9 @@ def known_layers(
         model: with encoder and fusion, with or without a head, which is not asked.
         features: encoded rows; of a long tagged sentence there are several, which become one again.
         layers: `FUSED`, what comes out of the fusion, or indices into the encoder's `hidden_states`.
-        dtype: of the states that are kept.
 
     Returns:
-        layer -> the sentences in their order.
+        layer -> the sentences in their order, with states in 32 bits: those of some layers do not fit 16.
     """
     columns = [name for name in features.column_names if name not in BESIDE_THE_INPUTS]
     inputs = features.select_columns(columns).to_list()
@@ -63,8 +61,7 @@ def known_layers(
         for layer in layers:
             states = outputs.last_hidden_state if layer == FUSED else outputs.hidden_states[layer]
             known = [
-                KnownSentence(of_row.to(dtype), labels)
-                for of_row, labels in task.kind.known(task, base, states, batch)
+                KnownSentence(of_row.float(), labels) for of_row, labels in task.kind.known(task, base, states, batch)
             ]
             rows[layer].update(zip(places, known, strict=True))
     if "sentence" not in features.column_names:

@@ -14,7 +14,7 @@ from .figures import layer_curves
 from .measures import Measure
 from .opened import Opened, layer_title, open_model
 from .page import Page, Part, Sheet
-from .sentence_measures import LEARNT_OF, of_sentences
+from .sentence_measures import FEWEST, LEARNT_OF, of_sentences
 from .sentences import Settings, check_languages
 from .structural import EPOCHS, RANK
 from .word_measures import DRAWN, POOL, of_arcs, of_words
@@ -34,7 +34,7 @@ METHOD = (
     "Tatoeba the nearest foreign one is looked for, as XTREME does it, but among half of those that were read: scores "
     "are higher than XTREME's, which looks among up to 1,000. The other half gives the means that are subtracted "
     "where languages are centred (Libovický et al. 2020, arXiv 2004.05160). The probe of the language is a logistic "
-    f"regression that learns from {LEARNT_OF} sentences of each language, and is asked for the other half.",
+    f"regression that learns from up to {LEARNT_OF} sentences of each language, and is asked for the other half.",
     "Words are the states of the pieces that bear their label. Parts of speech: a multinomial logistic regression on "
     f"standardised states, learnt from English training sentences ({POOL} times as many as the limit are read, a seed "
     f"draws {DRAWN} of {POOL}), asked for English development data and for test data of other languages. In the "
@@ -54,6 +54,8 @@ def layers_page(arguments: argparse.Namespace) -> Page:
     Raises:
         InputError: the model or the data cannot be used, or there is nothing to measure.
     """
+    if arguments.max_samples < FEWEST:
+        raise InputError(f"--max_samples {arguments.max_samples}: expected {FEWEST} or more")
     languages = listed_languages(arguments.languages)
     settings = Settings(languages, arguments.max_samples, arguments.max_length, arguments.prefix, arguments.seeds)
     source = open_source(arguments.data)

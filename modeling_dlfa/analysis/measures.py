@@ -25,6 +25,7 @@ class Measure:
         values: layer -> one value for each seed.
         level: what the same is without any state, such as chance; None where there is no such thing.
         level_label: what that is.
+        note: what it rests on, where that is not all that was asked for.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Measure:
     values: Mapping[Layer, Sequence[float]]
     level: float | None = None
     level_label: str = "chance"
+    note: str = ""
 
     @property
     def estimates(self) -> dict[Layer, Estimate]:

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from ..encoders import read_tokenizer, resolve_encoder
 from ..errors import InputError, one_line
 from ..modeling_dlfa import DLFAModel
+from ..tasks.encoding import LabelPiece
 from ..tasks.reading import Reader
 from ..training.encoder_check import check_encoder
 from ..training.model import encoder_config, is_dlfa, open_config, open_trained
-from ..training.results import RESULTS_FILE, RunResults, short_name
+from ..training.results import RESULTS_FILE, RunResults, data_name, short_name
 from ..vectors import FUSED, Layer
 
 
@@ -36,8 +38,18 @@ class Opened:
 
     @property
     def reader(self) -> Reader:
-        """Makes vectors of sentences, the mean over all tokens."""
-        return Reader(self.model, DataCollatorWithPadding(self.tokenizer))
+        """Makes vectors of sentences, the mean over all tokens, in 32 bits: more than cosines is asked of them."""
+        return Reader(self.model, DataCollatorWithPadding(self.tokenizer), store=np.float32)
+
+    @property
+    def encoder(self) -> str:
+        """The encoder's name, that of a folder alone; of a run the one that it started from."""
+        return data_name(self.results.encoder) if self.results is not None else data_name(self.name)
+
+    @property
+    def label_piece(self) -> LabelPiece:
+        """Which piece of a word bears its label: as in the run, the usual one of an encoder."""
+        return self.results.training.get("label_piece", "character") if self.results is not None else "character"
 
     @property
     def layers(self) -> list[Layer]:

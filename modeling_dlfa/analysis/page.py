@@ -1,6 +1,7 @@
 """The page that an analysis leaves: everything in one HTML file, its figures and tables beside it as PNG and CSV."""
 
 import math
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from ..files import csv_text, write_bytes, write_text
 from ..pages import PAGE, Picture, Table, rendered
 from ..privacy import without_paths
 from ..wording import MISSING
+
+
+BESIDE = "Beside this page lie"
+"""What the names of its files follow, in the template too."""
 
 
 @dataclass(frozen=True)
@@ -91,26 +96,43 @@ class Page:
 def write_page(page: Page, folder: Path, command: Sequence[str]) -> Path:
     """Write a page and return its path, `index.html`: PNG and CSV files first, all to temporary names and renamed.
 
-    Equal findings give equal files.
+    Equal findings give equal files. What an earlier page in the folder named, and this one does not, is removed.
 
     Args:
         command: that makes it again, word by word; of folders of this machine only the names are said.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    before = _named(folder / PAGE)
     pictures = [picture for part in page.parts for picture in part.pictures]
     sheets = [sheet for part in page.parts for sheet in part.sheets if sheet.rows]
     for picture in pictures:
         write_bytes(folder / picture.file, picture.content)
     for sheet in sheets:
         write_text(folder / sheet.file, csv_text(sheet.rows))
-    values = {
+    values: dict[str, Any] = {
         "page": page,
         "title": page.title,
-        "command": shlex.join(without_paths(list(command))),
+        "beside": BESIDE,
+        "command": shlex.join(_shared(command)),
         "files": [picture.file for picture in pictures] + [sheet.file for sheet in sheets],
     }
     write_text(folder / PAGE, rendered(Path(__file__).parent, "page_of_analysis.html.jinja", values))
+    for name in before.difference(values["files"]):
+        (folder / name).unlink(missing_ok=True)
     return folder / PAGE
+
+
+def _named(page: Path) -> set[str]:
+    """The PNG and CSV files that lie beside a page, as its last sentence says; none where there is no such page."""
+    html = page.read_text(encoding="utf-8", errors="replace") if page.is_file() else ""
+    _, found, names = html.rpartition(BESIDE)
+    return set(re.findall(r"<code>([\w-]+\.(?:png|csv))</code>", names)) if found else set()
+
+
+def _shared(command: Sequence[str]) -> list[str]:
+    """A command without the folders of this machine, those behind `--name=` neither."""
+    words = [word.partition("=") if word.startswith("--") else ("", "", word) for word in command]
+    return [f"{name}{sign}{without_paths(value)}" for name, sign, value in words]
 
 
 def tell(page: Page) -> None:

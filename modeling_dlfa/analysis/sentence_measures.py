@@ -1,6 +1,6 @@
 """What is measured of sentences in every layer: they are read once, and every seed divides them anew."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
@@ -17,23 +17,31 @@ from .sentences import Settings, layer_vectors, tatoeba
 OF_SENTENCES, LEVEL = "Sentences, mean of their states", "chance, language"
 # Sentences of each language that a probe of it learns from (our choice): with many, every layer is perfect.
 LEARNT_OF = 20
+FEWEST = 4
+"""Pairs that a language must have: a probe learns from half of them, and is asked for the other (our choice)."""
 
 
 def of_sentences(opened: Opened, source: Source, settings: Settings) -> tuple[list[Measure], list[dict]]:
     """Language identity, and retrieval of translations as they are and centred.
 
     Returns:
-        the measures, none where the data have no Tatoeba; and rows by layer and language with the means over seeds.
+        the measures, none where the data have no Tatoeba, or no language with `FEWEST` pairs; and rows by layer and
+        language with the means over seeds.
     """
     pairs = tatoeba(source, settings)
     if pairs is None:
         return [], []
     texts: list[str] = []
     places: dict[str, tuple[range, range]] = {}
+    few = [language for language, foreign in pairs.foreign.items() if len(foreign) < FEWEST]
     for language, foreign in pairs.foreign.items():
+        if language in few:
+            continue
         start, count = len(texts), len(foreign)
         texts += [*foreign, *pairs.pivot[language]]
         places[language] = range(start, start + count), range(start + count, start + 2 * count)
+    if not places:
+        return [], []
     vectors = layer_vectors(opened, [f"{settings.prefix}{text}" for text in texts], settings.max_length)
     known: dict[Layer, list[float]] = {}
     plain: OfLanguages = {}
@@ -41,19 +49,20 @@ def of_sentences(opened: Opened, source: Source, settings: Settings) -> tuple[li
     for layer, of_layer in vectors.items():
         for seed in range(settings.seeds):
             halves = {language: _halves(len(rows), seed) for language, (rows, _) in places.items()}
-            known.setdefault(layer, []).append(_language(of_layer, places, halves, seed))
+            known.setdefault(layer, []).append(_language(of_layer, texts, places, halves, seed))
             found, less_mean = _retrieval(of_layer, places, halves)
             plain.setdefault(layer, []).append(found)
             neutral.setdefault(layer, []).append(less_mean)
     candidates = [len(rows) - len(rows) // 2 for rows, _ in places.values()]
     chance = fmean(100 / count for count in candidates)
     classes = len(places) + 1
+    of_language = f"language, one of {classes}"
+    found, less_mean, to_find = means(plain), means(neutral), "chance, translation"
+    note = f"left out, with fewer than {FEWEST} pairs: {', '.join(few)}" if few else ""
     measures = [
-        Measure(
-            "language", f"language, one of {classes}", OF_SENTENCES, "%", known, 100 / classes, "chance, language"
-        ),
-        Measure("retrieval", "translation found", OF_SENTENCES, "%", means(plain), chance, "chance, translation"),
-        Measure("retrieval_centred", "translation found, centred", OF_SENTENCES, "%", means(neutral), chance),
+        Measure("language", of_language, OF_SENTENCES, "%", known, 100 / classes, LEVEL, note),
+        Measure("retrieval", "translation found", OF_SENTENCES, "%", found, chance, to_find, note),
+        Measure("retrieval_centred", "translation found, centred", OF_SENTENCES, "%", less_mean, chance, note=note),
     ]
     return measures, by_language({"retrieval": plain, "retrieval_centred": neutral})
 
@@ -66,22 +75,31 @@ def _halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _language(
     vectors: np.ndarray,
+    texts: Sequence[str],
     places: Mapping[str, tuple[range, range]],
     halves: Mapping[str, tuple[np.ndarray, np.ndarray]],
     seed: int,
 ) -> float:
-    """Accuracy of a probe of the language; of the pivot as many sentences as of another, of all languages by turns."""
+    """Accuracy of a probe of the language.
+
+    Of the pivot as many sentences as of another language, or fewer where they are the same ones in many languages;
+    each once, in one half alone.
+    """
     sets: list[tuple[list, list]] = [([], []), ([], [])]
+    learnt: set[str] = set()
     for half, (rows, labels) in enumerate(sets):
-        of_pivot = []
+        of_pivot: list[int] = []
         for number, (language, (foreign, pivot)) in enumerate(places.items(), start=1):
             chosen = halves[language][half][: LEARNT_OF if half == 0 else None]
             rows += [foreign[place] for place in chosen]
             labels += [number] * len(chosen)
             of_pivot += [pivot[place] for place in chosen]
         count = len(rows) // len(places)
-        drawn = np.random.default_rng(seed).permutation(len(of_pivot))[:count]
-        rows += [of_pivot[place] for place in drawn]
+        different = list({texts[place]: place for place in of_pivot if texts[place] not in learnt}.values())
+        order = np.random.default_rng(seed).permutation(len(different))[:count]
+        drawn = [different[int(place)] for place in order]
+        rows += drawn
+        learnt.update(texts[place] for place in drawn)
         labels += [0] * len(drawn)
     (seen, seen_labels), (asked, asked_labels) = sets
     probe = fitted(vectors[seen].astype(np.float32), np.array(seen_labels))

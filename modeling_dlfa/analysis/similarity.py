@@ -22,9 +22,12 @@ def alignment(vectors: Sequence[np.ndarray]) -> np.ndarray:
     Returns:
         about 0 to 1; a hair below 0 is possible. nan for a language whose sentences are all the same.
     """
-    kernels = np.stack([_u_centred(rows).ravel() for rows in vectors])
+    count = len(vectors[0])
+    kernels = np.empty((len(vectors), count * count))
     with np.errstate(invalid="ignore", divide="ignore"):
-        kernels /= np.linalg.norm(kernels, axis=1, keepdims=True)
+        for place, rows in enumerate(vectors):  # one by one, so that there is no second copy of all
+            kernel = _u_centred(rows).ravel()
+            kernels[place] = kernel / np.linalg.norm(kernel)
     return kernels @ kernels.T
 
 

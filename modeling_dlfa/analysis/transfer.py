@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from ..errors import InputError
-from ..training.results import RunResults
+from ..training.results import RunResults, data_name
 from ..vectors import Layer
 from .permutation import correlation_p, rank_correlation
 from .relatives import Alike, branch, family
@@ -16,11 +16,18 @@ FEWEST = 5  # languages; with fewer a rank correlation says nothing
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one task: language -> percent, the mean over some runs."""
+    """Scores of one task: language -> percent, the mean over some runs.
+
+    Attributes:
+        encoder: of the runs, a folder by its own name.
+        model: fusion, layer and stages before, as `RunResults.model_name`.
+    """
 
     task: str
     metric: str
     train_language: str
+    encoder: str
+    model: str
     runs: int
     by_language: dict[str, float]
 
@@ -47,18 +54,28 @@ def read_scores(files: Sequence[str]) -> list[Scores]:
     """The scores in results files, a mean for each task.
 
     Raises:
-        InputError: a file is none, or runs of a task differ in metric or training language.
+        InputError: a file is none, or runs of a task differ in encoder, fusion, metric or training language.
     """
     by_task: dict[str, list[RunResults]] = {}
     for file in files:
         results = RunResults.load(file)
         by_task.setdefault(results.task, []).append(results)
-        first = by_task[results.task][0]
-        for name in ("metric", "train_language", "eval_split"):
-            if getattr(first, name) != getattr(results, name):
-                theirs = f"{getattr(results, name)}, another one {getattr(first, name)}"
+        first = _of_all_runs(by_task[results.task][0])
+        for name, value in _of_all_runs(results).items():
+            if value != first[name]:
+                theirs = f"{value}, another one {first[name]}"
                 raise InputError(f"--scores {file}: {name} {theirs}: expected the same of all runs of {results.task}")
     return [mean_scores(runs) for runs in by_task.values()]
+
+
+def _of_all_runs(run: RunResults) -> dict[str, str]:
+    """What runs share whose scores are averaged."""
+    names = ("metric", "train_language", "eval_split")
+    return {
+        "encoder": data_name(run.encoder),
+        "model": run.model_name,
+        **{name: getattr(run, name) for name in names},
+    }
 
 
 def mean_scores(runs: Sequence[RunResults]) -> Scores:
@@ -66,7 +83,8 @@ def mean_scores(runs: Sequence[RunResults]) -> Scores:
     first = runs[0]
     common = [language for language in first.scores if all(language in run.scores for run in runs)]
     means = {language: fmean(run.scores[language] for run in runs) for language in common}
-    return Scores(first.task, first.metric, first.train_language, len(runs), means)
+    encoder, model = data_name(first.encoder), first.model_name
+    return Scores(first.task, first.metric, first.train_language, encoder, model, len(runs), means)
 
 
 def transfer(found: Alike, scores: Scores, kind: str, layer: Layer) -> Transfer | None:

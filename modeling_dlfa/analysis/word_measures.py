@@ -12,6 +12,7 @@ import torch
 from datasets import Dataset
 
 from ..data.sources import Source
+from ..errors import InputError
 from ..tasks.encoding import IGNORED
 from ..tasks.languages import language_name
 from ..tasks.registry import get_task
@@ -59,11 +60,10 @@ class Reading:
         return rows.select(evenly(len(rows), limit))
 
     def known(self, rows: Dataset) -> Known:
-        """layer -> the sentences, in 16 bits, on the processor."""
-        encoded = self.task.kind.encode(self.task, rows, self.opened.tokenizer, self.settings.max_length)
-        found = known_layers(
-            self.opened.model, self.task, encoded, self.opened.tokenizer, self.opened.layers, dtype=torch.float16
-        )
+        """layer -> the sentences, on the processor."""
+        opened, length = self.opened, self.settings.max_length
+        encoded = self.task.kind.encode(self.task, rows, opened.tokenizer, length, opened.label_piece)
+        found = known_layers(opened.model, self.task, encoded, opened.tokenizer, opened.layers)
         return {
             layer: [KnownSentence(one.states.cpu(), one.labels.cpu()) for one in sentences]
             for layer, sentences in found.items()
@@ -146,8 +146,8 @@ def of_words(opened: Opened, source: Source, settings: Settings) -> tuple[list[M
 
 
 def _states(sentences: list[KnownSentence]) -> np.ndarray:
-    """(N, E), of all words, in 32 bits."""
-    return torch.cat([sentence.states for sentence in sentences]).float().numpy()
+    """(N, E), of all words."""
+    return torch.cat([sentence.states for sentence in sentences]).numpy()
 
 
 def _labels(sentences: list[KnownSentence]) -> np.ndarray:
@@ -160,33 +160,65 @@ def _labels(sentences: list[KnownSentence]) -> np.ndarray:
 
 
 def of_arcs(opened: Opened, source: Source, settings: Settings) -> tuple[list[Measure], list[dict]]:
-    """Arcs of dependency trees in the training language and in others, by a structural probe; as `of_words`."""
+    """Arcs of dependency trees in the training language and in others, by a structural probe; as `of_words`.
+
+    Languages without a sentence that is read whole are left out.
+
+    Raises:
+        InputError: no sentence of the training or the development data is read whole.
+    """
     reading = _reading(opened, source, settings, UDDEP)
     if reading is None:
         return [], []
-    train = _arcs(reading.known(reading.rows("train", reading.training, POOL * settings.samples)))
-    development = _arcs(reading.known(reading.rows("validation", reading.training, settings.samples)))
-    draws = reading.draws(len(train[opened.layers[0]]))
+    train, _ = _arcs_of_training(reading, "train", POOL * settings.samples)
+    development, own_count = _arcs_of_training(reading, "validation", settings.samples)
+    first = opened.layers[0]
+    draws = reading.draws(len(train[first]))
     probes = {
         layer: [StructuralProbe([sentences[place] for place in drawn], seed) for seed, drawn in enumerate(draws)]
         for layer, sentences in train.items()
     }
     own = {layer: [probe.attachment(development[layer]) for probe in of_layer] for layer, of_layer in probes.items()}
     found: OfLanguages = {layer: [{} for _ in draws] for layer in opened.layers}
-    chains = []
+    chains, counts, left_out = [], np.zeros(2, dtype=int), []
     for language, known in reading.others():
         arcs = _arcs(known)
-        chains.append(neighbours_attachment(arcs[opened.layers[0]]))
+        if not arcs[first]:
+            left_out.append(language)
+            continue
+        counts += len(arcs[first]), len(known[first])
+        chains.append(neighbours_attachment(arcs[first]))
         for layer, sentences in arcs.items():
             for of_seed, probe in zip(found[layer], probes[layer], strict=True):
                 of_seed[language] = probe.attachment(sentences)
     name = language_name(reading.training)
-    chain = neighbours_attachment(development[opened.layers[0]])
-    measures = [Measure("arcs", name, OF_ARCS, "%", own, chain, f"neighbours joined, {name}")]
+    chain, rest = neighbours_attachment(development[first]), _rest_on(len(development[first]), own_count)
+    measures = [Measure("arcs", name, OF_ARCS, "%", own, chain, f"neighbours joined, {name}", rest)]
     if chains:
         label, level = f"{len(chains)} other languages", "neighbours joined, others"
-        measures.append(Measure("arcs_others", label, OF_ARCS, "%", means(found), fmean(chains), level))
+        rest = _rest_on(*counts) + (f"; none in {', '.join(left_out)}, left out" if left_out else "")
+        measures.append(Measure("arcs_others", label, OF_ARCS, "%", means(found), fmean(chains), level, rest))
     return measures, by_language({"arcs_others": found})
+
+
+def _arcs_of_training(reading: Reading, split: str, limit: int) -> tuple[dict[Layer, list[Arcs]], int]:
+    """Of the training language, and how many sentences they were looked for in.
+
+    Raises:
+        InputError: there are none.
+    """
+    known = reading.known(reading.rows(split, reading.training, limit))
+    arcs, first = _arcs(known), reading.opened.layers[0]
+    if not arcs[first]:
+        raise InputError(
+            f"--max_length {reading.settings.max_length}: none of {len(known[first])} sentences of "
+            f"{reading.task.name} in {reading.training} ({split}) has two words or more and is read whole"
+        )
+    return arcs, len(known[first])
+
+
+def _rest_on(count: int, of: int) -> str:
+    return f"on {count:,} of {of:,} sentences, those of two words and more that are read whole"
 
 
 def _arcs(known: Known) -> dict[Layer, list[Arcs]]:

@@ -44,10 +44,13 @@ def check_address(host: str, port: int | None) -> None:
     """See whether a page can be served there; gradio would try a hundred ports of an address that is not there.
 
     Raises:
-        InputError: nothing can listen there.
+        InputError: nothing can listen there, or it is an IPv6 address, which gradio makes no URL of.
     """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)
+        family, kind, _, _, address = next((one for one in found if one[0] == socket.AF_INET), found[0])
+        if family != socket.AF_INET:
+            raise InputError(f"--host {host}: expected an IPv4 address or a name of one")
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)

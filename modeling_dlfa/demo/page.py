@@ -1,5 +1,6 @@
 """The page itself, made with gradio: what is typed on top, what the runs make of it below."""
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,26 +47,44 @@ def serve(runs: Sequence[DemoRun], host: str, port: int | None = None) -> Iterat
         port: default: the first free one from 7860 on.
     """
     page = blocks(runs)
-    page.launch(
-        server_name=host,
-        server_port=port,
-        prevent_thread_lock=True,
-        share=False,
-        quiet=True,
-        inbrowser=False,
-        ssr_mode=False,
-        pwa=False,
-        run_history=False,
-        enable_monitoring=False,
-        mcp_server=False,
-        footer_links=[],
-        theme=Base(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO),
-        css_paths=Path(__file__).parent / "page.css",
-    )
+    with without_proxy(host, "localhost", "127.0.0.1"):  # gradio asks its own page whether it is there
+        page.launch(
+            server_name=host,
+            server_port=port,
+            prevent_thread_lock=True,
+            share=False,
+            quiet=True,
+            inbrowser=False,
+            ssr_mode=False,
+            pwa=False,
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=False,
+            footer_links=[],
+            theme=Base(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO),
+            css_paths=Path(__file__).parent / "page.css",
+        )
     try:
         yield Served(str(page.local_url))
     finally:
         page.close(verbose=False)
+
+
+@contextmanager
+def without_proxy(*hosts: str) -> Iterator[None]:
+    """Ask hosts without the proxy of the environment; afterwards the environment is as before."""
+    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    # Libraries read the one or the other: both have what either had.
+    value = ",".join(dict.fromkeys([*filter(None, before.values()), *hosts]))
+    os.environ.update(dict.fromkeys(before, value))
+    try:
+        yield
+    finally:
+        for name, old in before.items():
+            if old is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = old
 
 
 def blocks(runs: Sequence[DemoRun]) -> gr.Blocks:

@@ -25,6 +25,8 @@ class Reader:
         model: encoder and fusion.
         collate: pads rows to a batch.
         pooling, batch_tokens, autocast, after: as for `pooled_layers`.
+        store: type of the numbers of vectors; default: 32 bits, or 16 where they would take more than `IN_FLOAT32`,
+            which leaves cosines as they are, and nothing else.
     """
 
     model: DLFAModel
@@ -33,6 +35,7 @@ class Reader:
     batch_tokens: int = BATCH_TOKENS
     autocast: torch.dtype | None = None
     after: Callable[[int], Any] | None = None
+    store: type[np.floating] | None = None
 
     @property
     def depth(self) -> int:
@@ -67,7 +70,7 @@ class Reader:
             self.pooling,
             self.batch_tokens,
             self.autocast,
-            np.float32 if size <= IN_FLOAT32 else np.float16,
+            self.store or (np.float32 if size <= IN_FLOAT32 else np.float16),
             self.after,
         )
         places = np.argsort(rows["sentence"][:])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modeling_dlfa.__main__ import main
-from modeling_dlfa.analysis.commands import ANALYSES, load_analysis
+from modeling_dlfa.analysis.commands import ANALYSES, load_analysis, run_analysis
 from tests.browser import CHROMIUM, Page, seen
 
 
@@ -131,6 +131,12 @@ def test_families_of_a_run(run: Path, tmp_path: Path, capsys):
     assert {row["layer"] for row in rows(tmp_path / "kinship.csv")} == {"0", "1", "2", "3", "after fusion"}
 
 
+def test_families_without_two_languages_of_a_branch(tiny_encoder: str, tmp_path: Path, capsys):
+    flags = ["--data", "sample", "--languages", "fr,ru", "--max_samples", 10, *SMALL, "--output_dir", tmp_path]
+    said = "\n".join(analyse(capsys, "families", tiny_encoder, *flags))
+    assert "no two languages of one branch are here" in said and "different family" not in said
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium")
 def test_pages_open_in_a_browser(tiny_encoder: str, tmp_path: Path, capsys):
@@ -155,6 +161,11 @@ BAD = [
     ("layers ENCODER --data EMPTY --output_dir OUT", "expected test data of tatoeba or udpos or uddep, found none"),
     ("layers ENCODER --data sample --output_dir OUT --seeds 0", "--seeds 0: expected a positive number"),
     ("layers ENCODER --data sample --output_dir OUT --max_samples -3", "--max_samples -3: expected a positive number"),
+    ("layers ENCODER --data sample --output_dir OUT --max_samples 1", "--max_samples 1: expected 4 or more"),
+    (
+        "layers ENCODER --data XTREME --output_dir OUT --max_length 3 --max_samples 9",
+        "--max_length 3: none of 27 sent",
+    ),
     ("layers ENCODER --data sample --output_dir OUT --languages ,", "expected codes such as 'de,ru,zh'"),
     ("layers ENCODER --data sample --output_dir OUT --languages de,xx", "no test data for xx in"),
     ("layers ENCODER --data sample --output_dir OUT --max_length 900", "reads 64 positions at most"),
@@ -193,3 +204,12 @@ def test_a_missing_extra_is_one_line(missing: str, tmp_path: Path):
     )
     assert done.returncode == 1
     assert done.stderr == f"error: {missing} is not installed: pip install 'modeling-dlfa[analyse]'\n"
+
+
+def test_what_else_is_missing_is_not_called_a_matter_of_the_extra(tmp_path: Path, monkeypatch):
+    def analysed(arguments):
+        raise ModuleNotFoundError("No module named 'tokenizer_of_an_encoder'", name="tokenizer_of_an_encoder")
+
+    monkeypatch.setattr(load_analysis("layers"), "analysed", analysed)
+    with pytest.raises(ModuleNotFoundError, match="^No module named 'tokenizer_of_an_encoder'$"):
+        run_analysis("layers", ["nowhere", "--data", "sample", "--output_dir", str(tmp_path / "out")], debug=True)

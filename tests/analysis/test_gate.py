@@ -4,6 +4,7 @@ import copy
 import csv
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from safetensors.torch import save_file
 from modeling_dlfa.analysis import gate_measures
 from modeling_dlfa.analysis.__main__ import main
 from modeling_dlfa.analysis.gate_measures import PLACES, Used, used
-from modeling_dlfa.analysis.gate_page import few_rows
+from modeling_dlfa.analysis.gate_page import _Said, few_rows
 from modeling_dlfa.analysis.gate_run import GatedRun, checkpoints, held, open_gated, weights_of
-from modeling_dlfa.analysis.gate_scores import LEARNT, WAYS, Scores, scores
+from modeling_dlfa.analysis.gate_scores import CHANNELS, LEARNT, SCALAR, WAYS, Scores, scores
 from modeling_dlfa.configuration_dlfa import DLFAConfig
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.model import open_finished
@@ -114,7 +115,8 @@ def test_changes_have_intervals_over_sentences():
     same = found.change("same")
     assert (same.points, same.low, same.high) == (0, 0, 0) and not same.is_told_apart
     small = Scores({**by_way, "less": {"en": 100.0, "de": 85.0}}, {**counts, "less": {"en": right, "de": other}}, "en")
-    assert small.change("less").points == -5
+    change = small.change("less")
+    assert change.points == -5 and change.low < -5 < change.high < 0
     alone = Scores({LEARNT: {"en": 90.0}}, {LEARNT: {"en": right}}, "en")
     assert alone.asked == ["en"]
 
@@ -292,6 +294,58 @@ def test_a_planted_gate(run_of, xtreme_folder: Path, tmp_path: Path, noise: floa
     held_at = {row["w"]: row for row in csv.DictReader((tmp_path / "page" / "held.csv").open(encoding="utf-8"))}
     assert float(held_at["its mean in each channel"]["change"]) == 0  # it is that mean already
     assert "does from token to token" in page.text
+
+
+STAGE = {"task": "uddep", "fusion_carried": True}
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        ([], True),
+        ([{**STAGE, "fusion_carried": False}], True),
+        ([STAGE, {**STAGE, "fusion_carried": False}], True),
+        ([STAGE], False),
+    ],
+)
+def test_where_a_gate_began_is_said_where_it_is_new(gated, stages: list[dict], said: bool):
+    run = gated("panx")
+    run = replace(run, results=replace(run.results, intermediate=stages))
+    found = Scores({}, {}, "en")
+    assert bool(_Said(run, Used(), found)._begun()) is said
+
+
+def scored(run: GatedRun, low: int, high: int, language: str = "de") -> _Said:
+    """What is said where the gate at its means by channel has so many more rows wrong, and so many more right."""
+    learnt = np.array([[1, 1, 1]] * 50 + [[0, 1, 1]] * 50)
+    other = learnt.copy()
+    other[:low, 0], other[50 : 50 + high, 0] = 0, 1
+    made = {CHANNELS.name: other, SCALAR.name: np.zeros_like(learnt) + [0, 1, 1]}
+    counts = {way: {language: made.get(way, learnt)} for way in (LEARNT, *(way.name for way in WAYS))}
+    by_way = {way: {language: 100.0 * of[language][:, 0].mean()} for way, of in counts.items()}
+    return _Said(run, Used(), Scores(by_way, counts, "en"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (30, 0, r"What the gate does from token to token is worth 30\.0 points to this model\."),
+        (0, 30, r"What the gate does from token to token costs this model 30\.0 points\."),
+        (5, 4, r"a difference is not seen in the scores \(change of -\d\.\d to \+\d\.\d at its means"),
+    ],
+)
+def test_what_is_said_of_tokens_has_its_interval(gated, low: int, high: int, said: str):
+    assert re.search(said, scored(gated("panx"), low, high)._of_scores()[1])
+
+
+@pytest.mark.parametrize(
+    ("language", "note"),
+    [("de", "all languages but the training language"), ("en", "the training language alone")],
+)
+def test_the_note_says_what_the_average_is_over(gated, language: str, note: str):
+    said = scored(gated("panx"), 5, 4, language)
+    said.names = {language: language}
+    assert said._held().sheets[0].notes[0].startswith(f"Average: {note}.")
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium")

@@ -3,6 +3,7 @@
 import base64
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def page() -> pages.Page:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("page") / "new" / "folder"
-    command = ["dlfa", "analyse", "layers", "/home/jane/tiny", "--data", "sample"]
+    command = ["dlfa", "analyse", "layers", "/home/jane/tiny", "--data", "sample", "--output_dir=/home/jane/out"]
     assert write_page(page(), path, command) == path / "index.html"
     return path
 
@@ -75,7 +76,7 @@ def test_what_it_says(folder: Path):
         "How it was measured.",
     ):
         assert text in shown.text
-    assert "dlfa analyse layers tiny --data sample" in shown.text and "jane" not in shown.text
+    assert "dlfa analyse layers tiny --data sample --output_dir=out" in shown.text and "jane" not in shown.text
     assert shown.tables == [[["layer", "value", "other"], ["0", "0.12", "–"], ["fused", "–", "2"]]]
     assert "b.csv, 2 rows" in shown.text
     links = [str(link["href"]).removeprefix("#") for link in shown.attributes("a")]
@@ -88,8 +89,20 @@ def test_its_files(folder: Path):
     assert [row["value"] for row in rows] == ["0.123457", ""]
 
 
+def test_files_of_an_earlier_page_are_gone_and_no_others(tmp_path: Path):
+    write_page(page(), tmp_path, ["dlfa"])
+    for name in ("own.csv", "own.png"):
+        (tmp_path / name).write_text("not of a page")
+    one = Part("one", "One", ["In <code>own.csv</code>"], [], [picture("first")], [Sheet("b.csv", "B", [{"x": 1}])])
+    write_page(replace(page(), parts=[one]), tmp_path, ["dlfa"])
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", "first.png", "b.csv", "own.csv", "own.png"}
+    (tmp_path / "index.html").write_text("<code>own.csv</code>")  # no page of an analysis
+    write_page(page(), tmp_path, ["dlfa"])
+    assert (tmp_path / "own.csv").is_file()
+
+
 def test_equal_findings_give_equal_files(folder: Path, tmp_path: Path):
-    write_page(page(), tmp_path, ["dlfa", "analyse", "layers", "tiny", "--data", "sample"])
+    write_page(page(), tmp_path, ["dlfa", "analyse", "layers", "tiny", "--data", "sample", "--output_dir=out"])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
         path.name: path.read_bytes() for path in folder.iterdir()
     }

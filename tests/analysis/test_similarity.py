@@ -1,5 +1,7 @@
 """Similarities of languages that are known, and p-values that are what they say."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.stats import kstest, spearmanr
@@ -54,6 +56,15 @@ def test_cka_is_that_of_the_definition():
 
     k, l = one @ one.T, other @ other.T  # noqa: E741
     assert alignment([one, other])[0, 1] == pytest.approx(hsic(k, l) / np.sqrt(hsic(k, k) * hsic(l, l)))
+
+
+def test_cka_takes_the_kernels_once():
+    vectors = [np.random.default_rng(2).normal(size=(400, 2)) for _ in range(8)]
+    tracemalloc.start()
+    alignment(vectors)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1.6 * 8 * 400**2 * 8
 
 
 def test_cosine_of_means():
