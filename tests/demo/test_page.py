@@ -61,7 +61,7 @@ class Person:
             self.field(number).fill(text)
 
     def press(self, text: str) -> None:
-        """Press the keys of a text in the field that has the focus; again, as one would, where gradio took some away."""
+        """Press the keys of a text in the field with the focus; again, as one would, where gradio took some away."""
         for _ in range(3):
             self.page.keyboard.press("ControlOrMeta+a")
             self.page.keyboard.type(text, delay=30)
