@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -146,6 +146,28 @@ def libraries_kept_quiet() -> Iterator[None]:
 
 # For text that holds what a user typed: brackets are no markup, and lines are broken by the terminal only.
 PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
+
+
+@contextmanager
+def needs_extra(extra: str, modules: Collection[str] = ()) -> Iterator[None]:
+    """Where a module is not installed, the error says what to install.
+
+    Args:
+        extra: what brings it.
+        modules: what the extra brings, as it is imported; errors about others stay as they are. Empty: any.
+
+    Raises:
+        ModuleNotFoundError: one line.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if modules and missing not in modules:
+            raise
+        raise ModuleNotFoundError(
+            f"{missing if modules else error.name} is not installed: pip install 'modeling-dlfa[{extra}]'"
+        ) from error
 
 
 def make_console():

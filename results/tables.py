@@ -267,16 +267,12 @@ def findings() -> str:
         found = found if rival is None else against(section, group, rival)
         told = found.p_adjusted < 0.05
         verb = "not told apart from" if not told else "above" if found.difference > 0 else "below"
-        size = f"{signed(found.difference)} ({interval(found.low, found.high)})"
-        rows.append([where, f"DLFA is {verb} {what}", size, sureness(found)])
+        rows.append([where, f"DLFA is {verb} {what}", sized(found), sureness(found)])
     return Table("findings", "", ["", "finding", "size (95 % CI)", "confidence"], rows, text_columns=4).markdown()
 
 
 def other_findings() -> str:
     """What the other folders say, each in a row: what, how much, how sure."""
-
-    def sized(found: Comparison) -> str:
-        return f"{signed(found.difference)} ({interval(found.low, found.high)})"
 
     rows = []
     for task, title in (("udpos", "parts of speech"), ("panx", "entities")):
@@ -392,9 +388,6 @@ def of_analysis(name: str) -> list[dict[str, str]]:
 def claims() -> str:
     """What the paper, and people after it, say of DLFA: how it was looked at, what was found, how sure that is."""
 
-    def told(found: Comparison) -> str:
-        return f"{signed(found.difference)} ({interval(found.low, found.high)})"
-
     frozen, tagging = chosen("frozen", "panx"), chosen("frozen", "udpos")
     questions, pairs = chosen("xquad_frozen", "xquad"), chosen("frozen_pairs", "xnli")
     layers = {study: [chosen(study, task)[1] for task in ("panx", "udpos")] for study in ("layers", "frozen")}
@@ -422,21 +415,21 @@ def claims() -> str:
         [
             "Fusing a lower layer of mBERT gains: NER 1.2, POS 1.5, XNLI 1.5, PAWS-X 2.4 points (paper, abstract)",
             "all weights: PAN-X, 3,000 sentences; UD-POS, 1,000; XNLI, all pairs there are",
-            f"{told(chosen('all_weights', 'panx')[1])}; {told(layers['layers'][1])}; "
-            f"{told(chosen('intermediate_learnt', 'xnli')[1])}",
+            f"{sized(chosen('all_weights', 'panx')[1])}; {sized(layers['layers'][1])}; "
+            f"{sized(chosen('intermediate_learnt', 'xnli')[1])}",
             "not seen; another encoder, small training sets, two or three seeds; PAWS-X was not learnt",
         ],
         [
             "It gains where the encoder is frozen (ours)",
             "PAN-X, UD-POS; questions; XNLI",
-            f"{told(frozen[1])}, {told(tagging[1])}; {told(questions[1])}; {told(pairs[1])}",
+            f"{sized(frozen[1])}, {sized(tagging[1])}; {sized(questions[1])}; {sized(pairs[1])}",
             "sure for words and questions, not shown for XNLI; 3 to 5 seeds",
         ],
         [
             "... because two layers are fused",
             "against the same module on one lower layer: PAN-X, UD-POS; questions; XNLI; the sample's choices",
             "; ".join(
-                told(against(section, "dlfa", "aif-layer"))
+                sized(against(section, "dlfa", "aif-layer"))
                 for section, _ in (frozen, tagging, questions, pairs, chosen("choices", "xcopa"))
             ),
             "a small part of it, for words with some thousand labels; not shown for questions and pairs; the contrary "
@@ -484,7 +477,7 @@ def claims() -> str:
         [
             "A hard or an easy intermediate task helps XNLI (X-STILTs' question)",
             "dependency trees; parts of speech; all weights, XNLI learnt",
-            f"{told(tree)}; {told(upos)}",
+            f"{sized(tree)}; {sized(upos)}",
             f"{sureness(tree)} and {p_text(upos.p_adjusted)}",
         ],
     ]
@@ -500,7 +493,7 @@ def few_labels() -> str:
         names = [f"{model}-{count}" for model in ("last", "layer", "aif-layer", "dlfa")]
         means = [section.comparisons[name] for name in names]
         rivals = [against(section, names[-1], names[0]), against(section, names[-1], names[2])]
-        sizes = [f"{signed(one.difference)} ({interval(one.low, one.high)})" for one in rivals]
+        sizes = [sized(one) for one in rivals]
         rows.append([f"{count:,}", *(plus_minus(one.mean, one.std) for one in means), *sizes])
     whole = next(iter(section.comparisons.values()))
     rows.append(["3,000", plus_minus(whole.baseline_mean, whole.baseline_std), "", "", "", "", ""])
@@ -514,6 +507,11 @@ def few_labels() -> str:
         "DLFA - AIF on layer 8",
     ]
     return Table("few_labels", "", header, rows, text_columns=0, is_markdown=True).markdown()
+
+
+def sized(found: Comparison) -> str:
+    """ "+1.6 (+0.3 to +3.0)"."""
+    return f"{signed(found.difference)} ({interval(found.low, found.high)})"
 
 
 def sureness(found: Comparison) -> str:

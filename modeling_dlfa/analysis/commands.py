@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from ..cli import CommandParser, quiet_libraries
+from ..cli import CommandParser, needs_extra, quiet_libraries
 from ..errors import InputError
 from ..files import check_writable, expanded
 
@@ -69,15 +69,10 @@ def run_analysis(name: str, argv: list[str], debug: bool = False) -> None:
     arguments.model, arguments.data = expanded(arguments.model), expanded(arguments.data)
     if not debug:
         quiet_libraries()
-    try:
+    with needs_extra("analyse", OF_EXTRA):
         from .page import tell, write_page
 
         page = analysis.analysed(arguments)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in OF_EXTRA:
-            raise
-        raise ModuleNotFoundError(f"{missing} is not installed: pip install 'modeling-dlfa[analyse]'") from error
     path = write_page(page, folder, ["dlfa", "analyse", name, *argv])
     tell(page)
     print(f"page: {path}")

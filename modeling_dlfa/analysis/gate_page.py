@@ -149,23 +149,23 @@ class _Said:
         for way in WAYS:
             change = scored.change(way.name)
             lower = sum(scored.by_way[way.name][code] < scored.by_way[LEARNT][code] for code in codes)
-            sure = "" if change.is_told_apart else ", not told apart from none"
+            sure = "" if change.clear else ", not told apart from none"
             told.append(
-                f"at w = {way.title}, by {signed(change.points)} ({interval(change.low, change.high)}{sure}; lower in "
+                f"at w = {way.title}, by {signed(change.mean)} ({interval(change.low, change.high)}{sure}; lower in "
                 f"{lower} of {len(codes)})"
             )
         first = f"Held fast, the gate moves {metric}, {scored.average(LEARNT):.1f} {over}: {'; '.join(told)}."
         dynamic, by_channel = scored.change(CHANNELS.name), scored.change(SCALAR.name)
-        if not dynamic.is_told_apart:
+        if not dynamic.clear:
             second = (
                 "Of what the gate does from token to token a difference is not seen in the scores (change of "
                 f"{interval(dynamic.low, dynamic.high)} at its means by channel)."
             )
-        elif dynamic.points < 0:
-            second = f"What the gate does from token to token is worth {-dynamic.points:.1f} points to this model."
+        elif dynamic.mean < 0:
+            second = f"What the gate does from token to token is worth {-dynamic.mean:.1f} points to this model."
         else:
-            second = f"What the gate does from token to token costs this model {dynamic.points:.1f} points."
-        if not dynamic.is_told_apart and not by_channel.is_told_apart:
+            second = f"What the gate does from token to token costs this model {dynamic.mean:.1f} points."
+        if not dynamic.clear and not by_channel.clear:
             second = (
                 "Neither what the gate does from token to token nor from channel to channel is seen in the scores."
             )
@@ -271,7 +271,7 @@ class _Said:
         for name, title in ways.items():
             row = {"w": title, "average": scored.average(name)}
             change = scored.change(name) if name != LEARNT else None
-            row |= {"change": change and change.points, "low": change and change.low, "high": change and change.high}
+            row |= {"change": change and change.mean, "low": change and change.low, "high": change and change.high}
             table.append(row)
         languages = [
             {"language": self.names[code], **{name: scored.by_way[name][code] for name in ways}} for code in self.names

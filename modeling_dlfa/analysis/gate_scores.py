@@ -9,6 +9,7 @@ import torch
 from ..tasks.scores import score_of_counts
 from .gate_measures import Used
 from .gate_run import GatedRun
+from .uncertainty import Estimate
 
 
 LEARNT = "learnt"
@@ -36,20 +37,6 @@ WAYS = (LAST, LOWER, CHANNELS, SCALAR)
 
 
 @dataclass(frozen=True)
-class Change:
-    """A difference to the learnt gate, in points, with the 95 % interval over sentences."""
-
-    points: float
-    low: float
-    high: float
-
-    @property
-    def is_told_apart(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.low > 0 or self.high < 0
-
-
-@dataclass(frozen=True)
 class Scores:
     """Reported scores by the way that the gate is held, and counts of every row that make them.
 
@@ -72,8 +59,11 @@ class Scores:
     def average(self, way: str) -> float:
         return float(np.mean([self.by_way[way][code] for code in self.asked]))
 
-    def change(self, way: str, languages: Sequence[str] | None = None) -> Change:
-        """Of the average over languages; default: `asked`. Sentences are drawn anew, the same for both gates."""
+    def change(self, way: str, languages: Sequence[str] | None = None) -> Estimate:
+        """The average over languages less that of the learnt gate; default: `asked`.
+
+        The interval is over sentences, which are drawn anew, the same for both gates.
+        """
         codes = self.asked if languages is None else list(languages)
         draw = np.random.default_rng(0)
         drawn = np.zeros(RESAMPLES)
@@ -84,7 +74,7 @@ class Scores:
             drawn += (one - other) / len(codes)
         points = float(np.mean([self.by_way[way][code] - self.by_way[LEARNT][code] for code in codes]))
         low, high = np.quantile(drawn, (0.025, 0.975))
-        return Change(points, float(low), float(high))
+        return Estimate(points, float(low), float(high))
 
 
 def scores(run: GatedRun, found: Used) -> Scores:

@@ -1,4 +1,4 @@
-"""How sure a number is that was measured with several seeds."""
+"""How sure a number is."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds with its 95 % confidence interval, of Student's t; nan with one seed."""
+    """A number with its 95 % confidence interval; the bounds are nan where nothing is known of them."""
 
     mean: float
     low: float
@@ -36,7 +36,7 @@ class Estimate:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Mean and interval of one value per seed.
+    """Mean and interval, of Student's t, of one value per seed; with one there is no interval.
 
     The draws of seeds overlap, and so the interval is that of drawing and training anew from the same pool, not that
     of other sentences.

@@ -9,7 +9,7 @@ otherwise, and needs no network. It needs the extra `demo`: pip install 'modelin
 import socket
 import sys
 
-from ..cli import CommandParser, guarded, quiet_libraries
+from ..cli import CommandParser, guarded, needs_extra, quiet_libraries
 from ..errors import InputError, one_line
 
 
@@ -26,10 +26,8 @@ def _main(argv: list[str], debug: bool) -> None:
     if arguments.port is not None and not 0 < arguments.port < 65536:
         raise InputError(f"--port {arguments.port}: expected a number from 1 to 65535")
     check_address(arguments.host, arguments.port)
-    try:  # not before the arguments are known, so that help is quick
+    with needs_extra("demo"):  # not before the arguments are known, so that help is quick
         from .page import serve
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{error.name} is not installed: pip install 'modeling-dlfa[demo]'") from error
     from .runs import open_runs
 
     if not debug:

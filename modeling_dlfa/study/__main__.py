@@ -7,7 +7,7 @@
 
 import sys
 
-from ..cli import CommandParser, guarded, quiet_libraries
+from ..cli import CommandParser, guarded, needs_extra, quiet_libraries
 from ..errors import InputError
 from . import HEARTBEAT
 
@@ -36,11 +36,9 @@ def _main(argv: list[str], debug: bool) -> int:
     for name in ("workers", "heartbeat"):
         if getattr(arguments, name) < 1:
             raise InputError(f"--{name} {getattr(arguments, name)}: expected a positive number")
-    try:  # not before the arguments are known, so that help is quick
+    with needs_extra("study"):  # not before the arguments are known, so that help is quick
         from .commands import RUN
         from .spec import load_spec
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{error.name} is not installed: pip install 'modeling-dlfa[study]'") from error
     if not debug:
         quiet_libraries()
     return RUN[arguments.command](load_spec(arguments.study, arguments.output_dir), arguments)

@@ -143,10 +143,7 @@ class Section:
     def compared_in(self, languages: Sequence[str]) -> dict[str, Comparison]:
         """The same over other languages, of the runs that were scored in all of them."""
         runs = {name: [run for run in runs if scored(run).issuperset(languages)] for name, runs in self.runs.items()}
-        baseline = runs.pop(self.reference, [])
-        seeds = {run.cell.seed for run in baseline}
-        models = {name: own for name, own in runs.items() if any(run.cell.seed in seeds for run in own)}
-        return compare(models, baseline, languages=languages)
+        return compared_with(self.reference, runs, languages)
 
     @cached_property
     def selections(self) -> dict[str, Selection]:
@@ -183,6 +180,18 @@ class Section:
     def at_chance(self, name: str, code: str) -> bool:
         """Whether a run of the model is no better in a language than always the most frequent label."""
         return any(code in run.results.chance_level for run in self.runs.get(name, ()))
+
+
+def compared_with(
+    reference: str, runs: Mapping[str, Sequence[Record]], languages: Sequence[str]
+) -> dict[str, Comparison]:
+    """Those that share a seed with the reference, each against it; no name, where it has no run."""
+    baseline = runs.get(reference, ())
+    seeds = {run.cell.seed for run in baseline}
+    others = {
+        name: own for name, own in runs.items() if name != reference and any(run.cell.seed in seeds for run in own)
+    }
+    return compare(others, baseline, languages=languages)
 
 
 def scored(run: Record) -> set[str]:

@@ -11,8 +11,8 @@ from ..tasks.languages import by_family, language_name
 from ..wording import mean_std, plus_minus, rounded, signed
 from .figures import Column
 from .records import Record
-from .sections import Section, scored
-from .statistics import Comparison, compare
+from .sections import Section, compared_with, scored
+from .statistics import Comparison
 from .tables import COMPARED_COLUMNS, Row, compared, make_table
 
 
@@ -69,16 +69,7 @@ class Transfer:
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
         """Language of training -> its average over `targets` against that of the first; those that share a seed."""
-        return self.compared_in(self.targets) if self.targets else {}
-
-    def compared_in(self, languages: Sequence[str]) -> dict[str, Comparison]:
-        seeds = {run.cell.seed for run in self.runs[self.first]}
-        others = {
-            source: runs
-            for source, runs in self.runs.items()
-            if source != self.first and any(run.cell.seed in seeds for run in runs)
-        }
-        return compare(others, self.runs[self.first], languages=languages)
+        return compared_with(self.first, self.runs, self.targets) if self.targets else {}
 
     def best(self, target: str) -> str:
         """The language of training with the highest score there: an oracle."""

@@ -111,12 +111,12 @@ def test_changes_have_intervals_over_sentences():
     }
     found = Scores(by_way, counts, "en")
     change = found.change("less")
-    assert change.points == -30 and change.low < -30 < change.high < 0 and change.is_told_apart
+    assert change.mean == -30 and change.low < -30 < change.high < 0 and change.clear
     same = found.change("same")
-    assert (same.points, same.low, same.high) == (0, 0, 0) and not same.is_told_apart
+    assert (same.mean, same.low, same.high) == (0, 0, 0) and not same.clear
     small = Scores({**by_way, "less": {"en": 100.0, "de": 85.0}}, {**counts, "less": {"en": right, "de": other}}, "en")
     change = small.change("less")
-    assert change.points == -5 and change.low < -5 < change.high < 0
+    assert change.mean == -5 and change.low < -5 < change.high < 0
     alone = Scores({LEARNT: {"en": 90.0}}, {LEARNT: {"en": right}}, "en")
     assert alone.asked == ["en"]
 
