@@ -191,7 +191,7 @@ def stopped_by_signals() -> Iterator[None]:
 
     What comes within seconds of the first signal is ignored: control-C reaches workers from the terminal and again
     from their command, and a worker must be able to say that it was interrupted. What is raised while Python tidies up
-    is lost, so it is raised again until it is heard.
+    is lost, so it is raised again until it is heard; that it was lost is nothing to print.
     """
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
         yield
@@ -208,7 +208,12 @@ def stopped_by_signals() -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, SAME_SIGNAL)
         raise KeyboardInterrupt
 
+    def lost(unraisable: Any) -> None:
+        if again is None or unraisable.exc_type is not KeyboardInterrupt:
+            unraisable_hook(unraisable)
+
     again = getattr(signal, "SIGALRM", None)  # not on Windows
+    unraisable_hook, sys.unraisablehook = sys.unraisablehook, lost
     numbers = [number for number in (signal.SIGINT, signal.SIGTERM, again) if number is not None]
     handlers = {number: signal.signal(number, stop) for number in numbers}
     try:
@@ -218,6 +223,7 @@ def stopped_by_signals() -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        sys.unraisablehook = unraisable_hook
 
 
 SAME_SIGNAL = 5.0  # seconds

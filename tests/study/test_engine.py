@@ -442,6 +442,34 @@ def test_a_signal_is_raised_once_and_again_only_where_it_was_lost(monkeypatch, n
     time.sleep(0.3)
 
 
+class Dying:
+    """An object at whose end a signal comes, as it may while Python tidies up."""
+
+    def __init__(self, error: type[Exception] | None = None):
+        self.error = error
+
+    def __del__(self):
+        if self.error:
+            raise self.error
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_is_lost_is_not_printed_and_comes_again(monkeypatch):
+    monkeypatch.setattr("modeling_dlfa.study.commands.SAME_SIGNAL", 0.2)
+    printed = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: printed.append(lost.exc_type))
+    hook = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), stopped_by_signals():
+        Dying(ValueError)
+        Dying()  # its signal is lost
+        assert printed == [ValueError]
+        time.sleep(5)
+        pytest.fail("was not raised again")
+    assert sys.unraisablehook is hook
+
+
 def test_a_worker_that_slept_has_not_died(make_spec, monkeypatch):
     """It is taken for dead while it trains; what it has trained is taken when the cell's turn comes again."""
     monkeypatch.setattr(engine_module, "MAX_DEATHS", 1)
