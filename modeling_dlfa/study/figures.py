@@ -86,7 +86,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Point:
-    """One condition in a scatter: how hard it is, what it brought with its bounds, and whether it is a control."""
+    """One condition in a scatter: how hard it is, and what it brought with its bounds.
+
+    Attributes:
+        control: whether it controls for something, and is no rung.
+        repeats: whether another point has the same labels.
+    """
 
     label: str
     x: float
@@ -94,6 +99,12 @@ class Point:
     low: float
     high: float
     control: bool = False
+    repeats: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a point of its own in what goes with difficulty."""
+        return not (self.control or self.repeats)
 
 
 @dataclass(frozen=True)
@@ -262,7 +273,7 @@ def intervals(lines: Sequence[Interval], xlabel: str) -> Figure:
 
 
 def scatter(panels: Sequence[ScatterPanel], ylabel: str) -> Figure:
-    """Panels beside one another: differences with their intervals over a measure; controls are hollow."""
+    """Panels beside one another: differences with their intervals over a measure; what does not count is hollow."""
     labels = list(dict.fromkeys(point.label for panel in panels for point in panel.points))
     with style.context(STYLE):
         columns = min(len(labels), 2 if any(len(label) > 14 for label in labels) else 4)
@@ -275,7 +286,7 @@ def scatter(panels: Sequence[ScatterPanel], ylabel: str) -> Figure:
             for point in panel.points:
                 place = labels.index(point.label)
                 colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place // len(COLOURS) % len(MARKERS)]
-                fill = "white" if point.control else colour
+                fill = colour if point.counts else "white"
                 axes.plot([point.x, point.x], [point.low, point.high], color=colour, linewidth=1.2, alpha=0.6)
                 (marks[point.label],) = axes.plot(
                     [point.x], [point.y], marker, color=colour, markerfacecolor=fill, markersize=7, linestyle="none"

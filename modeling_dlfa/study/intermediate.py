@@ -41,12 +41,15 @@ class Condition:
         model: name of the model under it.
         runs: results of its runs, one per seed.
         bits: code length of the labels of its last stage, in bits per word or pair; nan if it was not measured.
+        repeats: whether a condition before it asks for the same labels, such as those of the same task at another
+            learning rate: over difficulty it is no point of its own.
     """
 
     name: str
     model: str
     runs: Sequence[RunResults]
     bits: float
+    repeats: bool = False
 
     @property
     def last(self) -> list[Mapping[str, Any]]:
@@ -73,11 +76,18 @@ def conditions(section: Section, bits: Mapping[str, float]) -> list[Condition]:
         section: one of conditions.
         bits: condition -> code length, as `load_code_lengths` returns them.
     """
-    return [
-        Condition(model.condition, model.name, runs, bits.get(model.condition, math.nan))
-        for model in section.models
-        if model.condition is not None and (runs := [run.results for run in section.runs.get(model.name, ())])
-    ]
+    found: list[Condition] = []
+    asked = set()
+    for model in section.models:
+        if model.condition is None or not (runs := [run.results for run in section.runs.get(model.name, ())]):
+            continue
+        labels = tuple(
+            (stage["task"], stage.get("train_half"), stage.get("shuffle_labels")) for stage in runs[0].intermediate
+        )
+        bits_per_label = bits.get(model.condition, math.nan)
+        found.append(Condition(model.condition, model.name, runs, bits_per_label, labels in asked))
+        asked.add(labels)
+    return found
 
 
 def measured_conditions(spec: StudySpec, section: Section) -> list[Condition]:
@@ -239,7 +249,15 @@ def panels(section: Section, found: Sequence[Condition]) -> list[ScatterPanel]:
     made = []
     for measure, value in MEASURES.items():
         points = [
-            Point(condition.name, value(condition), one.difference, one.low, one.high, condition.control)
+            Point(
+                condition.name,
+                value(condition),
+                one.difference,
+                one.low,
+                one.high,
+                condition.control,
+                condition.repeats,
+            )
             for condition in found
             if (one := section.comparisons.get(condition.model)) and not math.isnan(value(condition))
         ]
@@ -248,14 +266,29 @@ def panels(section: Section, found: Sequence[Condition]) -> list[ScatterPanel]:
     return made
 
 
-def rank_correlation(points: Sequence[Point]) -> tuple[float, float]:
-    """Spearman's rho of gain and difficulty over the conditions that are no controls, and its p from permutations.
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rho of gain and difficulty, with its 95 % interval and the p-value of permutations.
+
+    The interval is that of Fisher's z with the variance of Bonett and Wright (2000), (1 + rho² / 2) / (n - 3); it
+    takes conditions as drawn from many. nan where ranks agree altogether, which an interval of this kind cannot say.
+    """
+
+    rho: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    conditions: int = 0
+
+
+def rank_correlation(points: Sequence[Point]) -> Correlation:
+    """Over the points that count: no controls, and none that repeats another.
 
     nan where fewer than four conditions are left or one of the two does not vary.
     """
-    x, y = np.array([(point.x, point.y) for point in points if not point.control]).reshape(-1, 2).T
+    x, y = np.array([(point.x, point.y) for point in points if point.counts]).reshape(-1, 2).T
     if len(x) < 4 or not np.ptp(x) or not np.ptp(y):
-        return math.nan, math.nan
+        return Correlation(conditions=len(x))
 
     # Ranks of shuffled values are shuffled ranks: they are taken once, and rho is their correlation.
     ranks = np.array([stats.zscore(stats.rankdata(values)) for values in (x, y)])
@@ -267,17 +300,22 @@ def rank_correlation(points: Sequence[Point]) -> tuple[float, float]:
     test = stats.permutation_test(
         (ranks[0],), rho, permutation_type="pairings", vectorized=True, n_resamples=50_000, rng=0
     )
-    return float(rho(ranks[0])), float(test.pvalue)
+    found = float(rho(ranks[0]))
+    low, high = math.nan, math.nan
+    if abs(found) < 1:
+        width = stats.norm.isf(0.025) * math.sqrt((1 + found**2 / 2) / (len(x) - 3))
+        low, high = (float(np.tanh(np.arctanh(found) + side * width)) for side in (-1, 1))
+    return Correlation(found, low, high, float(test.pvalue), len(x))
 
 
 def _correlation_notes(section: Section, found: Sequence[Condition]) -> list[str]:
     notes = []
     for panel in panels(section, found):
-        rho, p = rank_correlation(panel.points)
-        if not math.isnan(rho):
-            count = sum(not point.control for point in panel.points)
+        one = rank_correlation(panel.points)
+        if not math.isnan(one.rho):
+            interval = "" if math.isnan(one.low) else f"95 % CI {one.low:+.2f} to {one.high:+.2f}, "
             notes.append(
-                f"Gain and {panel.xlabel}: rank correlation {rho:+.2f} over {count} conditions without the controls "
-                f"(p = {p:.2f}, permutations)."
+                f"Gain and {panel.xlabel}: rank correlation {one.rho:+.2f} ({interval}p = {one.p:.2f}, permutations) "
+                f"over {one.conditions} conditions, without controls and those that ask for the labels of one before."
             )
     return notes

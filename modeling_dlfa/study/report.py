@@ -289,7 +289,7 @@ def _scatters(section: Section, found: Sequence[Condition]) -> list[Picture]:
         return []
     caption = (
         f"Difference to the {section.reference_label} over the difficulty of the last stage, with 95 % confidence "
-        "interval; hollow: controls."
+        "interval; hollow: controls, and conditions that ask for the labels of one before."
     )
     figure = scatter(made, f"difference to the {section.reference_label}, points")
     return [Picture(f"difficulty_{section.name}.png", caption, png(figure))]

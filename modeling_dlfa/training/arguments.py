@@ -57,7 +57,6 @@ class RunArguments:
         "'aif' is DLFA, 'none' the baseline; sum, concat, scalar_mix and layer (k alone) are ablations, mix_all and "
         "dwatt (all layers) rivals, aif_last and aif_layer (one layer, DLFA's parameters) controls.",
         ("model",),
-        stage=False,
     )
     # In this order: HfArgumentParser takes the second type, and `__post_init__` makes numbers of it.
     fusion_layer: int | str | list[int] | None = argument(

@@ -187,6 +187,8 @@ class CommandLine:
         of_task = get_task(task)
         values["data"] = values["data"] or of_task.default_data
         values["task"] = of_task.identity
+        if not reads_layer(fusion):  # as `RunArguments` have it
+            values["fusion_layer"] = None
         if values["bf16"] == AUTO_PRECISION:  # what was asked, and what it comes to here
             values["bf16"] = f"{AUTO_PRECISION} ({'bfloat16' if _computes_in_bf16(values) else 'float32'})"
         plain, left_out = _plain(), bookkeeping() | (of_the_chain() if of_stage else frozenset())

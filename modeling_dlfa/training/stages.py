@@ -17,6 +17,7 @@ from accelerate import PartialState
 from filelock import FileLock
 from transformers import TrainingArguments
 
+from ..configuration_dlfa import CHOICES
 from ..errors import InputError
 from ..files import text_hash, write_text
 from ..tasks.registry import TASKS, get_task
@@ -111,10 +112,12 @@ def plan_stages(command: CommandLine, task: str | Task, fusion: str) -> list[Sta
     """The stages before a run of the command, in their order.
 
     A stage takes the arguments of the command over the recipe of its own task, and those of
-    `--intermediate_arguments` over both. It is scored on development data of the training language alone.
+    `--intermediate_arguments` over both. It is scored on development data of the training language alone. A `fusion`
+    there, such as "none", makes one stage of several models' stages: they go on from the same encoder.
 
     Raises:
-        InputError: `--intermediate_arguments` is not a JSON object of arguments that a stage can have.
+        InputError: `--intermediate_arguments` is not a JSON object of arguments that a stage can have, or names a
+            fusion that cannot be carried over as it is asked.
     """
     target = command.run_arguments(task, fusion)
     given = json_object("intermediate_arguments", target.intermediate_arguments)
@@ -127,11 +130,20 @@ def plan_stages(command: CommandLine, task: str | Task, fusion: str) -> list[Sta
     for own in (common, *by_task.values()):
         if refused := sorted(not_of_a_stage() & own.keys()):
             raise InputError(f"--intermediate_arguments: {refused[0]} is not an argument of a stage")
-    fusion = command.fusion_of_stages(task, fusion)
+    fusion_of_stages = command.fusion_of_stages(task, fusion)
     stages: list[Stage] = []
     for stage_task in target.stage_tasks:
         changes = {"languages": target.train_language, "eval_split": "validation"} | common
         changes |= by_task.get(stage_task, {})
+        fusion = changes.pop("fusion", fusion_of_stages)
+        if fusion not in CHOICES["fusion"]:
+            known = ", ".join(CHOICES["fusion"])
+            raise InputError(f"--intermediate_arguments: fusion {fusion!r}: expected one of {known}")
+        if target.carry_fusion and fusion != fusion_of_stages:
+            raise InputError(
+                f"--intermediate_arguments: fusion {fusion!r} --carry_fusion: the run would go on with "
+                f"{fusion_of_stages!r}"
+            )
         settings = command.settings(stage_task, fusion, of_stage=True, **changes)
         before = stages[-1] if stages else None
         if before is not None:

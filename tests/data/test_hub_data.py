@@ -17,6 +17,7 @@ from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.tasks.task import FILE_PREFIXES
 from modeling_dlfa.training.__main__ import main
 from tests import forks
+from tests.conftest import TAG_WORDS
 from tests.hub import HubServer
 from tests.of_kinds import task_features
 
@@ -123,6 +124,9 @@ def raw(name: str, rows: Dataset, language: str) -> dict[str, list]:
     return columns | ({"langs": [[language] * len(tokens) for tokens in rows["tokens"]]} if name == "panx" else {})
 
 
+TAG_OF = {word: tag for tag, word in TAG_WORDS["udpos"].items()}
+
+
 def trees(rows: Dataset) -> bytes:
     """Trees as the Hub's conversion of a loading script leaves them: no card, types in the file, heads as strings."""
     task = TASKS["uddep"]
@@ -130,7 +134,7 @@ def trees(rows: Dataset) -> bytes:
     upos = List(ClassLabel(names=list(UD_UPOS)))
     columns = {
         "tokens": rows["tokens"][:],
-        "upos": [[UD_UPOS.index("X")] * len(tokens) for tokens in rows["tokens"]],
+        "upos": [[UD_UPOS.index(TAG_OF[token[0]]) for token in tokens] for tokens in rows["tokens"]],
         "head": [[str(head) for head in heads] for heads in rows["heads"]],
         "deprel": [[task.labels[index] for index in ids] for ids in rows["relations"]],
     }

@@ -115,6 +115,27 @@ def test_difficulty_is_that_of_the_last_stage(made):
     assert table.rows[3][5] == "–"
 
 
+def test_a_condition_that_differs_in_training_alone_repeats_another(make_spec, make_record):
+    stages = {
+        "upos": {"task": "uddep-upos"},
+        "fast": {"task": "uddep-upos", "learning_rate": 1e-3},
+        "half": {"task": "uddep-upos", "train_half": "easy by dependency_length"},
+        "noise": {"task": "uddep-upos", "shuffle_labels": True},
+    }
+    spec = make_spec(models={}, conditions=dict.fromkeys(stages, CONDITIONS["upos"]), seeds=[1])
+    summary = {"metric": "accuracy", "development_score": 90.0, "development_majority": 20.0}
+    records = [
+        make_record(cell, {"en": 80, "de": 50}, intermediate=[stages[cell.model.condition] | summary])
+        for cell in spec.cells
+        if cell.model.condition
+    ]
+    records += [make_record(cell, {"en": 80, "de": 50}) for cell in spec.cells if not cell.model.condition]
+    (section,) = (one for one in sections(spec, records) if one.name == "xnli_baseline")
+    found = conditions(section, {})
+    assert [one.repeats for one in found] == [False, True, False, False]
+    assert [point.repeats for point in panels(section, found)[0].points] == [False, True, False, False]
+
+
 def test_families_average_their_languages(made):
     table = families_table(made["xnli_baseline"], conditions(made["xnli_baseline"], BITS))
     assert table.header == ["family", "languages", "upos", "tree", "more", "noise"]
@@ -152,12 +173,27 @@ def points(x, y, controls=()):
 )
 def test_rank_correlation_is_exact_and_leaves_controls_out(x, y, controls, rho, p):
     found = rank_correlation(points(x, y, controls))
-    assert found == pytest.approx((rho, p))
+    assert (found.rho, found.p, found.conditions) == pytest.approx((rho, p, len(x) - len(controls)))
+    assert math.isnan(found.low) == math.isnan(found.high) == (abs(rho) == 1)
+
+
+def test_the_interval_of_a_rank_correlation():
+    """By hand: z = atanh(0.8), its standard error sqrt((1 + 0.32) / 1)."""
+    found = rank_correlation(points([1, 2, 3, 4], [1, 3, 2, 4]))
+    width = 1.959964 * 1.32**0.5
+    expected = [math.tanh(1.098612 + side * width) for side in (-1, 1)]
+    assert [found.low, found.high] == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_repeats_a_condition_is_no_point_of_its_own():
+    repeated = points([1, 2, 3, 4], [5, 6, 9, 20]) + [Point("fast", 1, 99, 98, 100, repeats=True)]
+    assert rank_correlation(repeated) == rank_correlation(repeated[:4])
 
 
 @pytest.mark.parametrize("x", [[1, 2, 3], [1, 1, 1, 1], []])
 def test_no_correlation_of_too_little(x):
-    assert all(map(math.isnan, rank_correlation(points(x, range(len(x))))))
+    found = rank_correlation(points(x, range(len(x))))
+    assert all(map(math.isnan, (found.rho, found.low, found.high, found.p))) and found.conditions == len(x)
 
 
 def test_code_lengths_are_measured_once_and_with_the_settings_of_the_study(make_spec, tmp_path, monkeypatch):

@@ -87,6 +87,17 @@ def test_a_stage_is_another_one_after_another_or_with_another_fusion(command):
     assert len({*alone, after[1], carried[1], *names(command("--intermediate_tasks udpos"), "none")}) == 4
 
 
+def test_models_may_go_on_from_one_stage(command):
+    plain = '--intermediate_tasks udpos --fusion_layer 1 --intermediate_arguments {"fusion":"none"}'
+    by_task = '--intermediate_tasks udpos --intermediate_arguments {"udpos":{"fusion":"none"}}'
+    asked = [(flags, fusion) for flags in (plain, by_task) for fusion in ("none", "aif")]
+    shared = {name for flags, fusion in asked for name in names(command(flags), fusion)}
+    assert shared == set(names(command("--intermediate_tasks udpos"), "none"))
+    (stage,) = plan_stages(command(plain), "xnli", "aif")
+    run, _ = stage.arguments(None, "unused")
+    assert (run.fusion, run.fusion_layer) == ("none", None)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -98,6 +109,14 @@ def test_a_stage_is_another_one_after_another_or_with_another_fusion(command):
         (
             '--intermediate_tasks udpos --intermediate_arguments {"udpos":5}',
             "expected an object of arguments, found 5",
+        ),
+        (
+            '--intermediate_tasks udpos --intermediate_arguments {"fusion":"adapter"}',
+            "fusion 'adapter': expected one of aif, ",
+        ),
+        (
+            '--intermediate_tasks udpos --carry_fusion --intermediate_arguments {"fusion":"none"}',
+            "fusion 'none' --carry_fusion: the run would go on with 'aif'",
         ),
         ('--intermediate_arguments {"languages":"de"}', "languages is not an argument of a stage"),
         ('--intermediate_arguments {"udpos":{"task":"panx"}}', "task is not an argument of a stage"),
