@@ -83,11 +83,6 @@ class FusionOnly(Regime):
     def check(self, arguments: RunArguments, config: DLFAConfig) -> None:
         if arguments.warm_start:
             raise InputError("--warm_start --train fusion: nothing more would be trained after it")
-        if arguments.stage_tasks and not arguments.carry_fusion:
-            raise InputError(
-                "--train fusion --intermediate_tasks: such a stage leaves the encoder as it is, nothing would go on; "
-                'give --carry_fusion, or --intermediate_arguments \'{"train": "all"}\''
-            )
         layers_to_keep(arguments, config)
 
     def begin(

@@ -31,7 +31,7 @@ from .fingerprints import used
 from .folder import STAGE_FILE, holds_run
 from .model import check_model
 from .noted import as_noted, digest
-from .regimes import check_regime
+from .regimes import check_regime, get_regime
 from .results import RunResults
 from .run import run
 
@@ -163,10 +163,17 @@ def check_stages(stages: Sequence[Stage]) -> None:
     """Look at the arguments and models of stages before anything is run.
 
     Raises:
-        InputError: arguments that contradict each other, or a fusion that does not fit.
+        InputError: arguments that contradict each other, a fusion that does not fit, or a stage that changes nothing
+            that goes on.
     """
     for stage in stages:
         arguments, training_arguments = stage.arguments(None, "unused")
+        carries = stage.command.run_arguments(stage.task, stage.fusion).carry_fusion
+        if get_regime(arguments.train).on_states and not carries:
+            raise InputError(
+                f"--train {arguments.train} --intermediate_tasks: such a stage leaves the encoder as it is, nothing "
+                'would go on; give --carry_fusion, or --intermediate_arguments \'{"train": "all"}\''
+            )
         check_training(get_task(stage.task), training_arguments)
         check_regime(arguments, check_model(arguments), training_arguments)
 

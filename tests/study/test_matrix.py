@@ -47,7 +47,7 @@ def test_gains_and_their_mean(pairs):
             expected = GAINS.get((task, name), math.nan)
             assert row[task] == pytest.approx(expected, nan_ok=True)
     assert [(row["average"], row["tasks"]) for row in rows.values()] == [
-        pytest.approx((0.5, 2)), pytest.approx((1.5, 2)), pytest.approx((5, 1)),
+        pytest.approx((0.5, 2)), pytest.approx((1.5, 2)), pytest.approx((math.nan, 0), nan_ok=True),
     ]  # fmt: skip
 
 
@@ -55,7 +55,22 @@ def test_the_best_of_each_target_leaves_controls_out(pairs):
     (table,) = matrix_tables(pairs)
     assert table.header == ["intermediate", "xnli", "pawsx", "average"]
     assert table.rows[-1] == ["best", "a", "b", "b"]
-    assert table.rows[2][0] == "same (control)"
+    assert table.rows[2] == ["same (control)", "(+5.0)", "–", "–"]
+
+
+def test_a_task_is_a_control_before_itself_alone(pairs):
+    """It is an intermediate task like others before another target."""
+    ((key, ((section, _), (other, found))),) = pairs.items()
+    same = replace(
+        found[0],
+        name="same",
+        model="baseline+a",
+        runs=[replace(run, intermediate=[{"task": "xnli"}]) for run in found[0].runs],
+    )
+    own = [(section, [one for one in pairs[key][0][1] if one.name == "same"]), (other, [same])]
+    (row,) = matrix_rows({key: own})
+    assert (row["control"], row["average"], row["tasks"]) == (False, pytest.approx(-2), 1)
+    assert matrix_tables({key: own})[0].rows == [["same", "(+5.0)", "-2.0", "-2.0"], ["best", "", "same", ""]]
 
 
 def test_in_an_unfinished_study_rows_have_the_same_columns(pairs):

@@ -381,6 +381,19 @@ def test_stages_and_runs_from_python(tiny_encoder: str, xtreme_folder: Path, tmp
     assert all("encoder.layer.2." in name for name in before if not torch.equal(before[name], after[name]))
 
 
+def test_an_encoder_may_be_frozen_after_its_stage(argv, tmp_path: Path, capsys):
+    """What the error of a frozen stage advises."""
+    arguments = json.dumps({"train": "all", "fusion": "none", "learning_rate": 1e-3})
+    flags = ["--intermediate_tasks", "udpos", "--intermediate_arguments", arguments]
+    plain = argv("pawsx", tmp_path / "out", f"--train fusion --states_dir {tmp_path / 'states'} --max_steps 2")
+    assert main([*plain, *flags]) == 0, capsys.readouterr().err
+    (stage,) = (tmp_path / "stages").glob("udpos-*[0-9a-f]")
+    before, after = of_encoder(stage), of_encoder(tmp_path / "out")
+    assert before and all(torch.equal(before[name], after[name]) for name in before)
+    (summary,) = RunResults.load(tmp_path / "out").intermediate
+    assert (summary["fusion"], summary["fusion_carried"]) == ("none", False)
+
+
 def test_a_stage_that_cannot_be_trained_is_refused_before(argv, tmp_path: Path, capsys):
     arguments = json.dumps({"train": "top:7"})
     flags = ["--intermediate_tasks", "udpos", "--intermediate_arguments", arguments]
