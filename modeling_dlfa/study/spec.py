@@ -103,7 +103,10 @@ class StudySpec:
         ]
 
     def expanded(self, encoder: str) -> list[Model]:
-        """The models with one encoder, the baseline first, lists of layers taken apart; then under each condition."""
+        """The models with one encoder, the baseline first, lists of layers taken apart; then each under all conditions.
+
+        Models may share the stages of a condition: one after the other, no worker waits for a stage of another.
+        """
         models = [Model(BASELINE, BASELINE, {"fusion": "none"})]
         for name, arguments in self.models.items():
             layers = arguments.get("fusion_layer")
@@ -117,7 +120,7 @@ class StudySpec:
             else:
                 models.append(Model(name, name, arguments))
         return models + [
-            model.under(condition, arguments) for condition, arguments in self.conditions.items() for model in models
+            model.under(condition, arguments) for model in models for condition, arguments in self.conditions.items()
         ]
 
     def _arguments(self, task: str, encoder: str, model: Model) -> dict[str, Any]:
