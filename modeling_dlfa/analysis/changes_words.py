@@ -26,7 +26,7 @@ def in_short(run: str, changes: Sequence[Change]) -> str:
     last = [f"{STEMS[one.after.name]} {_by(one)}" for one in named or changes if one.before is not None]
     said += [f"in the last layer {'; '.join(last)}"] if last else []
     if likeness := of.get("cka_others") or of.get("cka"):
-        said.append(f"the last layer has a {STEMS[likeness.after.name]}, of {_likeness(likeness, _depth(likeness))}")
+        said.append(f"{STEMS[likeness.after.name]}: {_likeness(likeness, _depth(likeness))} in the last layer")
     return f"{run}: {'; '.join(said)}."
 
 

@@ -116,9 +116,7 @@ def test_states_are_computed_once_for_each_model(run_of, tiny_encoder, xtreme_fo
     flags = ["--data", xtreme_folder, *SMALL, "--measures", "cka", "--languages", "de", "--output_dir", tmp_path]
     said = analyse(capsys, "changes", tiny_encoder, *runs, *flags)
     assert opened == [tiny_encoder, *(run.partition("=")[2] for run in runs)] and len(read) == 3
-    assert said[0].startswith(
-        "- one: the last layer has a CKA with the encoder, other languages, of 1.00 (1.00 to 1.00)."
-    )
+    assert said[0].startswith("- one: CKA with the encoder, other languages: 1.00 (1.00 to 1.00) in the last layer.")
     assert {path.name for path in tmp_path.glob("*.png")} == {"changes.png"}
     assert not (tmp_path / "last.csv").exists() and len(rows(tmp_path / "cka.csv")) == 4
 
@@ -327,8 +325,8 @@ def test_a_run_in_short():
     assert in_short("uddep", [*changes, Change("uddep", None, cka)]) == (
         "uddep: parts of speech in other languages are best in layer 1 before (75.0 %), in layer 2 after (78.0 %); in "
         "the last layer parts of speech in other languages from 70.0 up to 78.0 % (+8.0, +8.000 to +8.000); "
-        "translations found from 95.0 down to 61.0 % (−34.0, −34.000 to −34.000); the last layer has a CKA with the "
-        "encoder, other languages, of 0.61 (0.61 to 0.61)."
+        "translations found from 95.0 down to 61.0 % (−34.0, −34.000 to −34.000); CKA with the encoder, other "
+        "languages: 0.61 (0.61 to 0.61) in the last layer."
     )
     code = Change("uddep", measure("code", 3, 2), measure("code", 3, 2.5))
     assert in_short("uddep", [code]).startswith(
