@@ -17,7 +17,7 @@ COMMANDS = {
     "study": ("modeling_dlfa.study.__main__:main", "run many at once: a grid of runs, and a report of what they show"),
     "analyse": (
         "modeling_dlfa.analysis.__main__:main",
-        "look inside an encoder or a run: what its layers hold",
+        "look inside an encoder or a run: what its layers hold, and what training changes in them",
     ),
     "cache": ("modeling_dlfa.cache:main", "show or delete the hidden states that are kept for --train fusion"),
     "publish": ("modeling_dlfa.publishing.__main__:main", "put a finished run on the Hub"),

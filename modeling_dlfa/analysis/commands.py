@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ANALYSES = {
     "layers": ("modeling_dlfa.analysis.layers", "what each layer holds: language, meaning, parts of speech, arcs"),
+    "changes": ("modeling_dlfa.analysis.changes", "what training changes in the layers: an encoder, and runs from it"),
     "families": ("modeling_dlfa.analysis.families", "which languages are alike, and whether they are relatives"),
     "gate": ("modeling_dlfa.analysis.gate", "how much of layer k a run uses: where, when, and whether it matters"),
 }
@@ -29,7 +30,7 @@ class Analysis(Protocol):
     """What the module of an analysis has. Its docstring is the help, and it imports nothing heavy by itself.
 
     Attributes:
-        MODEL: how the help calls what is analysed, such as "RUN".
+        MODEL: how the help calls what is analysed, such as "RUN"; what stands behind it are arguments of its own.
     """
 
     MODEL: str
@@ -82,7 +83,8 @@ def parser(name: str, analysis: Analysis) -> CommandParser:
     """The parser of one analysis."""
     usage = f"dlfa analyse {name} {analysis.MODEL} --data DATA --output_dir FOLDER [--ARGUMENT VALUE ...]"
     made = CommandParser(f"dlfa analyse {name}", (analysis.__doc__ or "").strip(), usage=usage)
-    made.add_argument("model", metavar=analysis.MODEL, help=_of_model(analysis.MODEL))
+    model = analysis.MODEL.partition(" ")[0]
+    made.add_argument("model", metavar=model, help=_of_model(model))
     made.add_argument("--data", required=True, metavar="TEXT", help="'hub', 'sample', or a folder in XTREME's layout")
     made.add_argument("--output_dir", required=True, metavar="TEXT", help="folder for the page and its files")
     analysis.add_arguments(made)
@@ -90,9 +92,14 @@ def parser(name: str, analysis: Analysis) -> CommandParser:
     return made
 
 
+_MODELS = {
+    "ENCODER": "an encoder: its name on the Hub, its folder, or 'embedded'",
+    "RUN": "the output folder of a finished run",
+}
+
+
 def _of_model(metavar: str) -> str:
-    run = "the output folder of a finished run"
-    return run if metavar == "RUN" else f"an encoder: its name on the Hub, its folder, or 'embedded'; or {run}"
+    return "; or ".join(_MODELS[word] for word in metavar.split("|"))
 
 
 def add_shared(parser: CommandParser, max_samples: int, seeds: int | None = None, of: str = "sentences") -> None:
@@ -109,3 +116,9 @@ def add_shared(parser: CommandParser, max_samples: int, seeds: int | None = None
         parser.add_argument(
             "--seeds", type=int, default=seeds, metavar="INT", help="how often everything is drawn and trained anew"
         )
+
+
+def add_reading(parser: CommandParser) -> None:
+    """Arguments of analyses that read sentences by themselves."""
+    parser.add_argument("--max_length", type=int, default=128, metavar="INT", help="sub-words of a sentence")
+    parser.add_argument("--prefix", default="", metavar="TEXT", help="before each sentence, such as 'query: '")

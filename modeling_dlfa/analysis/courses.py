@@ -20,18 +20,35 @@ STEMS = {
     "arcs": "arcs in English",
     "arcs_others": "arcs in other languages",
     "code": "bits per word of the parts of speech",
+    "cka": "CKA with the encoder, English",
+    "cka_others": "CKA with the encoder, other languages",
 }
 BEST_IS_LOW = ("code",)
 ACROSS = ("retrieval", "retrieval_centred", "pos_others", "arcs_others")
 STRUCTURE = ("pos", "arcs")
 
 
+def shown_in(measure: Measure) -> tuple[int, str]:
+    """How many decimals sentences give of it, and what follows."""
+    return (2, " bits") if measure.name in BEST_IS_LOW else (1, " %")
+
+
+def best_layer(measure: Measure) -> int:
+    """The encoder's layer in which it is best on average."""
+    return measure.extreme(measure.name not in BEST_IS_LOW)
+
+
+def capitalised(stem: str) -> str:
+    """As a heading, or the first word of a sentence."""
+    return stem[0].upper() + stem[1:]
+
+
 def course(measure: Measure) -> str:
     """Where a measure is best, what the last layer has, whether the two differ, and what a fusion makes of it."""
-    digits, unit = (2, " bits") if measure.name in BEST_IS_LOW else (1, " %")
+    digits, unit = shown_in(measure)
     found, stem = measure.numbered, STEMS[measure.name]
-    last, best = max(found), measure.extreme(measure.name not in BEST_IS_LOW)
-    said = f"{stem[0].upper()}{stem[1:]}: best in layer {best}, {found[best].text(digits, unit)}"
+    last, best = max(found), best_layer(measure)
+    said = f"{capitalised(stem)}: best in layer {best}, {found[best].text(digits, unit)}"
     if best != last:
         apart = difference(measure.values[best], measure.values[last])
         said += f"; in the last layer {found[last].text(digits, unit)}, {_apart(apart, digits)}"

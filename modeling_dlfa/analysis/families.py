@@ -11,7 +11,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..cli import CommandParser
-from .commands import add_shared
+from .commands import add_reading, add_shared
 
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ def add_arguments(parser: CommandParser) -> None:
     add_shared(parser, SAMPLES, SEEDS)
     parser.add_argument("--task", metavar="TEXT", help="whose test rows to read; default: xnli, pawsx or xquad")
     parser.add_argument("--scores", nargs="+", metavar="FILE", help="all_results.json of runs, averaged by task")
-    parser.add_argument("--max_length", type=int, default=128, metavar="INT", help="sub-words of a sentence")
-    parser.add_argument("--prefix", default="", metavar="TEXT", help="before each sentence, such as 'query: '")
+    add_reading(parser)
 
 
 def analysed(arguments: argparse.Namespace) -> "Page":

@@ -1,8 +1,8 @@
-"""A finished run with a gate, what it is scored on, and its gate held fast."""
+"""A finished run with a gate, what it is scored on, its gate held fast, and its states kept meanwhile."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
+from transformers.modeling_outputs import BaseModelOutput
 
 from ..errors import InputError, one_line
-from ..modeling_dlfa import AIF, DLFAPreTrainedModel
+from ..modeling_dlfa import AIF, DLFAPreTrainedModel, states_read
 from ..tasks.task import Task
 from ..training.data import EvalSet, RunData, prepare
 from ..training.model import has_sharing_gate, open_finished
@@ -55,16 +57,20 @@ class GatedRun:
         """Language -> what is scored."""
         return self.data.evaluation
 
-    def predicted(self, gate: float | torch.Tensor | None = None) -> dict[str, list]:
-        """Answers by language, in the shape of `Kind.references`, by the way that every run is scored.
+    def predicted(self, language: str, gates: Mapping[str, float | torch.Tensor | None]) -> dict[str, list]:
+        """Answers in a language by gate, in the shape of `Kind.references`, by the way that every run is scored.
+
+        The encoder reads the rows once, whatever the number of gates.
 
         Args:
-            gate: w at every token, as for `held`; None for the gate as it was learnt.
+            gates: name -> w at every token, as for `held`; None for the gate as it was learnt.
         """
-        if gate is None:
-            return predictions(self.trainer, self.sets)
-        with held(self.fusion, gate):
-            return predictions(self.trainer, self.sets)
+        found, one = {}, {language: self.sets[language]}
+        with encoder_remembers(self.model):
+            for name, gate in gates.items():
+                with nullcontext() if gate is None else held(self.fusion, gate):
+                    found[name] = predictions(self.trainer, one)[language]
+        return found
 
 
 def open_gated(
@@ -119,6 +125,46 @@ def held(fusion: AIF, gate: float | torch.Tensor) -> Iterator[None]:
         yield
     finally:
         hook.remove()
+
+
+class Remembering(nn.Module):
+    """Stands where a model has its encoder: a batch that it has read before is answered from memory.
+
+    Args:
+        encoder: reads the others.
+        layers: indices into its `hidden_states` of those that are kept, beside the last one.
+    """
+
+    def __init__(self, encoder: nn.Module, layers: Collection[int]):
+        super().__init__()
+        self.encoder, self.layers = encoder, set(layers)
+        self.known: dict[tuple, BaseModelOutput] = {}
+
+    def forward(self, **inputs: Any) -> BaseModelOutput:
+        """The encoder's last state, and of its `hidden_states` those that are kept, None in place of the others."""
+        key = tuple(
+            (name, value.shape, value.cpu().numpy().tobytes())
+            if isinstance(value, torch.Tensor)
+            else (name, str(value))
+            for name, value in inputs.items()
+        )
+        if key not in self.known:
+            read = self.encoder(**inputs)
+            states = tuple(one if k in self.layers else None for k, one in enumerate(read.hidden_states or ()))
+            self.known[key] = BaseModelOutput(read.last_hidden_state, states)  # pyright: ignore[reportArgumentType]
+        return self.known[key]
+
+
+@contextmanager
+def encoder_remembers(model: DLFAPreTrainedModel) -> Iterator[None]:
+    """Within it the encoder reads equal batches once. Their states, of the layers that the fusion reads, are kept."""
+    base: Any = model.base_model
+    encoder = base.encoder
+    base.encoder = Remembering(encoder, states_read(base.config))
+    try:
+        yield
+    finally:
+        base.encoder = encoder
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -90,10 +90,10 @@ def scores(run: GatedRun, found: Used) -> Scores:
         CHANNELS.name: torch.tensor(1 - found.channels),
         SCALAR.name: 1 - found.mean,
     }
-    by_way, counts = {}, {}
-    for name, gate in gates.items():
-        answers = run.predicted(gate)
-        metric = run.task.metric
-        by_way[name] = {code: run.sets[code].score(answers[code])[metric] for code in answers}
-        counts[name] = {code: run.sets[code].counts(answers[code]) for code in answers}
+    by_way: dict[str, dict[str, float]] = {name: {} for name in gates}
+    counts: dict[str, dict[str, np.ndarray]] = {name: {} for name in gates}
+    for code, one in run.sets.items():
+        for name, answers in run.predicted(code, gates).items():
+            by_way[name][code] = one.score(answers)[run.task.metric]
+            counts[name][code] = one.counts(answers)
     return Scores(by_way, counts, run.results.train_language)

@@ -11,7 +11,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..cli import CommandParser
-from .commands import add_shared
+from .commands import add_reading, add_shared
+from .wanted import OF_LAYERS, add_measures
 
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ SAMPLES, SEEDS = 200, 3
 
 def add_arguments(parser: CommandParser) -> None:
     add_shared(parser, SAMPLES, SEEDS)
-    parser.add_argument("--max_length", type=int, default=128, metavar="INT", help="sub-words of a sentence")
-    parser.add_argument("--prefix", default="", metavar="TEXT", help="before each sentence, such as 'query: '")
+    add_measures(parser, OF_LAYERS, OF_LAYERS)
+    add_reading(parser)
 
 
 def analysed(arguments: argparse.Namespace) -> "Page":

@@ -1,8 +1,10 @@
 """Numbers over the layers: a value for every layer and seed, with what it is to be compared with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
+
+import numpy as np
 
 from ..vectors import Layer
 from .opened import layer_title
@@ -58,6 +60,28 @@ class Measure:
             for layer, values in self.values.items()
             for seed, value in enumerate(values)
         ]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is measured of one model.
+
+    Attributes:
+        measures: in the order in which pages show them.
+        rows: the means over seeds by measure, layer and language, as `by_language` makes them.
+        sentences: layer -> language -> (N, E), vectors that are compared with those of another model, the pivot's
+            among them; empty where that is not asked for.
+        pivot: that language.
+    """
+
+    measures: list[Measure] = field(default_factory=list)
+    rows: list[dict] = field(default_factory=list)
+    sentences: Mapping[Layer, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    pivot: str = ""
+
+    @property
+    def by_name(self) -> dict[str, Measure]:
+        return {measure.name: measure for measure in self.measures}
 
 
 def means(found: OfLanguages) -> dict[Layer, list[float]]:

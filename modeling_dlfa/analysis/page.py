@@ -1,5 +1,9 @@
-"""The page that an analysis leaves: everything in one HTML file, its figures and tables beside it as PNG and CSV."""
+"""The page that an analysis leaves: everything in one HTML file, its figures and tables beside it as PNG and CSV.
 
+What it says without figures is there in Markdown too.
+"""
+
+import json
 import math
 import re
 import shlex
@@ -10,13 +14,15 @@ from typing import Any
 
 from ..cli import PLAIN, make_console
 from ..files import csv_text, write_bytes, write_text
+from ..markup import markdown_block, markdown_text
 from ..pages import PAGE, Picture, Table, rendered
 from ..privacy import without_paths
 from ..wording import MISSING
 
 
-BESIDE = "Beside this page lie"
-"""What the names of its files follow, in the template too."""
+SUMMARY = "summary.md"
+MANIFEST = "index.files.json"
+"""Names the files that lie beside a page, for the page that takes its place."""
 
 
 @dataclass(frozen=True)
@@ -94,45 +100,49 @@ class Page:
 
 
 def write_page(page: Page, folder: Path, command: Sequence[str]) -> Path:
-    """Write a page and return its path, `index.html`: PNG and CSV files first, all to temporary names and renamed.
+    """Write a page and return its path, `index.html`: what lies beside it first, all to temporary names and renamed.
 
-    Equal findings give equal files. What an earlier page in the folder named, and this one does not, is removed.
+    Equal findings give equal files. What an earlier page in the folder left, and this one does not, is removed.
 
     Args:
         command: that makes it again, word by word; of folders of this machine only the names are said.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    before = _named(folder / PAGE)
     pictures = [picture for part in page.parts for picture in part.pictures]
     sheets = [sheet for part in page.parts for sheet in part.sheets if sheet.rows]
     for picture in pictures:
         write_bytes(folder / picture.file, picture.content)
     for sheet in sheets:
         write_text(folder / sheet.file, csv_text(sheet.rows))
+    files = [*(picture.file for picture in pictures), *(sheet.file for sheet in sheets), SUMMARY]
     values: dict[str, Any] = {
         "page": page,
         "title": page.title,
-        "beside": BESIDE,
         "command": shlex.join(_shared(command)),
-        "files": [picture.file for picture in pictures] + [sheet.file for sheet in sheets],
+        "files": files,
     }
+    markup = {"text": markdown_text, "block": markdown_block}
+    write_text(folder / SUMMARY, rendered(Path(__file__).parent, "summary_of_analysis.md.jinja", values, markup))
     write_text(folder / PAGE, rendered(Path(__file__).parent, "page_of_analysis.html.jinja", values))
-    for name in before.difference(values["files"]):
+    for name in _left_by(folder).difference(files):
         (folder / name).unlink(missing_ok=True)
+    write_text(folder / MANIFEST, json.dumps({"beside the page": files}, indent=2) + "\n")
     return folder / PAGE
 
 
-def _named(page: Path) -> set[str]:
-    """The PNG and CSV files that lie beside a page, as its last sentence says; none where there is no such page."""
-    html = page.read_text(encoding="utf-8", errors="replace") if page.is_file() else ""
-    _, found, names = html.rpartition(BESIDE)
-    return set(re.findall(r"<code>([\w-]+\.(?:png|csv))</code>", names)) if found else set()
+def _left_by(folder: Path) -> set[str]:
+    """The files that lie beside the page in a folder, as its manifest names them; none where it cannot be read."""
+    try:
+        names = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["beside the page"]
+        return {name for name in names if re.fullmatch(r"[\w-]+\.(?:png|csv|md)", str(name))}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
 
 
 def _shared(command: Sequence[str]) -> list[str]:
-    """A command without the folders of this machine, those behind `--name=` neither."""
-    words = [word.partition("=") if word.startswith("--") else ("", "", word) for word in command]
-    return [f"{name}{sign}{without_paths(value)}" for name, sign, value in words]
+    """A command without the folders of this machine, those behind `--name=` and `NAME=` neither."""
+    words = [word.partition("=") for word in command]
+    return [f"{without_paths(name)}{sign}{without_paths(value)}" for name, sign, value in words]
 
 
 def tell(page: Page) -> None:

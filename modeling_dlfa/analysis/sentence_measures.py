@@ -8,10 +8,10 @@ import numpy as np
 from ..data.sources import Source
 from ..vectors import Layer
 from .meaning import centred, retrieved
-from .measures import Measure, OfLanguages, by_language, means
+from .measures import Found, Measure, OfLanguages, by_language, means
 from .opened import Opened
 from .probes import accuracy, fitted
-from .sentences import Settings, layer_vectors, tatoeba
+from .sentences import Settings, evenly, layer_vectors, tatoeba
 
 
 OF_SENTENCES, LEVEL = "Sentences, mean of their states", "chance, language"
@@ -21,16 +21,20 @@ FEWEST = 4
 """Pairs that a language must have: a probe learns from half of them, and is asked for the other (our choice)."""
 
 
-def of_sentences(opened: Opened, source: Source, settings: Settings) -> tuple[list[Measure], list[dict]]:
-    """Language identity, and retrieval of translations as they are and centred.
+COMPARED, FEWEST_COMPARED = 200, 16
+"""Sentences of a language that are kept to be compared with another model's, and that it must have (our choice): a
+seed compares half of them."""
+
+
+def of_sentences(opened: Opened, source: Source, settings: Settings) -> Found:
+    """Language identity, and retrieval of translations as they are and centred; sentences to compare, for "cka".
 
     Returns:
-        the measures, none where the data have no Tatoeba, or no language with `FEWEST` pairs; and rows by layer and
-        language with the means over seeds.
+        nothing where none of that is asked for, or the data have no Tatoeba, or no language with `FEWEST` pairs.
     """
-    pairs = tatoeba(source, settings)
+    pairs = tatoeba(source, settings) if settings.wants("language", "retrieval", "cka") else None
     if pairs is None:
-        return [], []
+        return Found()
     texts: list[str] = []
     places: dict[str, tuple[range, range]] = {}
     few = [language for language, foreign in pairs.foreign.items() if len(foreign) < FEWEST]
@@ -41,7 +45,7 @@ def of_sentences(opened: Opened, source: Source, settings: Settings) -> tuple[li
         texts += [*foreign, *pairs.pivot[language]]
         places[language] = range(start, start + count), range(start + count, start + 2 * count)
     if not places:
-        return [], []
+        return Found()
     vectors = layer_vectors(opened, [f"{settings.prefix}{text}" for text in texts], settings.max_length)
     known: dict[Layer, list[float]] = {}
     plain: OfLanguages = {}
@@ -49,22 +53,42 @@ def of_sentences(opened: Opened, source: Source, settings: Settings) -> tuple[li
     for layer, of_layer in vectors.items():
         for seed in range(settings.seeds):
             halves = {language: _halves(len(rows), seed) for language, (rows, _) in places.items()}
-            known.setdefault(layer, []).append(_language(of_layer, texts, places, halves, seed))
-            found, less_mean = _retrieval(of_layer, places, halves)
-            plain.setdefault(layer, []).append(found)
-            neutral.setdefault(layer, []).append(less_mean)
-    candidates = [len(rows) - len(rows) // 2 for rows, _ in places.values()]
-    chance = fmean(100 / count for count in candidates)
-    classes = len(places) + 1
-    of_language = f"language, one of {classes}"
-    found, less_mean, to_find = means(plain), means(neutral), "chance, translation"
+            if settings.wants("language"):
+                known.setdefault(layer, []).append(_language(of_layer, texts, places, halves, seed))
+            if settings.wants("retrieval"):
+                found, less_mean = _retrieval(of_layer, places, halves)
+                plain.setdefault(layer, []).append(found)
+                neutral.setdefault(layer, []).append(less_mean)
     note = f"left out, with fewer than {FEWEST} pairs: {', '.join(few)}" if few else ""
-    measures = [
-        Measure("language", of_language, OF_SENTENCES, "%", known, 100 / classes, LEVEL, note),
-        Measure("retrieval", "translation found", OF_SENTENCES, "%", found, chance, to_find, note),
-        Measure("retrieval_centred", "translation found, centred", OF_SENTENCES, "%", less_mean, chance, note=note),
-    ]
-    return measures, by_language({"retrieval": plain, "retrieval_centred": neutral})
+    measures = []
+    if known:
+        classes = len(places) + 1
+        label, chance = f"language, one of {classes}", 100 / classes
+        measures.append(Measure("language", label, OF_SENTENCES, "%", known, chance, LEVEL, note))
+    if plain:
+        chance = fmean(100 / (len(rows) - len(rows) // 2) for rows, _ in places.values())
+        label, to_find = "translation found", "chance, translation"
+        measures += [
+            Measure("retrieval", label, OF_SENTENCES, "%", means(plain), chance, to_find, note),
+            Measure("retrieval_centred", f"{label}, centred", OF_SENTENCES, "%", means(neutral), chance, note=note),
+        ]
+    rows = by_language({"retrieval": plain, "retrieval_centred": neutral})
+    compared = _compared(texts, places, pairs.pivot_language) if settings.wants("cka") else {}
+    kept = {layer: {language: of[rows] for language, rows in compared.items()} for layer, of in vectors.items()}
+    return Found(measures, rows, kept if compared else {}, pairs.pivot_language)
+
+
+def _compared(
+    texts: Sequence[str], places: Mapping[str, tuple[range, range]], pivot_language: str
+) -> dict[str, list[int]]:
+    """Places of the sentences of every language that another model is compared by, each text of the pivot once."""
+    of_pivot = {texts[place]: place for _, pivot in places.values() for place in pivot}
+    there = {pivot_language: list(of_pivot.values()), **{language: [*rows] for language, (rows, _) in places.items()}}
+    return {
+        language: [rows[place] for place in evenly(len(rows), COMPARED)]
+        for language, rows in there.items()
+        if len(rows) >= FEWEST_COMPARED
+    }
 
 
 def _halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,10 +7,12 @@ import numpy as np
 
 from ..data.sources import Source
 from ..errors import InputError
+from ..tasks.encoding import LabelPiece
 from ..tasks.kinds.retrieval import encode_sentences
 from ..tasks.registry import get_task
 from ..vectors import Layer
 from .opened import Opened
+from .wanted import OF_LAYERS
 
 
 TATOEBA = "tatoeba"
@@ -26,6 +28,8 @@ class Settings:
         max_length: sub-words of a sentence.
         prefix: text before each sentence that is read by itself.
         seeds: how many.
+        measures: what is measured, names of `wanted.MEASURES`.
+        label_piece: which piece of a word is read; None for the one that bears its label in the model that is read.
     """
 
     languages: Sequence[str] | None = None
@@ -33,6 +37,12 @@ class Settings:
     max_length: int = 128
     prefix: str = ""
     seeds: int = 3
+    measures: Sequence[str] = OF_LAYERS
+    label_piece: LabelPiece | None = None
+
+    def wants(self, *names: str) -> bool:
+        """Whether one of some measures is asked for."""
+        return any(name in self.measures for name in names)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Sentences of a language are read once; only those of the training language are kept while others are read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -20,7 +20,7 @@ from ..tasks.task import Task
 from ..vectors import Layer
 from .difficulty import portion_ends
 from .known import KnownSentence, known_layers
-from .measures import Measure, OfLanguages, by_language, means
+from .measures import Found, Measure, OfLanguages, by_language, means
 from .opened import Opened
 from .probes import accuracy, code_length, control_labels, fitted
 from .sentences import Settings, evenly, languages_of
@@ -62,7 +62,8 @@ class Reading:
     def known(self, rows: Dataset) -> Known:
         """layer -> the sentences, on the processor."""
         opened, length = self.opened, self.settings.max_length
-        encoded = self.task.kind.encode(self.task, rows, opened.tokenizer, length, opened.label_piece)
+        piece = self.settings.label_piece or opened.label_piece
+        encoded = self.task.kind.encode(self.task, rows, opened.tokenizer, length, piece)
         found = known_layers(opened.model, self.task, encoded, opened.tokenizer, opened.layers)
         return {
             layer: [KnownSentence(one.states.cpu(), one.labels.cpu()) for one in sentences]
@@ -93,15 +94,15 @@ def _reading(opened: Opened, source: Source, settings: Settings, name: str) -> R
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def of_words(opened: Opened, source: Source, settings: Settings) -> tuple[list[Measure], list[dict]]:
+def of_words(opened: Opened, source: Source, settings: Settings) -> Found:
     """Parts of speech in the training language and in others, the control task, selectivity, and code length.
 
     Returns:
-        the measures, none where the data have no UD-POS; and rows by layer and language with the means over seeds.
+        nothing where none of that is asked for, or the data have no UD-POS.
     """
-    reading = _reading(opened, source, settings, UDPOS)
+    reading = _reading(opened, source, settings, UDPOS) if settings.wants("pos", "control", "code") else None
     if reading is None:
-        return [], []
+        return Found()
     pool = reading.rows("train", reading.training, POOL * settings.samples)
     asked = reading.rows("validation", reading.training, settings.samples)
     train, development = reading.known(pool), reading.known(asked)
@@ -117,32 +118,48 @@ def of_words(opened: Opened, source: Source, settings: Settings) -> tuple[list[M
         for seed, drawn in enumerate(draws):
             sentences = [train[layer][place] for place in drawn]
             states, labels = _states(sentences), _labels(sentences)
-            probes[layer].append(fitted(states, labels))
-            own[layer].append(accuracy(probes[layer][-1], at_development, gold))
-            by_heart = control_labels(types, labels, seed)
-            learnt = fitted(states, np.array([by_heart[word] for place in drawn for word in words[place]]))
-            false = np.array([by_heart[word] for sentence in asked_words for word in sentence])
-            control[layer].append(accuracy(learnt, at_development, false))
-            lengths = np.cumsum([len(sentence.labels) for sentence in sentences])
-            ends = [int(lengths[end - 1]) for end in portion_ends(len(sentences))]
-            bits[layer].append(code_length(states, labels, classes, ends))
-    found: OfLanguages = {layer: [{} for _ in draws] for layer in opened.layers}
+            if settings.wants("pos", "control"):
+                probes[layer].append(fitted(states, labels))
+                own[layer].append(accuracy(probes[layer][-1], at_development, gold))
+            if settings.wants("control"):
+                by_heart = control_labels(types, labels, seed)
+                learnt = fitted(states, np.array([by_heart[word] for place in drawn for word in words[place]]))
+                false = np.array([by_heart[word] for sentence in asked_words for word in sentence])
+                control[layer].append(accuracy(learnt, at_development, false))
+            if settings.wants("code"):
+                lengths = np.cumsum([len(sentence.labels) for sentence in sentences])
+                ends = [int(lengths[end - 1]) for end in portion_ends(len(sentences))]
+                bits[layer].append(code_length(states, labels, classes, ends))
+    name = language_name(reading.training)
+    measures, rows = [], []
+    if settings.wants("pos"):
+        frequent = 100 * float(np.bincount(gold).max() / len(gold))
+        measures.append(Measure("pos", name, OF_WORDS, "%", own, frequent, f"most frequent, {name}"))
+        found = _of_others(reading, probes)
+        if count := len(found[opened.layers[0]][0]):
+            measures.append(Measure("pos_others", f"{count} other languages", OF_WORDS, "%", means(found)))
+        rows = by_language({"pos_others": found})
+    if settings.wants("control"):
+        selective = {layer: (np.array(own[layer]) - np.array(control[layer])).tolist() for layer in opened.layers}
+        measures += [
+            Measure("control", "control, labels at random", OF_WORDS, "%", control),
+            Measure("selectivity", f"{name} less control", OF_WORDS, "%", selective),
+        ]
+    if settings.wants("code"):
+        level = float(np.log2(classes)), "all tags equally likely"
+        measures.append(Measure("code", name, OF_CODE, "bits per word", bits, *level))
+    return Found(measures, rows)
+
+
+def _of_others(reading: Reading, probes: Mapping[Layer, Sequence]) -> OfLanguages:
+    """What every seed's probe gets right in the other languages."""
+    found: OfLanguages = {layer: [{} for _ in of_layer] for layer, of_layer in probes.items()}
     for language, known in reading.others():
         for layer, sentences in known.items():
             states, labels = _states(sentences), _labels(sentences)
             for of_seed, probe in zip(found[layer], probes[layer], strict=True):
                 of_seed[language] = accuracy(probe, states, labels)
-    name, others = language_name(reading.training), len(found[opened.layers[0]][0])
-    frequent = 100 * float(np.bincount(gold).max() / len(gold))
-    selective = {layer: (np.array(own[layer]) - np.array(control[layer])).tolist() for layer in opened.layers}
-    measures = [
-        Measure("pos", name, OF_WORDS, "%", own, frequent, f"most frequent, {name}"),
-        Measure("pos_others", f"{others} other languages", OF_WORDS, "%", means(found)),
-        Measure("control", "control, labels at random", OF_WORDS, "%", control),
-        Measure("selectivity", f"{name} less control", OF_WORDS, "%", selective),
-        Measure("code", name, OF_CODE, "bits per word", bits, float(np.log2(classes)), "all tags equally likely"),
-    ]
-    return [one for one in measures if others or one.name != "pos_others"], by_language({"pos_others": found})
+    return found
 
 
 def _states(sentences: list[KnownSentence]) -> np.ndarray:
@@ -159,7 +176,7 @@ def _labels(sentences: list[KnownSentence]) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def of_arcs(opened: Opened, source: Source, settings: Settings) -> tuple[list[Measure], list[dict]]:
+def of_arcs(opened: Opened, source: Source, settings: Settings) -> Found:
     """Arcs of dependency trees in the training language and in others, by a structural probe; as `of_words`.
 
     Languages without a sentence that is read whole are left out.
@@ -167,9 +184,9 @@ def of_arcs(opened: Opened, source: Source, settings: Settings) -> tuple[list[Me
     Raises:
         InputError: no sentence of the training or the development data is read whole.
     """
-    reading = _reading(opened, source, settings, UDDEP)
+    reading = _reading(opened, source, settings, UDDEP) if settings.wants("arcs") else None
     if reading is None:
-        return [], []
+        return Found()
     train, _ = _arcs_of_training(reading, "train", POOL * settings.samples)
     development, own_count = _arcs_of_training(reading, "validation", settings.samples)
     first = opened.layers[0]
@@ -198,7 +215,7 @@ def of_arcs(opened: Opened, source: Source, settings: Settings) -> tuple[list[Me
         label, level = f"{len(chains)} other languages", "neighbours joined, others"
         rest = _rest_on(*counts) + (f"; none in {', '.join(left_out)}, left out" if left_out else "")
         measures.append(Measure("arcs_others", label, OF_ARCS, "%", means(found), fmean(chains), level, rest))
-    return measures, by_language({"arcs_others": found})
+    return Found(measures, by_language({"arcs_others": found}))
 
 
 def _arcs_of_training(reading: Reading, split: str, limit: int) -> tuple[dict[Layer, list[Arcs]], int]:

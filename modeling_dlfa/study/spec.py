@@ -103,9 +103,9 @@ class StudySpec:
         ]
 
     def expanded(self, encoder: str) -> list[Model]:
-        """The models with one encoder, the baseline first, lists of layers taken apart; then each under all conditions.
+        """The models with one encoder, the baseline first, lists of layers taken apart; each alone, then under conditions.
 
-        Models may share the stages of a condition: one after the other, no worker waits for a stage of another.
+        Models may share the stage of a condition: in this order, no worker waits for a stage that another trains.
         """
         models = [Model(BASELINE, BASELINE, {"fusion": "none"})]
         for name, arguments in self.models.items():

@@ -4,6 +4,7 @@ import copy
 import csv
 import re
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,20 @@ from modeling_dlfa.analysis import gate_measures
 from modeling_dlfa.analysis.__main__ import main
 from modeling_dlfa.analysis.gate_measures import PLACES, Used, used
 from modeling_dlfa.analysis.gate_page import _Said, few_rows
-from modeling_dlfa.analysis.gate_run import GatedRun, checkpoints, held, open_gated, weights_of
+from modeling_dlfa.analysis.gate_run import (
+    GatedRun,
+    Remembering,
+    checkpoints,
+    encoder_remembers,
+    held,
+    open_gated,
+    weights_of,
+)
 from modeling_dlfa.analysis.gate_scores import CHANNELS, LEARNT, SCALAR, WAYS, Scores, scores
 from modeling_dlfa.configuration_dlfa import DLFAConfig
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.model import open_finished
+from modeling_dlfa.training.scoring import predictions
 from tests.browser import CHROMIUM, Page, seen
 
 
@@ -97,6 +107,40 @@ def test_the_learnt_gate_has_the_scores_of_the_run(gated, run_of, xtreme_folder:
     assert found.by_way[LEARNT] == pytest.approx({code: run.results.scores[code] for code in ("en", "de")})
     assert list(found.by_way) == [LEARNT, *(way.name for way in WAYS)]
     assert found.asked == ["de"] and found.average(LEARNT) == pytest.approx(run.results.scores["de"])
+
+
+@pytest.mark.parametrize("task", ["panx", "uddep", "xnli", "xquad", "xcopa"])
+def test_the_encoder_reads_once_for_all_gates(gated, task: str):
+    """With the same answers as where it reads everything for each gate."""
+    run = gated(task)
+    base: Any = run.model.base_model
+    calls = []
+    hook = base.encoder.register_forward_hook(lambda *_: calls.append(1))
+    gates = {"learnt": None, "half": 0.5, "channels": torch.linspace(0, 1, 32)}
+    try:
+        plain, batches = {}, 0
+        for name, gate in gates.items():
+            calls.clear()
+            with nullcontext() if gate is None else held(run.fusion, gate):
+                plain[name] = predictions(run.trainer, {"de": run.sets["de"]})["de"]
+            batches = len(calls)
+        calls.clear()
+        found = run.predicted("de", gates)
+    finally:
+        hook.remove()
+    assert len(calls) == batches > 0
+    assert found == plain and not isinstance(base.encoder, Remembering)
+
+
+def test_what_is_remembered_is_of_the_very_batch(gated):
+    run = gated("panx")
+    batch = batch_of(run)
+    other = {**batch, "attention_mask": batch["attention_mask"].clone()}
+    other["attention_mask"][:, -1] = 0
+    (plain,), (masked,) = logits(run.model, batch), logits(run.model, other)
+    with encoder_remembers(run.model):
+        for inputs, expected in ((batch, plain), (other, masked), (batch, plain)):
+            torch.testing.assert_close(logits(run.model, inputs)[0], expected, rtol=0, atol=0)
 
 
 def test_changes_have_intervals_over_sentences():

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -84,9 +85,21 @@ def test_what_it_says(folder: Path):
 
 
 def test_its_files(folder: Path):
-    assert {path.name for path in folder.iterdir()} == {"index.html", "first.png", "second.png", "a.csv", "b.csv"}
+    beside = {"first.png", "second.png", "a.csv", "b.csv", "summary.md"}
+    assert {path.name for path in folder.iterdir()} == {"index.html", "index.files.json", *beside}
+    assert set(json.loads((folder / "index.files.json").read_text("utf-8"))["beside the page"]) == beside
     rows = list(csv.DictReader((folder / "a.csv").open(encoding="utf-8")))
     assert [row["value"] for row in rows] == ["0.123457", ""]
+
+
+def test_the_summary_is_what_the_page_says(folder: Path):
+    text = (folder / "summary.md").read_text("utf-8")
+    assert text.startswith(
+        "# Layers &lt;script>alert(1)&lt;/script> & $more$\n\nmodel: &lt;i>tiny&lt;/i>. data: sample.\n"
+    )
+    for line in ("- It is seen.", "## One & two", "A finding.", "> A warning.", "### A", "| 0 | 0.12 | – |"):
+        assert f"\n{line}\n" in text
+    assert "\n![first &lt;b>](first.png)\n" in text and "### B" not in text and "\n\n\n" not in text
 
 
 def test_files_of_an_earlier_page_are_gone_and_no_others(tmp_path: Path):
@@ -95,10 +108,45 @@ def test_files_of_an_earlier_page_are_gone_and_no_others(tmp_path: Path):
         (tmp_path / name).write_text("not of a page")
     one = Part("one", "One", ["In <code>own.csv</code>"], [], [picture("first")], [Sheet("b.csv", "B", [{"x": 1}])])
     write_page(replace(page(), parts=[one]), tmp_path, ["dlfa"])
-    assert {path.name for path in tmp_path.iterdir()} == {"index.html", "first.png", "b.csv", "own.csv", "own.png"}
-    (tmp_path / "index.html").write_text("<code>own.csv</code>")  # no page of an analysis
-    write_page(page(), tmp_path, ["dlfa"])
-    assert (tmp_path / "own.csv").is_file()
+    of_page = {"index.html", "index.files.json", "summary.md", "first.png", "b.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == of_page | {"own.csv", "own.png"}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "",
+        "[]",
+        "null",
+        '["own.csv"]',
+        '{"files": ["own.csv"]}',
+        '{"beside the page": 3}',
+        '{"beside the page": [null, 1]}',
+    ]
+    + ['{"beside the page": ["../own.csv", "own.txt", "/own.csv"]}'],
+)
+def test_a_manifest_that_is_none_costs_no_file(tmp_path: Path, manifest: str):
+    folder = tmp_path / "page"
+    folder.mkdir()
+    for name in ("own.csv", "page/own.csv", "page/own.txt"):
+        (tmp_path / name).write_text("not of a page")
+    (folder / "index.files.json").write_text(manifest)
+    write_page(page(), folder, ["dlfa"])
+    assert all((tmp_path / name).is_file() for name in ("own.csv", "page/own.csv", "page/own.txt"))
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("/home/jane/run", "run"),
+        ("--data=/home/jane/data", "--data=data"),
+        ("one=/home/jane/run", "one=run"),
+        ("one=runs/run", "one=runs/run"),
+        ("/home/jane/a=b", "a=b"),
+    ],
+)
+def test_folders_of_this_machine_are_not_said(word: str, shown: str):
+    assert pages._shared([word]) == [shown]
 
 
 def test_equal_findings_give_equal_files(folder: Path, tmp_path: Path):

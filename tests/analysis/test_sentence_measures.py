@@ -7,6 +7,7 @@ import pytest
 
 from modeling_dlfa.analysis import sentence_measures
 from modeling_dlfa.analysis.courses import course
+from modeling_dlfa.analysis.measures import Found
 from modeling_dlfa.analysis.opened import open_model
 from modeling_dlfa.analysis.sentence_measures import FEWEST, of_sentences
 from modeling_dlfa.analysis.sentences import Settings, Translations, layer_vectors
@@ -37,11 +38,41 @@ def test_languages_with_few_pairs_are_left_out(tiny_encoder: str, xtreme_folder:
 
     monkeypatch.setattr(sentence_measures, "tatoeba", few)
     settings, short = Settings(samples=8, max_length=40, seeds=1), ["de"]
-    measures, rows = of_sentences(opened, source, settings)
-    assert "de" not in {row["language"] for row in rows} and rows
-    assert all(f"left out, with fewer than {FEWEST} pairs: de." in course(one) for one in measures)
+    found = of_sentences(opened, source, settings)
+    assert "de" not in {row["language"] for row in found.rows} and found.rows
+    assert all(f"left out, with fewer than {FEWEST} pairs: de." in course(one) for one in found.measures)
     short = ["de", "ru", "zh", *real(source, settings).foreign]  # pyright: ignore
-    assert of_sentences(opened, source, settings) == ([], [])
+    assert of_sentences(opened, source, settings) == Found()
+
+
+@pytest.mark.parametrize(
+    ("measures", "names", "compared"),
+    [
+        (["language"], ["language"], False),
+        (["retrieval"], ["retrieval", "retrieval_centred"], False),
+        (["cka"], [], True),
+        (["language", "retrieval", "cka"], ["language", "retrieval", "retrieval_centred"], True),
+        (["pos", "arcs"], [], False),
+    ],
+)
+def test_what_is_not_asked_for_is_not_measured(tiny_encoder, xtreme_folder: Path, measures, names, compared: bool):
+    opened, source = open_model(tiny_encoder, 40), open_source(str(xtreme_folder))
+    found = of_sentences(opened, source, Settings(samples=16, max_length=40, seeds=1, measures=measures))
+    assert list(found.by_name) == names and bool(found.sentences) is compared
+    for layer, by_language in found.sentences.items():
+        assert layer in opened.layers and list(by_language) == ["en", "de", "ru", "zh"]
+        assert all(vectors.shape == (16, 32) for language, vectors in by_language.items() if language != "en")
+
+
+def test_sentences_of_the_pivot_are_compared_once():
+    texts = ["a", "b", "A", "B", "c", "d", "A", "D"]
+    places = {"de": (range(0, 2), range(2, 4)), "ru": (range(4, 6), range(6, 8))}
+    assert sentence_measures._compared(texts, places, "en") == {}  # too few
+    many = [f"{text}{number}" for text in texts for number in range(8)]
+    places = {"de": (range(0, 16), range(16, 32)), "ru": (range(32, 48), range(48, 64))}
+    found = sentence_measures._compared(many, places, "en")
+    assert [len(rows) for rows in found.values()] == [24, 16, 16]  # A0 to A7 stand there twice
+    assert len({many[place] for place in found["en"]}) == 24
 
 
 def test_sentences_of_the_pivot_are_seen_once(monkeypatch: pytest.MonkeyPatch):

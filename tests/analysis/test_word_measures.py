@@ -1,5 +1,6 @@
 """What is read of words: states of any size, the run's label piece, and sentences that are read whole."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from modeling_dlfa.analysis import word_measures
 from modeling_dlfa.analysis.courses import course
 from modeling_dlfa.analysis.opened import Opened, open_model
 from modeling_dlfa.analysis.sentences import Settings
-from modeling_dlfa.analysis.word_measures import Reading, of_arcs
+from modeling_dlfa.analysis.word_measures import Reading, of_arcs, of_words
 from modeling_dlfa.data.sources import Source, open_source
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import get_task
@@ -58,7 +59,26 @@ def test_words_are_read_as_the_run_reads_them(run_of, source: Source, monkeypatc
 
     monkeypatch.setattr(kind, "encode", noted)
     reading.known(reading.rows("test", "de", 4))
-    assert asked == ["first"]
+    replace(reading, settings=Settings(max_length=40, label_piece="character")).known(reading.rows("test", "de", 4))
+    assert asked == ["first", "character"]
+
+
+@pytest.mark.parametrize(
+    ("measures", "names"),
+    [
+        (["pos"], ["pos", "pos_others"]),
+        (["control"], ["control", "selectivity"]),
+        (["code"], ["code"]),
+        (["pos", "control", "code"], ["pos", "pos_others", "control", "selectivity", "code"]),
+        (["language", "arcs"], []),
+    ],
+)
+def test_what_is_not_asked_for_is_not_measured(opened: Opened, source: Source, measures, names):
+    settings = Settings(samples=6, max_length=40, seeds=1)
+    found = of_words(opened, source, replace(settings, measures=measures)).by_name
+    assert list(found) == names
+    everything = of_words(opened, source, settings).by_name
+    assert found == {name: everything[name] for name in names}
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])
@@ -82,10 +102,10 @@ def test_languages_without_a_sentence_read_whole_are_left_out(
     settings = Settings(languages=["de", "ru"], samples=6, max_length=40, seeds=2)
     german = Reading(opened, source, get_task("uddep"), settings).rows("test", "de", 6)["tokens"][0]
     monkeypatch.setattr(Reading, "known", short_in_german)
-    measures, rows = of_arcs(opened, source, settings)
-    assert {row["language"] for row in rows} == {"ru"}
-    others = next(one for one in measures if one.name == "arcs_others")
-    alone = {row["layer"]: row["value"] for row in rows}
+    found = of_arcs(opened, source, settings)
+    assert {row["language"] for row in found.rows} == {"ru"}
+    others = found.by_name["arcs_others"]
+    alone = {row["layer"]: row["value"] for row in found.rows}
     assert {str(k): np.mean(values) for k, values in others.values.items()} == pytest.approx(alone)
     assert others.label == "1 other languages"
     assert "of 6 sentences, those of two words and more that are read whole; none in de, left out." in course(others)
