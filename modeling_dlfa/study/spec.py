@@ -103,7 +103,7 @@ class StudySpec:
         ]
 
     def expanded(self, encoder: str) -> list[Model]:
-        """The models with one encoder, the baseline first, lists of layers taken apart; each alone, then under conditions.
+        """The models with one encoder, the baseline first, lists of layers taken apart; then each under conditions.
 
         Models may share the stage of a condition: in this order, no worker waits for a stage that another trains.
         """
