@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from tqdm.auto import tqdm
@@ -19,6 +20,7 @@ from ..tasks.kinds.untrained import Found
 from ..tasks.reading import Reader
 from ..tasks.registry import get_task
 from ..tasks.task import Task
+from ..vectors import ALONE, Shares
 from .arguments import AUTO_LAYER, RunArguments, fused_layers, overridable
 from .data import RunData
 from .declared import told
@@ -37,6 +39,9 @@ OF_COMPARED = ("prefix",)  # meant for tasks that compare sentences alone
 # Fields of `TrainingArguments` that decide results, and do where nothing is trained.
 HONOURED = frozenset(("seed", "full_determinism", "use_cpu", "bf16", "fp16", "tf32", "ddp_backend"))
 FULL_EVAL = "_full_eval"
+
+PART = 2**26
+"""Bytes that processes exchange at once (our choice)."""
 
 
 def meant_for_others(task: Task, tasks: Sequence[str | Task]) -> tuple[str, ...]:
@@ -153,8 +158,23 @@ def _with_weights(config: DLFAConfig) -> list[str]:
         return [name for name, part in parts.items() if part(config).state_dict()]
 
 
+def shares_of(arguments: TrainingArguments) -> Shares:
+    """This process's share of what all processes of a run do together."""
+    if arguments.world_size == 1:
+        return ALONE
+
+    def add_up(array: np.ndarray) -> None:
+        """By their bytes, so that no number is rounded."""
+        for part in torch.from_numpy(array.reshape(-1).view(np.uint8)).split(PART):
+            there = part.to(arguments.device)
+            torch.distributed.all_reduce(there)
+            part.copy_(there)
+
+    return Shares(arguments.process_index, arguments.world_size, add_up)
+
+
 def search(trainer: DLFATrainer, data: RunData) -> Found:
-    """What the trainer's model finds in every language; of several processes each finds all of it."""
+    """What the trainer's model finds in every language; of several processes each makes its share of the vectors."""
     arguments: TrainingArguments = trainer.args
     model: Any = trainer.model
     sets = [*data.evaluation.values(), *data.tuning.values()]
@@ -167,5 +187,6 @@ def search(trainer: DLFATrainer, data: RunData) -> Found:
             trainer.eval_tokens or arguments.eval_batch_size,
             autocast_type(arguments),
             after=bar.update,
+            shares=shares_of(arguments),
         )
         return data.task.kind.search(data.task, reader, data.evaluation, data.tuning)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,9 @@ from modeling_dlfa.training.score import score_command
 from modeling_dlfa.training.trainer_arguments import trainer_fields
 from modeling_dlfa.training.untrained import HONOURED, check_given_untrained, check_untrained
 from modeling_dlfa.vectors import sentence_vectors
+from tests import forks
 from tests.parallel import write_bucc, write_tatoeba
+from tests.scripts import ROOT
 from tests.training.test_card import results
 
 
@@ -120,6 +123,26 @@ def test_answers_are_those_of_the_vectors(finished, data: Path):
     expected = [rows["place"][place] for place in nearest.tolist()]
     assert read_predictions(prediction_file(folder / "predictions", task, "de"), task) == expected
     assert RunResults.load(folder).scores["de"] > 25  # by chance 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["tatoeba", "bucc2018"])
+def test_two_processes_find_what_one_finds(command, finished, tmp_path: Path, task: str):
+    """Each makes its share of the vectors, in batches of two or three sentences."""
+    small = "--per_device_eval_batch_size 1"
+    done = forks.run_two(
+        [ROOT / "run_xtreme.py", *command(task, tmp_path / "two", small)],
+        environment={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("nothing trained") == 1, "the table is printed once"
+    assert main(command(task, tmp_path / "one", small)) == 0
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert files(one) == files(two)
+    for path in (one / "layers.csv", *(one / "predictions").rglob("*.tsv")):
+        assert path.read_bytes() == (two / path.relative_to(one)).read_bytes(), path
+    first, second = RunResults.load(one), RunResults.load(two)
+    assert first.all_metrics == second.all_metrics and (first.found or {})["layers"] == (second.found or {})["layers"]
 
 
 def test_baseline_beside_the_layer(command, tmp_path: Path, capsys):
