@@ -95,8 +95,8 @@ class CommandLine:
         self._given = given
         named = _given(argv).keys()
         self._names_fusion = "fusion" in named
-        if len(self.tasks) == 1 and not given.intermediate_tasks:
-            check_given_untrained(get_task(self.tasks[0]), named)
+        if len(self.tasks) == 1:
+            check_given_untrained(get_task(self.tasks[0]), named, bool(stage_tasks(given.intermediate_tasks)))
         self.output_dir: str | None = given.output_dir
         self.resumes: bool = given.resume_from_checkpoint is not None
         several = len(self.tasks) * len(self.fusions) > 1

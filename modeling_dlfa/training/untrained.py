@@ -107,11 +107,12 @@ def regime_of(task: Task, arguments: RunArguments) -> Regime:
     return get_regime(arguments.train) if task.kind.trains else Regime()
 
 
-def check_given_untrained(task: Task, given: Collection[str]) -> None:
+def check_given_untrained(task: Task, given: Collection[str], staged: bool = False) -> None:
     """Refuse arguments of a training where there is none.
 
     Args:
         given: names of those that were given.
+        staged: whether stages come before, which are trained; then what is taken for one of the vectors is refused.
 
     Raises:
         InputError: naming the first.
@@ -120,11 +121,14 @@ def check_given_untrained(task: Task, given: Collection[str]) -> None:
         return
     of_training = {*trainer_fields(decides=True), "max_train_samples", "shuffle_labels", "train_half"} - HONOURED
     of_training |= {name for name in deciding("training") if name not in deciding("data", "evaluation", "model")}
-    idle = sorted(of_training.intersection(given))
+    of_training |= set() if task.kind.tunes else {"max_dev_samples"}
+    idle = sorted(name for name in of_training.intersection(given) if name.endswith(FULL_EVAL) or not staged)
     if idle and idle[0].endswith(FULL_EVAL):
         instead = idle[0].removesuffix(FULL_EVAL)
+        for_stages = "; for stages alone there is --intermediate_arguments" if staged else ""
         raise InputError(
             f"--{idle[0]}: {task.name} trains nothing, its vectors are made in half precision by --{instead}"
+            f"{for_stages}"
         )
     if idle:
         raise InputError(f"--{idle[0]}: {task.name} trains nothing, only what comes before with --intermediate_tasks")
