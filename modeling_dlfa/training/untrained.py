@@ -35,6 +35,7 @@ from .trainer_arguments import trainer_fields
 # Beside tasks that train nothing, what says how a model that is trained fuses is meant for the others.
 OF_TRAINED = ("fusion_layer", "pooling", "input_norm", "config_overrides", "carry_fusion")
 OF_COMPARED = ("prefix",)  # meant for tasks that compare sentences alone
+OF_SETTLED = ("no_answer_threshold",)  # for those whose questions may lack an answer
 
 # Fields of `TrainingArguments` that decide results, and do where nothing is trained.
 HONOURED = frozenset(("seed", "full_determinism", "use_cpu", "bf16", "fp16", "tf32", "ddp_backend"))
@@ -50,9 +51,15 @@ def meant_for_others(task: Task, tasks: Sequence[str | Task]) -> tuple[str, ...]
     Args:
         tasks: of the command.
     """
-    kinds = [get_task(one).kind for one in tasks]
-    of_trained = OF_TRAINED if not task.kind.trains and any(kind.trains for kind in kinds) else ()
-    return of_trained + (OF_COMPARED if not task.kind.compares and any(kind.compares for kind in kinds) else ())
+    asked = [get_task(one) for one in tasks]
+    of_trained = OF_TRAINED if not task.kind.trains and any(one.kind.trains for one in asked) else ()
+    of_compared = OF_COMPARED if not task.kind.compares and any(one.kind.compares for one in asked) else ()
+    return of_trained + of_compared + (idle_here(task) if any(one.kind.settles(one) for one in asked) else ())
+
+
+def idle_here(task: Task) -> tuple[str, ...]:
+    """Names of arguments that decide nothing of a run of a task, and are no part of what sets it apart."""
+    return () if task.kind.settles(task) else OF_SETTLED
 
 
 def default_fusion(task: Task, values: Mapping[str, Any]) -> str:

@@ -336,6 +336,7 @@ def test_tuning_data_may_differ_when_scoring_goes_on(command, tmp_path: Path, mo
         ("--task udpos --intermediate_tasks tatoeba", "--intermediate_tasks tatoeba: it trains nothing"),
         ("--max_dev_samples 3", "--max_dev_samples: tatoeba trains nothing"),
         ("--intermediate_tasks udpos --bf16_full_eval", "--bf16_full_eval: tatoeba trains nothing, its vectors"),
+        ("--intermediate_tasks udpos --no_answer_threshold 1", "--no_answer_threshold 1: tatoeba has no questions"),
         ("--languages en", "no test data for en"),
         ("--eval_split validation", "no validation data for tatoeba"),
     ],
