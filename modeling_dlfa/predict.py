@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def predict(
     *,
     revision: str | None = None,
     batch_tokens: int = 4096,
+    no_answer_threshold: float | None = None,
 ) -> list[dict[str, Any]]:
     """Label texts with a finished run.
 
@@ -39,6 +41,7 @@ def predict(
             answers, (question, text); for choices, (prompt, choice, choice, ...).
         revision: of a Hub repository.
         batch_tokens: tokens of a batch, padding included.
+        no_answer_threshold: of questions that may lack an answer, instead of that of the run.
 
     Returns:
         For each text what is known of it: of pairs `label`, `probability` and `probabilities`; of words `tokens`,
@@ -47,7 +50,7 @@ def predict(
         `probabilities`.
 
     Raises:
-        InputError: there is no finished run, or a text cannot be used.
+        InputError: there is no finished run, a text cannot be used, or a threshold means nothing there.
 
     Examples:
         >>> from modeling_dlfa import predict
@@ -61,7 +64,7 @@ def predict(
         words = [text] if isinstance(text, str) else text if isinstance(text, (list, tuple)) else [None]
         if not all(isinstance(word, str) for word in words):
             raise InputError(f"predict(): text {number}: expected a string, or a list of strings, found {text!r}")
-    opened = Predictor(run, revision, batch_tokens)
+    opened = Predictor(run, revision, batch_tokens, no_answer_threshold)
     answers = opened.answers(*opened.task.kind.from_texts(opened.task, texts, opened.tokenizer))
     if note := opened.note_of_length():
         warnings.warn(note, stacklevel=2)
@@ -73,21 +76,31 @@ class Predictor:
 
     Attributes:
         results: what the run has left.
-        task: what it answers.
+        task: what it answers, with what was set for its model.
         model, tokenizer: its checkpoint.
         full: how many of the texts so far were as long as they may be, so that something may have been left out.
     """
 
-    def __init__(self, run: str | Path, revision: str | None = None, batch_tokens: int = 4096):
+    def __init__(
+        self,
+        run: str | Path,
+        revision: str | None = None,
+        batch_tokens: int = 4096,
+        no_answer_threshold: float | None = None,
+    ):
         import torch
 
         from .encoders import read_tokenizer
+        from .training.declared import finite
         from .training.model import open_finished
         from .training.results import RunResults
 
         folder = _folder(run, revision)
         self.results = RunResults.load(folder)
         self.task = self.results.of_task
+        if no_answer_threshold is not None:
+            threshold = finite("no_answer_threshold", no_answer_threshold)
+            self.task = replace(self.task, settled=self.task.kind.settled_as(self.task, threshold))
         self.model: Any = open_finished(folder, self.task).eval()
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         self.tokenizer = read_tokenizer(str(folder))
@@ -214,7 +227,7 @@ def _main(argv: list[str], debug: bool) -> None:
             raise InputError(f"--output {output}: this is a file of the run, give another one")
     if not debug:
         quiet_libraries()
-    opened = Predictor(arguments.run, arguments.revision, arguments.batch_tokens)
+    opened = Predictor(arguments.run, arguments.revision, arguments.batch_tokens, arguments.no_answer_threshold)
     kind = opened.task.kind
     form = arguments.format or (output.suffix.removeprefix(".") if output is not None else kind.formats[0])
     if form not in kind.formats:
@@ -250,6 +263,9 @@ def parser() -> CommandParser:
     made.add_argument("--output", metavar="TEXT", help="file for the answers; default: standard output")
     made.add_argument("--format", metavar="TEXT", help="tsv, csv or jsonl for pairs; conll or jsonl; conllu or jsonl")
     made.add_argument("--revision", metavar="TEXT", help="commit of a Hub repository")
+    made.add_argument(
+        "--no_answer_threshold", metavar="FLOAT", help="questions that may lack an answer; default: the run's own"
+    )
     made.add_argument("--batch_tokens", type=int, default=4096, metavar="INT", help="tokens of a batch")
     made.add_common()
     return made

@@ -1,6 +1,7 @@
 """Vectors of sentences: the pooled states of a layer of the encoder, or of what a DLFA model makes of its layers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,27 @@ FUSED = "fused"
 Layer = int | str
 
 BATCH_TOKENS = 8192  # of a batch, padding included (our choice)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How the batches of a pass are divided between processes: one of P does every P-th.
+
+    Attributes:
+        rank, processes: which this is, and P.
+        add_up: adds up an array over all processes, in place; each has zeros where another has something.
+    """
+
+    rank: int = 0
+    processes: int = 1
+    add_up: Callable[[np.ndarray], Any] = lambda array: None
+
+    def own(self, batch: int) -> bool:
+        """Whether the batch of this number is one of this process."""
+        return batch % self.processes == self.rank
+
+
+ALONE = Shares()
 
 
 def sentence_vectors(
@@ -86,6 +108,7 @@ def pooled_layers(
     autocast: torch.dtype | None = None,
     store: type[np.floating] = np.float32,
     after: Callable[[int], Any] | None = None,
+    shares: Shares = ALONE,
 ) -> dict[Layer, np.ndarray]:
     """Vectors of all rows in several layers, by one pass over them.
 
@@ -99,10 +122,11 @@ def pooled_layers(
         autocast: precision to compute in; default: the model's.
         store: type of the numbers that come back. In 16 bits, which end at 65,504, rows with larger numbers than 1
             are scaled: that leaves cosines as they are.
-        after: is told the rows of every batch that is done.
+        after: is told the rows of every batch that is done, here or in another process.
+        shares: of several processes, which batches this one reads; all get the vectors of all rows.
 
     Returns:
-        layer -> (N, E), in the order of the rows.
+        layer -> (N, E), in the order of the rows, the same numbers for any number of processes.
 
     Raises:
         InputError: the encoder has no such layer, or states that are not finite.
@@ -113,25 +137,32 @@ def pooled_layers(
         if layer != FUSED and layer not in range(depth + 1):
             raise InputError(f"layer {layer!r}: expected {FUSED!r}, or 0 (embeddings) to {depth}")
     shape = (len(lengths), model.config.hidden_size)
-    vectors = {layer: np.empty(shape, store) for layer in layers}
+    vectors = {layer: np.zeros(shape, store) for layer in layers}
+    failed = np.zeros(len(layers), np.uint8)  # layers that are not finite, of which all processes have to know
     numbered = any(layer != FUSED for layer in layers)
     device = model.device
-    for start, end in token_batches(lengths, batch_tokens):
-        batch = {name: values.to(device) for name, values in padded(range(start, end)).items()}
-        mask = batch["attention_mask"]
-        with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-            # All of them, since to some encoders a list of layers means others before Transformers 5.23.
-            outputs: Any = model(**batch, output_hidden_states=numbered, return_dict=True)
-        for layer in layers:
-            states = outputs.last_hidden_state if layer == FUSED else outputs.hidden_states[layer]
-            found = pooled(states.float(), mask, pooling)
-            if not found.isfinite().all():
-                raise InputError(f"layer {layer!r}: its states are not finite{_advice(autocast)}")
-            if store is np.float16:
-                found = found / found.abs().amax(dim=-1, keepdim=True).clamp(min=1)
-            vectors[layer][start:end] = found.cpu().numpy()
+    for number, (start, end) in enumerate(token_batches(lengths, batch_tokens)):
+        if failed.any():
+            break
+        if shares.own(number):
+            batch = {name: values.to(device) for name, values in padded(range(start, end)).items()}
+            mask = batch["attention_mask"]
+            with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+                # All of them, since to some encoders a list of layers means others before Transformers 5.23.
+                outputs: Any = model(**batch, output_hidden_states=numbered, return_dict=True)
+            for place, layer in enumerate(layers):
+                states = outputs.last_hidden_state if layer == FUSED else outputs.hidden_states[layer]
+                found = pooled(states.float(), mask, pooling)
+                failed[place] = not found.isfinite().all()
+                if store is np.float16:
+                    found = found / found.abs().amax(dim=-1, keepdim=True).clamp(min=1)
+                vectors[layer][start:end] = found.cpu().numpy()
         if after is not None:
             after(end - start)
+    for array in (failed, *vectors.values()):
+        shares.add_up(array)
+    for layer in (layers[place] for place in np.flatnonzero(failed)):
+        raise InputError(f"layer {layer!r}: its states are not finite{_advice(autocast)}")
     return vectors
 
 

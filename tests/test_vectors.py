@@ -6,7 +6,7 @@ import torch
 
 from modeling_dlfa import DLFAModel
 from modeling_dlfa.errors import InputError
-from modeling_dlfa.vectors import pooled_layers, sentence_vectors
+from modeling_dlfa.vectors import ALONE, Shares, pooled_layers, sentence_vectors
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +97,46 @@ def test_large_states_fit_into_16_bits(tiny_encoder, tokenizer, factor: float, s
     assert np.isfinite(half).all() and np.abs(whole).max() > 65504
     unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (whole, half)]
     assert np.allclose(*unit, atol=1e-3)
+
+
+@pytest.mark.parametrize("store", [np.float32, np.float16])
+def test_processes_read_batches_of_their_own(tiny_encoder, store):
+    """Their sum is bit for bit what one process finds."""
+    ids = torch.randint(2, 20, (7, 6), generator=torch.Generator().manual_seed(0))
+    model, read = model_of(tiny_encoder, fusion="none"), []
+
+    def padded(batch):
+        read.append(list(batch))
+        return {"input_ids": ids[list(batch)], "attention_mask": torch.ones(len(batch), 6, dtype=torch.long)}
+
+    def vectors(shares: Shares):
+        told.clear()
+        return pooled_layers(model, [6] * 7, padded, [1, "fused"], "mean", 12, None, store, told.append, shares)
+
+    told: list[int] = []
+    alone = vectors(ALONE)
+    assert read == [[0, 1], [2, 3], [4, 5], [6]] and sum(told) == 7
+    first, second, last = (vectors(Shares(rank, 3)) for rank in range(3))
+    assert read[4:] == [[0, 1], [6], [2, 3], [4, 5]] and sum(told) == 7
+    for layer, whole in alone.items():
+        assert whole.dtype == store
+        assert np.array_equal(first[layer] + second[layer] + last[layer], whole)
+
+
+def test_states_that_are_not_finite_are_known_to_all_processes(tiny_encoder):
+    model = model_of(tiny_encoder, fusion="none")
+
+    def padded(batch):
+        return {name: torch.ones(len(batch), 3, dtype=torch.long) for name in ("input_ids", "attention_mask")}
+
+    def other_failed(array: np.ndarray):
+        if array.dtype == np.uint8:
+            array[1] += 1
+
+    with pytest.raises(InputError, match="^layer 'fused': its states are not finite"):
+        pooled_layers(model, [3, 3], padded, [1, "fused"], "mean", 3, shares=Shares(0, 2, other_failed))
+    torch.nn.init.constant_(next(model.encoder.parameters()), torch.nan)
+    added: list[np.ndarray] = []
+    with pytest.raises(InputError, match="^layer 1: its states are not finite"):
+        pooled_layers(model, [3, 3], padded, [1, "fused"], "mean", 3, shares=Shares(0, 2, added.append))
+    assert len(added) == 3, "the others would wait"

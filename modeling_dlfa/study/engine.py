@@ -21,7 +21,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from functools import partial
@@ -214,7 +214,7 @@ class Engine:
             trial.set_user_attr("traceback", without_secrets(traceback.format_exc()))
             report(f"failed: {cell.name}: {message}")
             raise
-        trial.set_user_attr("results", asdict(record.results))
+        trial.set_user_attr("results", record.results.as_dict())
         trial.set_user_attr("counts", base64.b64encode(packed(record.counts)).decode())
         took = timedelta(seconds=round(time.monotonic() - started))
         zero_shot = record.results.zero_shot_average

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Record:
     @classmethod
     def of_run(cls, cell: Cell, folder: Path) -> "Record":
         """The record of a finished run from its folder."""
-        results = RunResults(**without_paths(asdict(RunResults.load(folder))))  # a record is made to be shared
+        results = RunResults(**without_paths(RunResults.load(folder).as_dict()))  # a record is made to be shared
         results = replace(results, used={**cell.used, **results.used})  # what its stages used too
         file = counts_file(folder / "predictions", results.of_task, results.eval_split)
         return cls(cell, results, read_counts(file))
@@ -49,7 +49,7 @@ class Record:
         results, counts = _files(folder, self.cell)
         results.parent.mkdir(parents=True, exist_ok=True)
         write_counts(counts, self.counts)
-        values = {**asdict(self.results), "settings": as_noted(self.cell.settings)}
+        values = {**self.results.as_dict(), "settings": as_noted(self.cell.settings)}
         write_text(results, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod

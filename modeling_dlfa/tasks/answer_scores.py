@@ -10,8 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 
+import numpy as np
+
 
 Normaliser = Callable[[str], list[str]]
+
+TIE = 1e-9  # sums of scores that differ by less differ by rounding
 
 _ENGLISH_ARTICLES = r"\b(?:a|an|the)\b"
 
@@ -67,6 +71,30 @@ def exact_match_and_f1(predicted: str, gold: Sequence[str], words: Normaliser = 
         return float(not ours), float(not ours)
     pairs = [_alike(ours, words(text)) for text in gold]
     return max(exact for exact, _ in pairs), max(f1 for _, f1 in pairs)
+
+
+def best_threshold(margins: np.ndarray, answered: np.ndarray, unanswered: np.ndarray) -> float:
+    """The threshold on margins above which to say "no answer" has the best mean score: SQuAD 2's best threshold.
+
+    Args:
+        margins: (N,) of each question the score of no answer, less that of its best answer; infinite without one.
+        answered: (N,) what the question counts with its best answer.
+        unanswered: (N,) what it counts with none.
+
+    Returns:
+        the middle between two margins, or 1 outside of all; of thresholds that are equally good the nearest to 0,
+        which is 0 itself where no other is better (our choice; SQuAD's script takes the lowest).
+    """
+    order = np.argsort(margins, kind="stable")
+    ordered = margins[order]
+    # What is won by answering the first so many, rather than none.
+    won = np.concatenate(([0.0], np.cumsum((answered - unanswered)[order])))
+    places = np.unique(ordered[np.isfinite(ordered)])
+    outside = [places[0] - 1, places[-1] + 1] if len(places) else []
+    thresholds = np.array([0.0, *(places[:-1] + places[1:]) / 2, *outside])
+    won_at = won[np.searchsorted(ordered, thresholds, side="right")]
+    best = thresholds[won_at >= won_at.max() - TIE]
+    return float(best[np.abs(best).argmin()])
 
 
 def _alike(ours: list[str], theirs: list[str]) -> tuple[float, float]:

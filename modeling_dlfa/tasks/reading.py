@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 
 from ..modeling_dlfa import DLFAModel
-from ..vectors import BATCH_TOKENS, FUSED, Layer, pooled_layers
+from ..vectors import ALONE, BATCH_TOKENS, FUSED, Layer, Shares, pooled_layers
 from .encoding import BESIDE_THE_INPUTS
 
 
@@ -24,7 +24,7 @@ class Reader:
     Attributes:
         model: encoder and fusion.
         collate: pads rows to a batch.
-        pooling, batch_tokens, autocast, after: as for `pooled_layers`.
+        pooling, batch_tokens, autocast, after, shares: as for `pooled_layers`.
         store: type of the numbers of vectors; default: 32 bits, or 16 where they would take more than `IN_FLOAT32`,
             which leaves cosines as they are, and nothing else.
     """
@@ -36,6 +36,7 @@ class Reader:
     autocast: torch.dtype | None = None
     after: Callable[[int], Any] | None = None
     store: type[np.floating] | None = None
+    shares: Shares = ALONE
 
     @property
     def depth(self) -> int:
@@ -72,6 +73,7 @@ class Reader:
             self.autocast,
             self.store or (np.float32 if size <= IN_FLOAT32 else np.float16),
             self.after,
+            self.shares,
         )
         places = np.argsort(rows["sentence"][:])
         for layer in layers:  # one by one, so that there is no second copy of all

@@ -21,7 +21,7 @@ class Span:
     """A possible answer.
 
     Attributes:
-        score: sum of the logits of its first and last token.
+        score: sum of the logits of its first and last token; of no answer, less the threshold.
         text: as it stands in the context, without white space around it; empty where there is no answer.
         start, end: its place there; None where there is no answer.
     """
@@ -56,7 +56,9 @@ def candidates(start_logits: torch.Tensor, end_logits: torch.Tensor) -> torch.Te
     return torch.cat([*parts, nothing], dim=1)
 
 
-def best_spans(contexts: list[str], features: Dataset, kept: np.ndarray, may_lack: bool) -> list[list[Span]]:
+def best_spans(
+    contexts: list[str], features: Dataset, kept: np.ndarray, may_lack: bool, threshold: float = 0.0
+) -> list[list[Span]]:
     """The answers to each question, the best first.
 
     Args:
@@ -65,6 +67,7 @@ def best_spans(contexts: list[str], features: Dataset, kept: np.ndarray, may_lac
         kept: what `candidates` gave.
         may_lack: whether a context may lack the answer: then that is one of the answers, with the lowest of the
             windows' scores (as SQuAD 2's baselines).
+        threshold: is taken off the score of no answer.
     """
     found: list[dict[tuple[int, int], Span]] = [{} for _ in contexts]
     lacking = [float("inf")] * len(contexts)
@@ -85,7 +88,7 @@ def best_spans(contexts: list[str], features: Dataset, kept: np.ndarray, may_lac
     ordered = [sorted(spans.values(), key=lambda span: -span.score)[:CANDIDATES] for spans in found]
     if not may_lack:
         return ordered
-    with_nothing = ([*spans, Span(score)] for spans, score in zip(ordered, lacking, strict=True))
+    with_nothing = ([*spans, Span(score - threshold)] for spans, score in zip(ordered, lacking, strict=True))
     return [sorted(spans, key=lambda span: -span.score) for spans in with_nothing]
 
 

@@ -161,6 +161,7 @@ class Task:
         note: what the data are like, for the model card.
         license: of the data, for the model card.
         reference: where the task is from if it is not built in: a YAML file, or "package.module:TASK".
+        settled: what was set for one model, as `Kind.settle`; empty until then, and no part of what the task is.
 
     Examples:
         >>> from pathlib import Path
@@ -192,6 +193,7 @@ class Task:
     note: str = ""
     license: str | None = None
     reference: str = ""
+    settled: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         def settle(name: str, value: Any) -> None:
@@ -242,8 +244,8 @@ class Task:
     def definition(self) -> dict[str, Any]:
         """What results and checkpoints say of the task, as JSON; `task_of_definition` reads it."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        # Said by the scores; of the machine that it was trained on.
-        for name in ("languages", "labels_from", "layout"):
+        # Said by the scores; of the machine that it was trained on; of one model.
+        for name in ("languages", "labels_from", "layout", "settled"):
             del values[name]
         values |= {"kind": self.kind.name, "recipe": asdict(self.recipe)}
         values["hub"] = None if self.hub is None else asdict(self.hub)

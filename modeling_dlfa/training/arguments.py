@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..errors import InputError
-from .declared import COUNT, NOT_NEGATIVE, SEVERAL, argument, told
+from .declared import AUTO, COUNT, NOT_NEGATIVE, SEVERAL, argument, number_or_auto, told
 
 
 ALL_TASKS = "all"
@@ -99,7 +99,7 @@ class RunArguments:
     average_checkpoints: int = argument(
         0,
         "The result is the mean of what was trained at so many evenly spaced points of the training, its end among "
-        "them. Default: 0, the end alone.",
+        "them. Default: 0, its end.",
         ("training",),
         recorded="given",
         numbers=SEVERAL,
@@ -160,7 +160,7 @@ class RunArguments:
     )
     languages: str | None = argument(
         None,
-        "Languages to score, such as 'de,ru,zh', as far as they have data. Default: all.",
+        "Languages to score, as 'de,ru,zh', if they have data. Default: all.",
         ("evaluation",),
         stage=False,
     )
@@ -187,6 +187,13 @@ class RunArguments:
         ("evaluation",),
         recorded="always",
         numbers=COUNT,
+    )
+    no_answer_threshold: float | str | None = argument(  # in this order, as `fusion_layer`
+        AUTO,
+        "Questions that may lack an answer: 'no answer' is said where its score is more than this above the best "
+        "answer's. Default: 'auto', the best on the training language's development data.",
+        ("evaluation",),
+        stage=False,
     )
     train_half: str | None = argument(
         None,
@@ -245,7 +252,7 @@ class RunArguments:
     )
     compare_baseline: bool = argument(
         False,
-        "Also run the baseline (fusion 'none'), and show both and the difference.",
+        "Also run the baseline (fusion 'none'), and show the difference.",
         stage=False,
         cell=False,
     )
@@ -257,6 +264,7 @@ class RunArguments:
         from .derived import check_given  # it reads the declarations above
 
         check_given(vars(self))
+        self.no_answer_threshold = number_or_auto("no_answer_threshold", self.no_answer_threshold)
         if self.task != ALL_TASKS:
             self._take_from_task()  # first, since a task's module may register what is asked for below
         self.fusion_layer = fused_layers(self.fusion_layer) if reads_layer(self.fusion) else None
@@ -275,6 +283,8 @@ class RunArguments:
         task = get_task(self.task)
         self.data = self.data or task.default_data
         self.train_language = self.train_language or task.train_language
+        if isinstance(self.no_answer_threshold, float):
+            task.kind.settled_as(task, self.no_answer_threshold)
         for stage in self.stage_tasks:
             get_task(stage)
 

@@ -99,6 +99,7 @@ def model_card(results: RunResults) -> ModelCard:
         opens_with=kind.opens_with.format(auto_class=kind.auto_class),
         metric_name=kind.metric_names[results.metric],
         vectors_of=_vectors_of(results),
+        settled=kind.settled_note(task),
         beside="" if results.found is None else kind.card_section(results.found),
     )
 

@@ -57,7 +57,7 @@ def _problems(task: Task, arguments: TrainingArguments) -> Iterator[str]:
         for name in ("dataloader_persistent_workers", "dataloader_multiprocessing_context"):
             if getattr(arguments, name, None):
                 yield f"--{name}: it needs --dataloader_num_workers of at least 1"
-    if arguments.label_smoothing_factor:
+    if arguments.label_smoothing_factor and task.kind.trains:  # else it is for the stages before
         try:
             task.kind.check_layer_logits(task)
         except InputError:

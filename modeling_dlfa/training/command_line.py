@@ -28,21 +28,18 @@ from ..tasks.task import Task
 from .arguments import (
     ALL_TASKS,
     AUTO_LAYER,
-    JSON_ARGUMENTS,
     LAST_CHECKPOINT,
     RunArguments,
-    fused_layers,
-    json_object,
     reads_layer,
     stage_tasks,
 )
 from .declared import told
 from .derived import bookkeeping, check_given, of_the_chain, paths
 from .help import USAGE, run_help
+from .parsed import parsed
 from .recipes import recipe_defaults
-from .regimes import get_regime
-from .selection import PREFIX, check_selection, following
-from .untrained import carried, check_given_untrained, default_fusion, meant_for_others
+from .selection import check_selection, following
+from .untrained import carried, check_given_untrained, default_fusion, idle_here, meant_for_others
 
 
 AUTO_PRECISION = "auto"  # what --bf16 takes for bfloat16 where the machine has it
@@ -95,8 +92,8 @@ class CommandLine:
         self._given = given
         named = _given(argv).keys()
         self._names_fusion = "fusion" in named
-        if len(self.tasks) == 1 and not given.intermediate_tasks:
-            check_given_untrained(get_task(self.tasks[0]), named)
+        if len(self.tasks) == 1:
+            check_given_untrained(get_task(self.tasks[0]), named, bool(stage_tasks(given.intermediate_tasks)))
         self.output_dir: str | None = given.output_dir
         self.resumes: bool = given.resume_from_checkpoint is not None
         several = len(self.tasks) * len(self.fusions) > 1
@@ -192,8 +189,9 @@ class CommandLine:
         if values["bf16"] == AUTO_PRECISION:  # what was asked, and what it comes to here
             values["bf16"] = f"{AUTO_PRECISION} ({'bfloat16' if _computes_in_bf16(values) else 'float32'})"
         plain, left_out = _plain(), bookkeeping() | (of_the_chain() if of_stage else frozenset())
+        left_out = left_out.union(idle_here(of_task))
         return {
-            name: _parsed(name, value)
+            name: parsed(name, value)
             for name, value in values.items()
             if (whole or value != plain[name]) and name not in left_out
         }
@@ -236,19 +234,6 @@ def _check_scoring(given: argparse.Namespace, several: bool) -> None:
 def _plain() -> dict[str, Any]:
     """The value of every argument where nothing is given, no task's recipe counted."""
     return vars(_parser().parse_args([]))
-
-
-def _parsed(name: str, value: Any) -> Any:
-    """A value as it is meant: numbers as numbers, JSON as what it says."""
-    if name in JSON_ARGUMENTS and isinstance(value, str):
-        return json_object(name, value)
-    if name == "intermediate_tasks" and isinstance(value, str):
-        return ",".join(get_task(stage).identity for stage in stage_tasks(value))
-    if name == "train" and isinstance(value, str):
-        return get_regime(value).name
-    if name == "metric_for_best_model" and value is not None:
-        return value.removeprefix(PREFIX)
-    return fused_layers(value) if name == "fusion_layer" else value
 
 
 class _Parser(RaisesInputError, HfArgumentParser):

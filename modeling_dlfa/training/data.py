@@ -1,7 +1,7 @@
 """What a run reads: the rows of training, development and scoring, encoded, and predictions brought back to rows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,10 @@ class EvalSet:
 
     def score(self, predictions: list) -> dict[str, float]:
         return self.task.kind.score(self.task, predictions, self.references)
+
+    def settle(self, predictions: np.ndarray, label_ids: np.ndarray) -> dict[str, Any]:
+        """What the task's kind sets on these rows, see `Kind.settle`; arguments as for `in_order`."""
+        return self.task.kind.settle(self.task, self.rows, self.features, predictions, label_ids)
 
     def counts(self, predictions: list) -> np.ndarray:
         """(N, 3), what every row adds to the reported score, see `Kind.counts`; rows that belong together are one."""
@@ -123,6 +127,16 @@ class RunData:
         """Pads rows to a batch, with their states where there are some."""
         collate = self.task.kind.collator(self.tokenizer)
         return collate if self.states is None else StatesCollator(collate, self.states)
+
+    def settled(self, settled: Mapping[str, Any]) -> "RunData":
+        """The same rows, of a task for whose model this was set."""
+        task = replace(self.task, settled=settled)
+        return replace(
+            self,
+            task=task,
+            development=replace(self.development, task=task),
+            evaluation={language: replace(one, task=task) for language, one in self.evaluation.items()},
+        )
 
 
 def load_rows(arguments: RunArguments, training: bool = True) -> RunRows:
@@ -215,6 +229,8 @@ def prepare(arguments: RunArguments, training: bool = True) -> RunData:
     fingerprints = data_fingerprints(arguments, training)
     rows = load_rows(arguments, training)
     task = rows.task
+    if isinstance(arguments.no_answer_threshold, float):
+        task = replace(task, settled=task.kind.settled_as(task, arguments.no_answer_threshold))
     training = training and task.kind.trains
 
     def eval_set(loaded: Dataset) -> EvalSet:

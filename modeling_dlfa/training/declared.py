@@ -8,6 +8,8 @@ from typing import Any, Literal
 from ..errors import InputError, shortened
 
 
+AUTO = "auto"  # what some arguments take for what the run finds
+
 # Whole numbers beyond it fit no step, length or row number of the libraries.
 LARGEST = 2**31 - 1
 
@@ -98,6 +100,33 @@ def check_numbers(given: Mapping[str, Any], numbers: Mapping[str, Numbers]) -> N
         number = name in numbers and isinstance(value, (int, float)) and not isinstance(value, bool)
         if number and (problem := numbers[name].problem(value)):
             raise InputError(f"--{name} {told(value)}: {problem}")
+
+
+def number_or_auto(name: str, value: float | str | None) -> float | str:
+    """What an argument means that takes a finite number or `AUTO`, which nothing stands for too.
+
+    Raises:
+        InputError: it is neither.
+    """
+    return AUTO if value in (None, AUTO) else finite(name, value, f", or {AUTO!r}")
+
+
+def finite(name: str, value: Any, otherwise: str = "") -> float:
+    """The number that an argument is.
+
+    Args:
+        otherwise: what else it may be, for the message.
+
+    Raises:
+        InputError: it is no number, or not a finite one.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"--{name} {told(value)}: expected a finite number{otherwise}")
+    return number
 
 
 def told(value: Any) -> str:

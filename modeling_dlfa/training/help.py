@@ -45,7 +45,7 @@ OF_THE_TRAINER: dict[str, tuple[str, type | None, str]] = {
     "eval_steps": ("training", int, "Updates between looks at development data. Default: the recipe's."),
     "output_dir": ("bookkeeping", str, "Folder for all that the run leaves. Default: runs/ and the time."),
     "resume_from_checkpoint": ("bookkeeping", str, "'last': go on after an interruption; or a checkpoint's folder."),
-    "do_train": ("bookkeeping", bool, "false: score the finished run in --model_name_or_path, as dlfa score does."),
+    "do_train": ("bookkeeping", bool, "false: score the finished run in --model_name_or_path (dlfa score)."),
 }
 
 

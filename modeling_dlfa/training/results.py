@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path, PureWindowsPath
 from statistics import fmean
@@ -54,6 +54,8 @@ class RunResults:
             files of old versions.
         found: what a kind that trains nothing tells beside the scores, as `kinds.untrained.Found.beside`; null for
             others, and in files of old versions.
+        settled: what was set on development data of the training language once the model was trained, as
+            `Kind.settle`: the threshold of "no answer". Empty where nothing was, and then no entry of the file.
 
     Examples:
         >>> from modeling_dlfa import RunResults
@@ -91,15 +93,21 @@ class RunResults:
     eval_data: str | None = None
     used: dict[str, Any] = field(default_factory=dict)
     found: dict[str, Any] | None = None
+    settled: dict[str, Any] = field(default_factory=dict)
 
     @property
     def of_task(self) -> Task:
-        """The task, as it is defined here.
+        """The task, as it is defined here, with what was set for this model.
 
         Raises:
             InputError: there is no such task.
         """
-        return saved_task(self.task, self.task_definition)
+        return replace(saved_task(self.task, self.task_definition), settled=self.settled)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entries of the file."""
+        values = asdict(self)
+        return values if self.settled else {name: value for name, value in values.items() if name != "settled"}
 
     @property
     def on_development(self) -> float:
@@ -125,7 +133,7 @@ class RunResults:
     def save(self, folder: str | Path) -> Path:
         """Write `all_results.json`, whole or not at all."""
         path = Path(expanded(folder)) / RESULTS_FILE
-        write_text(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        write_text(path, json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n")
         return path
 
     @classmethod
@@ -146,7 +154,7 @@ class RunResults:
 
 _OF_OLD_FILES = {
     **{"scouting": None, "development_majority": None, "intermediate": []},
-    **{"task_definition": None, "eval_data": None, "used": {}, "found": None},
+    **{"task_definition": None, "eval_data": None, "used": {}, "found": None, "settled": {}},
 }
 
 

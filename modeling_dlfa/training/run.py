@@ -5,7 +5,8 @@ scored on other data without training.
 """
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from .made import model_config, origin, recorded_untrained
 from .made import recipe as trained_by
 from .model import build_model, open_finished
 from .results import RESULTS_FILE, RunResults, averages, versions
-from .scoring import predictions
+from .scoring import outputs, predictions
 from .scout import scout
 from .selection import fit_intervals
 from .trainer import DLFATrainer, LanguageProgress, make_trainer
@@ -244,6 +245,7 @@ class Scored:
         metrics: language -> metric -> score.
         counts: language -> (N, 3), what every row adds to the reported score.
         found: what was found beside; None where the model was trained for the task.
+        settled: what was set on the development data before, as `Kind.settle`; empty where nothing is.
     """
 
     development: dict[str, float]
@@ -251,6 +253,7 @@ class Scored:
     metrics: dict[str, dict[str, float]]
     counts: dict[str, np.ndarray]
     found: Found | None = None
+    settled: Mapping[str, Any] = field(default_factory=dict)
 
     def summary(self, data: RunData, arguments: RunArguments) -> dict[str, Any]:
         """What results say of the scores."""
@@ -266,6 +269,7 @@ class Scored:
             "support": {language: len(eval_set.rows) for language, eval_set in data.evaluation.items()},
             "chance_level": [code for code in self.metrics if data.evaluation[code].at_chance(self.metrics[code])],
             "found": None if self.found is None else self.found.beside,
+            "settled": dict(self.settled),
         } | self._of_development(data)
 
     def _of_development(self, data: RunData) -> dict[str, float | None]:
@@ -279,7 +283,10 @@ class Scored:
 
 
 def score(trainer: DLFATrainer, data: RunData) -> Scored:
-    """Score the trainer's model on the development data and in every language of the evaluation."""
+    """Score the trainer's model on the development data and in every language of the evaluation.
+
+    What a kind sets for a model is set on the development data first, unless it was given, or with the model.
+    """
     progress = next((one for one in trainer.callback_handler.callbacks if isinstance(one, LanguageProgress)), None)
     trainer.compute_metrics = None  # every set has references of its own
     if not data.task.kind.trains:
@@ -288,7 +295,10 @@ def score(trainer: DLFATrainer, data: RunData) -> Scored:
     announce = None if progress is None else progress.call
     development = {}
     if len(data.development.rows):
-        development = data.development.score(predictions(trainer, {"dev": data.development}, announce)["dev"])
+        kept = outputs(trainer, {"dev": data.development}, announce)["dev"]
+        if data.task.kind.settles(data.task) and not data.task.settled:
+            data = data.settled(data.development.settle(*kept))
+        development = data.development.score(data.development.in_order(*kept))
     predicted = predictions(trainer, data.evaluation, announce)
     return _scored(development, predicted, data)
 
@@ -303,6 +313,7 @@ def _scored(
         metrics={language: data.evaluation[language].score(predicted[language]) for language in predicted},
         counts={language: data.evaluation[language].counts(predicted[language]) for language in predicted},
         found=found,
+        settled=data.task.settled,
     )
 
 
@@ -321,6 +332,8 @@ def score_finished(
     folder = Path(arguments.model_name_or_path)
     before = finished_run(folder)
     data = data or prepare(arguments, training=False)
+    if data.task.kind.settles(data.task) and not data.task.settled:
+        data = data.settled(before.settled)
     model = open_finished(folder, data.task)
     scored = score(_new_trainer(model, arguments, training_arguments, data), data)
     elsewhere = data.source.description if data.source.description != before.data else None

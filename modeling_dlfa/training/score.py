@@ -84,6 +84,9 @@ def parser() -> CommandParser:
     made.add_argument("--languages", metavar="TEXT", help="such as 'de,ru,zh'; default: all that have data")
     made.add_argument("--eval_split", choices=["test", "validation"], help="split to score; default: test")
     made.add_argument("--max_eval_samples", type=int, metavar="INT", help="score only the first N of each language")
+    made.add_argument(
+        "--no_answer_threshold", metavar="FLOAT", help="questions that may lack an answer; default: the run's own"
+    )
     made.add_argument("--output_dir", metavar="TEXT", help="folder for what is found; default: runs/ and the time")
     made.add_argument("--per_device_eval_batch_size", type=int, metavar="INT", help="default: 32")
     made.add_argument("--use_cpu", action="store_true", default=None, help="use no GPU")

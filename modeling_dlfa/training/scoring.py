@@ -51,7 +51,15 @@ class TokenBatches(BatchRebalanceSampler):
 def predictions(
     trainer: Trainer, sets: Mapping[str, EvalSet], announce: Callable[[str], None] | None = None
 ) -> dict[str, list]:
-    """What the trainer's model answers in every set, in the shape and order of `Kind.references`.
+    """What the trainer's model answers in every set, in the shape and order of `Kind.references`; as `outputs`."""
+    kept = outputs(trainer, sets, announce)
+    return {name: eval_set.in_order(*kept[name]) for name, eval_set in sets.items()}
+
+
+def outputs(
+    trainer: Trainer, sets: Mapping[str, EvalSet], announce: Callable[[str], None] | None = None
+) -> dict[str, tuple[Any, Any]]:
+    """What is kept of the trainer's model in every set, and the labels, as `EvalSet.in_order` takes them.
 
     The rows of all sets are sorted by length together: a batch is filled with rows of several sets, and what one set
     leaves of it is no batch of its own. They are read in passes of `PASS_TOKENS`, so that no more has to be joined.
@@ -72,7 +80,7 @@ def predictions(
             own = owners[start:end] == place
             if own.any():
                 kept[name].append((output.predictions[own], output.label_ids[own]))
-    return {name: eval_set.in_order(*_joined(kept[name])) for name, eval_set in sets.items()}
+    return {name: _joined(parts) for name, parts in kept.items()}
 
 
 def merged(sets: Mapping[str, EvalSet]) -> tuple[Dataset, np.ndarray]:

@@ -50,7 +50,7 @@ def following(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
 
 
 def check_selection(task: Task, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Refuse a selection that could not be made.
+    """Refuse a selection that could not be made; where nothing is trained, what is given is for the stages before.
 
     Args:
         values: of all arguments.
@@ -59,6 +59,8 @@ def check_selection(task: Task, values: Mapping[str, Any], given: Mapping[str, A
     Raises:
         InputError: naming the argument, and what it needs.
     """
+    if not task.kind.trains:
+        return
     if values[AVERAGE] and values["load_best_model_at_end"]:
         raise InputError(
             f"--{AVERAGE} {values[AVERAGE]} --load_best_model_at_end: one checkpoint is the result, or the mean of "

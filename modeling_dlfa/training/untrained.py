@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from tqdm.auto import tqdm
@@ -19,6 +20,7 @@ from ..tasks.kinds.untrained import Found
 from ..tasks.reading import Reader
 from ..tasks.registry import get_task
 from ..tasks.task import Task
+from ..vectors import ALONE, Shares
 from .arguments import AUTO_LAYER, RunArguments, fused_layers, overridable
 from .data import RunData
 from .declared import told
@@ -33,10 +35,14 @@ from .trainer_arguments import trainer_fields
 # Beside tasks that train nothing, what says how a model that is trained fuses is meant for the others.
 OF_TRAINED = ("fusion_layer", "pooling", "input_norm", "config_overrides", "carry_fusion")
 OF_COMPARED = ("prefix",)  # meant for tasks that compare sentences alone
+OF_SETTLED = ("no_answer_threshold",)  # for those whose questions may lack an answer
 
 # Fields of `TrainingArguments` that decide results, and do where nothing is trained.
 HONOURED = frozenset(("seed", "full_determinism", "use_cpu", "bf16", "fp16", "tf32", "ddp_backend"))
 FULL_EVAL = "_full_eval"
+
+PART = 2**26
+"""Bytes that processes exchange at once (our choice)."""
 
 
 def meant_for_others(task: Task, tasks: Sequence[str | Task]) -> tuple[str, ...]:
@@ -45,9 +51,15 @@ def meant_for_others(task: Task, tasks: Sequence[str | Task]) -> tuple[str, ...]
     Args:
         tasks: of the command.
     """
-    kinds = [get_task(one).kind for one in tasks]
-    of_trained = OF_TRAINED if not task.kind.trains and any(kind.trains for kind in kinds) else ()
-    return of_trained + (OF_COMPARED if not task.kind.compares and any(kind.compares for kind in kinds) else ())
+    asked = [get_task(one) for one in tasks]
+    of_trained = OF_TRAINED if not task.kind.trains and any(one.kind.trains for one in asked) else ()
+    of_compared = OF_COMPARED if not task.kind.compares and any(one.kind.compares for one in asked) else ()
+    return of_trained + of_compared + (idle_here(task) if any(one.kind.settles(one) for one in asked) else ())
+
+
+def idle_here(task: Task) -> tuple[str, ...]:
+    """Names of arguments that decide nothing of a run of a task, and are no part of what sets it apart."""
+    return () if task.kind.settles(task) else OF_SETTLED
 
 
 def default_fusion(task: Task, values: Mapping[str, Any]) -> str:
@@ -102,11 +114,12 @@ def regime_of(task: Task, arguments: RunArguments) -> Regime:
     return get_regime(arguments.train) if task.kind.trains else Regime()
 
 
-def check_given_untrained(task: Task, given: Collection[str]) -> None:
+def check_given_untrained(task: Task, given: Collection[str], staged: bool = False) -> None:
     """Refuse arguments of a training where there is none.
 
     Args:
         given: names of those that were given.
+        staged: whether stages come before, which are trained; then what is taken for one of the vectors is refused.
 
     Raises:
         InputError: naming the first.
@@ -115,11 +128,14 @@ def check_given_untrained(task: Task, given: Collection[str]) -> None:
         return
     of_training = {*trainer_fields(decides=True), "max_train_samples", "shuffle_labels", "train_half"} - HONOURED
     of_training |= {name for name in deciding("training") if name not in deciding("data", "evaluation", "model")}
-    idle = sorted(of_training.intersection(given))
+    of_training |= set() if task.kind.tunes else {"max_dev_samples"}
+    idle = sorted(name for name in of_training.intersection(given) if name.endswith(FULL_EVAL) or not staged)
     if idle and idle[0].endswith(FULL_EVAL):
         instead = idle[0].removesuffix(FULL_EVAL)
+        for_stages = "; for stages alone there is --intermediate_arguments" if staged else ""
         raise InputError(
             f"--{idle[0]}: {task.name} trains nothing, its vectors are made in half precision by --{instead}"
+            f"{for_stages}"
         )
     if idle:
         raise InputError(f"--{idle[0]}: {task.name} trains nothing, only what comes before with --intermediate_tasks")
@@ -153,8 +169,23 @@ def _with_weights(config: DLFAConfig) -> list[str]:
         return [name for name, part in parts.items() if part(config).state_dict()]
 
 
+def shares_of(arguments: TrainingArguments) -> Shares:
+    """This process's share of what all processes of a run do together."""
+    if arguments.world_size == 1:
+        return ALONE
+
+    def add_up(array: np.ndarray) -> None:
+        """By their bytes, so that no number is rounded."""
+        for part in torch.from_numpy(array.reshape(-1).view(np.uint8)).split(PART):
+            there = part.to(arguments.device)
+            torch.distributed.all_reduce(there)
+            part.copy_(there)
+
+    return Shares(arguments.process_index, arguments.world_size, add_up)
+
+
 def search(trainer: DLFATrainer, data: RunData) -> Found:
-    """What the trainer's model finds in every language; of several processes each finds all of it."""
+    """What the trainer's model finds in every language; of several processes each makes its share of the vectors."""
     arguments: TrainingArguments = trainer.args
     model: Any = trainer.model
     sets = [*data.evaluation.values(), *data.tuning.values()]
@@ -167,5 +198,6 @@ def search(trainer: DLFATrainer, data: RunData) -> Found:
             trainer.eval_tokens or arguments.eval_batch_size,
             autocast_type(arguments),
             after=bar.update,
+            shares=shares_of(arguments),
         )
         return data.task.kind.search(data.task, reader, data.evaluation, data.tuning)

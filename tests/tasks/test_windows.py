@@ -184,3 +184,13 @@ def test_no_answer_is_one_where_a_context_may_lack_it(bert_tokenizer: PreTrained
         assert best_spans([context], encoded, numbers, may_lack=True)[0][0].text == best
         assert best_spans([context], encoded, numbers, may_lack=False)[0][0].text == "dog"
     assert Span(1.0) in best_spans([context], encoded, kept(encoded, {}, 1.0), may_lack=True)[0]
+
+
+@pytest.mark.parametrize(("threshold", "best"), [(0.0, ""), (2.9, ""), (3.0, "dog"), (3.1, "dog"), (-50.0, "")])
+def test_a_threshold_is_taken_off_no_answer(bert_tokenizer: PreTrainedTokenizerBase, threshold: float, best: str):
+    context = "one dog two"
+    encoded = encode_questions(rows(question(context)), bert_tokenizer, 64)
+    numbers = kept(encoded, {(0, 1, 1): 1.0}, 5.0)  # 3 above the best span
+    (spans,) = best_spans([context], encoded, numbers, may_lack=True, threshold=threshold)
+    assert spans[0].text == best and Span(5.0 - threshold) in spans
+    assert best_spans([context], encoded, numbers, may_lack=False, threshold=threshold)[0][0].text == "dog"

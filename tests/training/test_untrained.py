@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training import run as run_module
 from modeling_dlfa.training.__main__ import main
 from modeling_dlfa.training.arguments import RunArguments
+from modeling_dlfa.training.checks import check_training
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.counts import counts_file, read_counts
 from modeling_dlfa.training.data import prepare, tuning_data
@@ -29,7 +32,9 @@ from modeling_dlfa.training.score import score_command
 from modeling_dlfa.training.trainer_arguments import trainer_fields
 from modeling_dlfa.training.untrained import HONOURED, check_given_untrained, check_untrained
 from modeling_dlfa.vectors import sentence_vectors
+from tests import forks
 from tests.parallel import write_bucc, write_tatoeba
+from tests.scripts import ROOT
 from tests.training.test_card import results
 
 
@@ -120,6 +125,26 @@ def test_answers_are_those_of_the_vectors(finished, data: Path):
     expected = [rows["place"][place] for place in nearest.tolist()]
     assert read_predictions(prediction_file(folder / "predictions", task, "de"), task) == expected
     assert RunResults.load(folder).scores["de"] > 25  # by chance 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["tatoeba", "bucc2018"])
+def test_two_processes_find_what_one_finds(command, finished, tmp_path: Path, task: str):
+    """Each makes its share of the vectors, in batches of two or three sentences."""
+    small = "--per_device_eval_batch_size 1"
+    done = forks.run_two(
+        [ROOT / "run_xtreme.py", *command(task, tmp_path / "two", small)],
+        environment={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("nothing trained") == 1, "the table is printed once"
+    assert main(command(task, tmp_path / "one", small)) == 0
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert files(one) == files(two)
+    for path in (one / "layers.csv", *(one / "predictions").rglob("*.tsv")):
+        assert path.read_bytes() == (two / path.relative_to(one)).read_bytes(), path
+    first, second = RunResults.load(one), RunResults.load(two)
+    assert first.all_metrics == second.all_metrics and (first.found or {})["layers"] == (second.found or {})["layers"]
 
 
 def test_baseline_beside_the_layer(command, tmp_path: Path, capsys):
@@ -235,6 +260,37 @@ def test_what_decides_a_training_is_refused(name: str):
     check_given_untrained(get_task("udpos"), [name])
 
 
+@pytest.mark.parametrize("name", sorted(trainer_fields(decides=True) - HONOURED))
+def test_stages_take_what_is_not_of_vectors(name: str):
+    """What sounds as if vectors were made in half precision is refused; a stage alone can be given it."""
+    if not name.endswith("_full_eval"):
+        check_given_untrained(get_task("tatoeba"), [name], staged=True)
+        return
+    with pytest.raises(InputError) as error:
+        check_given_untrained(get_task("tatoeba"), [name], staged=True)
+    assert str(error.value) == (
+        f"--{name}: tatoeba trains nothing, its vectors are made in half precision by --{name[:4]}; for stages alone "
+        "there is --intermediate_arguments"
+    )
+
+
+@pytest.mark.parametrize(("task", "staged", "refused"), [("tatoeba", False, True), ("tatoeba", True, False)])
+def test_development_data_that_are_not_there(task: str, staged: bool, refused: bool):
+    with pytest.raises(InputError, match="^--max_dev_samples: tatoeba trains") if refused else nullcontext():
+        check_given_untrained(get_task(task), ["max_dev_samples"], staged)
+    check_given_untrained(get_task("bucc2018"), ["max_dev_samples"], staged)
+
+
+@pytest.mark.parametrize(
+    "flags", ["--metric_for_best_model f1", "--label_smoothing_factor 0.1", "--learning_rate 1e-3 --max_steps 3"]
+)
+def test_what_is_meant_for_stages_is_taken(command, tmp_path: Path, flags: str):
+    line = CommandLine(command("tatoeba", tmp_path / "out", f"--intermediate_tasks udpos {flags}"))
+    for task in ("tatoeba", "udpos"):
+        _, training_arguments = line.arguments(task, "layer", tmp_path / "out")
+        check_training(get_task(task), training_arguments)
+
+
 def test_what_decides_vectors_is_not_refused():
     check_given_untrained(get_task("tatoeba"), [*HONOURED, "per_device_eval_batch_size", "max_length", "fusion_layer"])
 
@@ -278,6 +334,9 @@ def test_tuning_data_may_differ_when_scoring_goes_on(command, tmp_path: Path, mo
         ("--fusion_layer auto", "tatoeba: layers are scouted for labels"),
         ("--fusion_layer 3", "fusion_layer=3: this bert encoder has 3 layers"),
         ("--task udpos --intermediate_tasks tatoeba", "--intermediate_tasks tatoeba: it trains nothing"),
+        ("--max_dev_samples 3", "--max_dev_samples: tatoeba trains nothing"),
+        ("--intermediate_tasks udpos --bf16_full_eval", "--bf16_full_eval: tatoeba trains nothing, its vectors"),
+        ("--intermediate_tasks udpos --no_answer_threshold 1", "--no_answer_threshold 1: tatoeba has no questions"),
         ("--languages en", "no test data for en"),
         ("--eval_split validation", "no validation data for tatoeba"),
     ],

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ...errors import InputError
 from ...files import read_object
-from ..answer_scores import exact_match_and_f1, mlqa_words, squad_words
+from ..answer_scores import best_threshold, exact_match_and_f1, mlqa_words, squad_words
 from ..encoding import LabelPiece
 from ..scores import check_same_length, in_percent
 from ..spans import Span, best_spans, candidates
@@ -32,6 +32,8 @@ NO_ANSWER = "no answer"
 """The label of a task whose contexts may lack the answer (SQuAD 2); other tasks have no labels."""
 
 ALTERNATIVES = 4  # that a finished run names beside its answer
+
+THRESHOLD = "no_answer_threshold"  # in `Task.settled`
 
 
 class Answers(Kind):
@@ -150,7 +152,41 @@ class Answers(Kind):
         return [spans[0].text if spans else "" for spans in self._spans(task, rows, features, predictions)]
 
     def _spans(self, task: "Task", rows: Dataset, features: Dataset, predictions: np.ndarray) -> list[list[Span]]:
-        return best_spans(rows["context"][:], features, predictions, NO_ANSWER in task.labels)
+        threshold = task.settled.get(THRESHOLD, 0.0)
+        return best_spans(rows["context"][:], features, predictions, self.settles(task), threshold)
+
+    def settles(self, task: "Task") -> bool:
+        return NO_ANSWER in task.labels
+
+    def settle(
+        self, task: "Task", rows: Dataset, features: Dataset, predictions: np.ndarray, label_ids: np.ndarray
+    ) -> dict[str, Any]:
+        """The threshold that SQuAD 2's evaluation calls the best, for the task's metric."""
+        margins, texts = [], []
+        for spans in best_spans(rows["context"][:], features, predictions, may_lack=True):
+            nothing = next(span for span in spans if span.start is None)
+            best = next((span for span in spans if span.start is not None), None)
+            margins.append(np.inf if best is None else nothing.score - best.score)
+            texts.append("" if best is None else best.text)
+        gold = self.references(rows)
+        answered, unanswered = (np.mean(self._scores(task, said, gold), axis=1) for said in (texts, [""] * len(texts)))
+        threshold = best_threshold(np.array(margins), answered, unanswered)
+        return {THRESHOLD: threshold, "set_on": "development data"}
+
+    def settled_as(self, task: "Task", threshold: float) -> dict[str, Any]:
+        if not self.settles(task):
+            return super().settled_as(task, threshold)
+        return {THRESHOLD: threshold, "set_on": "nothing"}
+
+    def settled_note(self, task: "Task") -> str:
+        if THRESHOLD not in task.settled:
+            return ""
+        given = task.settled["set_on"] == "nothing"
+        why = "which was given" if given else "the best one for development data of the training language alone"
+        return (
+            f"That a text has no answer is said where its score is more than {task.settled[THRESHOLD]:.4g} above the "
+            f"best answer's: a threshold {why}."
+        )
 
     def references(self, rows: Dataset) -> list:
         """Of each question the texts that answer it, and their language."""

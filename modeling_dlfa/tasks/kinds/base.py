@@ -19,6 +19,7 @@ from ...errors import InputError
 from ..encoding import LabelPiece
 from ..trees import TREE_COLUMNS, Tree
 from .probe import MayBeProbed
+from .settled import MaySettle
 from .shown import ShownOnAPage
 from .untrained import MayTrainNothing
 
@@ -36,7 +37,7 @@ class Answers:
     probabilities: list
 
 
-class Kind(MayBeProbed, MayTrainNothing, ShownOnAPage, ABC):
+class Kind(MayBeProbed, MaySettle, MayTrainNothing, ShownOnAPage, ABC):
     """One kind of task: its model, its files, and the way from a row to a score and back.
 
     One object serves all tasks of the kind; methods take the task. What only some kinds can do has a default here,
