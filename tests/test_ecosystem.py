@@ -496,6 +496,7 @@ def test_layer_k_may_be_on_another_device_than_the_last(head, pooling, fusion, t
         assert scores(model, inputs).device == torch.device("lazy:1")
 
 
+@pytest.mark.crossed("family", "model_class")
 @pytest.mark.parametrize("model_class", [DLFAModel, *HEADS], ids=lambda c: c.__name__)
 def test_no_weights_are_tied(family, model_class, tiny_config):
     """Encoders tie weights to their language model's head only, which DLFA does not have."""

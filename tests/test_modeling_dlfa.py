@@ -209,6 +209,7 @@ def test_layer_is_one_hidden_state(family, k, encoder_folder):
     assert not torch.allclose(states[k], states[3], atol=0.1)
 
 
+@pytest.mark.crossed("family", "variant", "k")
 @pytest.mark.parametrize("k", [0, 2])
 @by_variant
 def test_the_model_fuses_layer_k_with_the_last(family, variant, k, tiny_config):
@@ -466,6 +467,7 @@ def test_built_in_fusions_are_those_that_the_configuration_knows():
     assert {name: getattr(fusion, "reads", "layer") for name, fusion in built_in.items()} == alone.FUSION_READS
 
 
+@pytest.mark.crossed("family", "model_class")
 @by_class
 @torch.no_grad()
 def test_a_fusion_from_elsewhere(family, model_class, registry, tiny_config, encoder_folder, tmp_path):
@@ -643,6 +645,7 @@ def starts_at_identity(model, variant) -> bool:
     return torch.allclose(model(**inputs).last_hidden_state, expected, atol=1e-5)
 
 
+@pytest.mark.crossed("variant", "model_class")
 @by_class
 @pytest.mark.parametrize("variant", IDENTITY_STARTS)
 def test_new_fusions_start_at_identity(variant, model_class, tiny_config, encoder_folder, tmp_path):
@@ -790,6 +793,7 @@ def without_fusion(tiny_config, tmp_path_factory) -> str:
     return folder
 
 
+@pytest.mark.crossed("family", "variant", "model_class")
 @by_class
 @by_variant
 def test_every_module_has_its_start_around_an_encoder(family, variant, model_class, encoder_folder):
@@ -797,6 +801,7 @@ def test_every_module_has_its_start_around_an_encoder(family, variant, model_cla
         assert_started(model_class.from_encoder(encoder_folder(family), **arguments), variant)
 
 
+@pytest.mark.crossed("variant", "model_class")
 @by_class
 @by_variant
 def test_every_module_has_its_start(variant, model_class, tiny_config, without_fusion):
@@ -858,6 +863,7 @@ def test_every_module_has_its_start_elsewhere(tiny_config, encoder_folder, witho
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crossed("family", "variant")
 @by_variant
 @torch.no_grad()
 def test_padding_changes_nothing(family, variant, tiny_config):
@@ -892,6 +898,7 @@ def padded_on_the_left(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
     return moved
 
 
+@pytest.mark.crossed("family", "model_class", "given", "pooling")
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 @pytest.mark.parametrize("given", ["input_ids", "inputs_embeds"])
 @by_class
@@ -989,6 +996,7 @@ def test_fusion_none_captures_nothing(family, tiny_config):
     assert seen == [None]
 
 
+@pytest.mark.crossed("family", "model_class", "variant")
 @pytest.mark.parametrize("variant", ["aif", "none"])
 @pytest.mark.parametrize(
     "model_class, can_select",
@@ -1073,6 +1081,7 @@ def test_masks_may_have_any_type(family, dtype, tiny_config):
 IDS, EMBEDS = torch.full((2, 5), 7), torch.zeros(2, 5, 32)
 
 
+@pytest.mark.crossed("family", "model_class", "message")
 @pytest.mark.parametrize(
     "inputs, error, message",
     [
@@ -1144,6 +1153,7 @@ OUTPUTS = {  # what a class returns, its fields as long as nothing else is asked
 }
 
 
+@pytest.mark.crossed("family", "variant", "model_class", "k")
 @pytest.mark.parametrize("k", [0, 2])
 @by_class
 @by_variant
@@ -1258,6 +1268,7 @@ def test_the_trainer_gathers_nothing_of_what_was_fused(head, tiny_config, tmp_pa
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crossed("family", "model_class")
 @by_class
 def test_from_encoder_keeps_every_encoder_weight(family, model_class, encoder_folder):
     expected = AutoModel.from_pretrained(encoder_folder(family))
@@ -1383,6 +1394,7 @@ def test_from_encoder_refuses_a_dlfa_model(tiny_config, tmp_path):
         DLFAForTokenClassification.from_encoder(tmp_path, fusion_layer=1)
 
 
+@pytest.mark.crossed("family", "model_class", "given")
 @by_class
 @pytest.mark.parametrize("given", ["nothing", "config"])
 def test_from_pretrained_refuses_a_plain_encoder(family, model_class, given, tiny_config, encoder_folder):
@@ -1416,6 +1428,7 @@ def test_a_direct_model_has_the_default_dtype_throughout(tiny_config):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crossed("family", "model_class")
 @by_class
 @torch.no_grad()
 def test_saved_model_opens_the_same(family, model_class, tiny_config, tmp_path):
@@ -1541,6 +1554,7 @@ def saved_by_torch(model):
     return torch.load(file, weights_only=False)
 
 
+@pytest.mark.crossed("model_class", "copied", "after")
 @pytest.mark.parametrize("after", ["building", "a forward", "from_encoder", "from_pretrained"])
 @pytest.mark.parametrize("copied", [pickled, saved_by_torch, copy.deepcopy])
 @by_class
@@ -1791,6 +1805,7 @@ def test_trainer_sees_that_the_loss_is_scaled(head, tiny_config, tmp_path):
 SKIP_THE_LAST = ("layer", "aif_layer")  # variants whose output does not depend on layer L
 
 
+@pytest.mark.crossed("family", "head", "variant")
 @pytest.mark.parametrize("variant", [variant for variant in VARIANTS if variant not in SKIP_THE_LAST])
 @by_head
 def test_training_reaches_every_weight(family, head, variant, encoder_folder):
@@ -1898,6 +1913,7 @@ def test_exports(variant, tiny_config):
     close(program.module()(**other).logits, model(**other).logits)
 
 
+@pytest.mark.crossed("family", "head")
 @by_head
 def test_embeddings_can_be_resized(family, head, tiny_config, tmp_path):
     model = build(head, tiny_config(family), fusion_layer=1)
