@@ -475,6 +475,7 @@ def place(module: nn.Module, device: str) -> None:
     add_hook_to_module(module, AlignDevicesHook(device))
 
 
+@pytest.mark.crossed("fusion", "head")
 @pytest.mark.parametrize("fusion", list(FUSION_READS))
 @pytest.mark.parametrize(
     "head, pooling",

@@ -53,6 +53,7 @@ from modeling_dlfa.modeling_dlfa import (
     states_read,
 )
 from tests.elsewhere import run_elsewhere
+from tests.marks import rest_is_slow
 
 
 CLASSES = (DLFAModel, DLFAForSequenceClassification, DLFAForTokenClassification, DLFAForDependencyParsing)
@@ -1579,6 +1580,7 @@ def test_a_model_can_be_pickled_and_copied(model_class, copied, after, tiny_conf
     same_weights(twin, model)
 
 
+@pytest.mark.slow
 def test_a_model_can_be_sent_to_another_process(tiny_config):
     model = build(DLFAForTokenClassification, tiny_config(), fusion_layer=1)
     inputs = batch()
@@ -1854,18 +1856,20 @@ def test_activation_checkpointing_gives_the_same_gradients(family, reentrant, he
 
 @pytest.mark.parametrize(
     "family, variant, head, training",
-    [
-        ("bert", "aif", DLFAForTokenClassification, False),
-        ("xlm-roberta", "scalar_mix", DLFAForTokenClassification, False),
-        ("modernbert", "none", DLFAForTokenClassification, False),
-        ("bert", "aif", DLFAForDependencyParsing, True),  # which computes less in training
-        ("xlm-roberta", "none", DLFAForDependencyParsing, False),
-        ("bert", "mix_all", DLFAForTokenClassification, False),
-        ("xlm-roberta", "dwatt-layer-norm", DLFAForTokenClassification, True),
-        ("bert", "aif_last", DLFAForTokenClassification, False),
-        ("modernbert", "aif-layers", DLFAForTokenClassification, False),
-        ("bert", "aif-standard", DLFAForTokenClassification, False),
-    ],
+    rest_is_slow(
+        [
+            ("bert", "aif", DLFAForTokenClassification, False),
+            ("xlm-roberta", "scalar_mix", DLFAForTokenClassification, False),
+            ("modernbert", "none", DLFAForTokenClassification, False),
+            ("bert", "aif", DLFAForDependencyParsing, True),  # which computes less in training
+            ("xlm-roberta", "none", DLFAForDependencyParsing, False),
+            ("bert", "mix_all", DLFAForTokenClassification, False),
+            ("xlm-roberta", "dwatt-layer-norm", DLFAForTokenClassification, True),
+            ("bert", "aif_last", DLFAForTokenClassification, False),
+            ("modernbert", "aif-layers", DLFAForTokenClassification, False),
+            ("bert", "aif-standard", DLFAForTokenClassification, False),
+        ]
+    ),
 )
 def test_compiles_without_graph_breaks(family, variant, head, training, tiny_config):
     torch.compiler.reset()
@@ -1884,7 +1888,7 @@ def test_compiles_without_graph_breaks(family, variant, head, training, tiny_con
             close(parameter.grad, other.grad)
 
 
-@pytest.mark.parametrize("head, variant", [*((head, "aif") for head in CLASSES), (DLFAModel, "none")])
+@pytest.mark.parametrize("head, variant", rest_is_slow([*((head, "aif") for head in CLASSES), (DLFAModel, "none")]))
 @torch.no_grad()
 def test_compiles_and_exports_with_output_fusion(head, variant, tiny_config):
     torch.compiler.reset()
@@ -1901,7 +1905,9 @@ def test_compiles_and_exports_with_output_fusion(head, variant, tiny_config):
             close(outputs[name], expected[name])
 
 
-@pytest.mark.parametrize("variant", ["aif", "mix_all", "dwatt-layer-norm", "aif-layers", "aif-standard", "aif_last"])
+@pytest.mark.parametrize(
+    "variant", rest_is_slow(["aif", "mix_all", "dwatt-layer-norm", "aif-layers", "aif-standard", "aif_last"])
+)
 @torch.no_grad()
 def test_exports(variant, tiny_config):
     arguments = {"fusion_layer": 1, "pooling": "mean", **VARIANTS[variant]}
