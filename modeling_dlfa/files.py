@@ -117,7 +117,7 @@ def read_object(path: Path) -> tuple[bytes, dict[str, Any]]:
     try:
         content = path.read_bytes()
         values = json.loads(content.decode("utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {one_line(error)}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a JSON object")
@@ -135,7 +135,7 @@ def read_yaml(path: Path, what: str) -> Any:
     """
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Unique)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: a number or date that is none
         raise InputError(f"cannot read {what} {path}: {one_line(error)}") from error
 
 

@@ -29,8 +29,25 @@ else:  # before anything imports torch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow ones first: of two processes none is left with one of them at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """The slow ones first, so that of two processes none is left with one of them at the end; what repeats stays with
+    the others of its module, whose fixtures it shares. Most crossings are slow too.
+    """
+
+    def comes_first(item: pytest.Item) -> bool:
+        slow = item.get_closest_marker("slow")
+        return slow is not None and not slow.kwargs.get("repeats")
+
+    items.sort(key=comes_first, reverse=True)
+    for item in items:
+        crossed = item.get_closest_marker("crossed")
+        if crossed is not None and differing(item, crossed.args) > 1:
+            item.add_marker(pytest.mark.slow(repeats=True))
+
+
+def differing(item: pytest.Item, names: tuple[str, ...]) -> int:
+    """How many of these arguments have another value than the first one of their table."""
+    indices = item.callspec.indices  # pyright: ignore[reportAttributeAccessIssue]
+    return sum(indices[name] > 0 for name in names)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -157,6 +157,7 @@ def test_padding_is_never_a_head(dtype, tiny_config):
         assert not outputs.arc_logits.float().softmax(-1)[row, :, length + 1 :].any()
 
 
+@pytest.mark.crossed("family", "fusion")
 @pytest.mark.parametrize("fusion", FUSIONS)
 @torch.no_grad()
 def test_padding_changes_nothing(family, fusion, tiny_config):

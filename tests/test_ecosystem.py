@@ -475,6 +475,7 @@ def place(module: nn.Module, device: str) -> None:
     add_hook_to_module(module, AlignDevicesHook(device))
 
 
+@pytest.mark.crossed("fusion", "head")
 @pytest.mark.parametrize("fusion", list(FUSION_READS))
 @pytest.mark.parametrize(
     "head, pooling",
@@ -496,6 +497,7 @@ def test_layer_k_may_be_on_another_device_than_the_last(head, pooling, fusion, t
         assert scores(model, inputs).device == torch.device("lazy:1")
 
 
+@pytest.mark.crossed("family", "model_class")
 @pytest.mark.parametrize("model_class", [DLFAModel, *HEADS], ids=lambda c: c.__name__)
 def test_no_weights_are_tied(family, model_class, tiny_config):
     """Encoders tie weights to their language model's head only, which DLFA does not have."""

@@ -31,12 +31,15 @@ from modeling_dlfa.tasks.task import Task
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.results import RunResults
 from tests import forks
+from tests.marks import rest_is_slow
 
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
-TASK_FILES = sorted(path.stem for path in (EXAMPLES / "tasks").glob("*.yaml"))
+TASK_FILES = sorted(
+    (path.stem for path in (EXAMPLES / "tasks").glob("*.yaml")), key=lambda name: (name != "hotel", name)
+)
 CONFIGS = sorted(path.stem for path in (EXAMPLES / "accelerate").glob("*.yaml"))
 
 # Runs a script where the package cannot be imported.
@@ -151,7 +154,7 @@ def test_help(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert f"python examples/{name}.py" in script.__doc__
 
 
-@pytest.mark.parametrize("name", [name for name in TASK_FILES if name != "questions"])
+@pytest.mark.parametrize("name", rest_is_slow([name for name in TASK_FILES if name != "questions"]))
 def test_a_task_file(trained, name: str):
     """A table, a card, a checkpoint: what every run leaves."""
     folder, printed = trained(name)
@@ -197,7 +200,7 @@ def test_a_task_file_of_questions(trained):
         assert all(answers[row["id"]] in row["context"] for row in rows)
 
 
-@pytest.mark.parametrize("name", TASK_FILES)
+@pytest.mark.parametrize("name", rest_is_slow(TASK_FILES))
 def test_a_study_of_a_task_file(encoder: str, tmp_path: Path, name: str):
     pytest.importorskip("optuna")
     from modeling_dlfa.study.__main__ import main
@@ -224,6 +227,7 @@ def test_use_a_classifier(trained):
     assert answers[0][0] == row["label"] and sum(float(share) for _, share in answers) == pytest.approx(100, abs=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), ("--words",)], ids=["text", "words"])
 def test_use_a_tagger(trained, flags):
     """Whole entities by their names, from text and from words, of a sentence that it knows by heart."""
@@ -243,6 +247,7 @@ def test_a_repository_is_pinned(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert module("use_checkpoint").parse_arguments().revision == "0123abc"
 
 
+@pytest.mark.slow
 def test_lora(trained):
     pytest.importorskip("peft")
     folder, printed = trained("lora")
@@ -330,6 +335,7 @@ def test_fsdp_divides_layers(family, tiny_config, monkeypatch: pytest.MonkeyPatc
     assert len(layers) == (3 if type(model.dlfa.encoder)._no_split_modules else 0)
 
 
+@pytest.mark.slow
 def test_accelerate_launches_on_a_cpu(tiny_encoder: str, xtreme_folder: Path, tmp_path: Path):
     flags = "--task pawsx --languages de --max_steps 2 --eval_strategy no --max_length 16 --disable_tqdm true"
     command = ["-m", "accelerate.commands.launch", "--config_file", EXAMPLES / "accelerate" / "cpu.yaml"]

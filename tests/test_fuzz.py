@@ -18,9 +18,10 @@ from modeling_dlfa.data.sources import open_source
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.tasks.task import Task
+from tests.marks import rest_is_slow
 
 
-TIMES = 300  # for each form
+TIMES = 100  # for each form and part
 
 PAIRS = [
     ("Is it a cat, or two?", "It says meow.", "yes"),
@@ -194,9 +195,10 @@ def check(form: str, content: bytes, task: Task, rows: Dataset) -> None:
         assert [len(tokens) for tokens in rows["tokens"]] == expected
 
 
+@pytest.mark.parametrize("part", rest_is_slow(range(3)))
 @pytest.mark.parametrize("form", FORMS)
-def test_readers(form: str, load, tmp_path: Path):
-    draw = random.Random(f"readers {form}")
+def test_readers(form: str, part: int, load, tmp_path: Path):
+    draw = random.Random(f"readers {form} {part}")
     whole = original(form)
     task, good = load(form, whole)
     read, refused = 0, 0
@@ -224,9 +226,10 @@ def test_readers(form: str, load, tmp_path: Path):
     )  # else the manglings are too mild, or too rough, to say anything
 
 
-def test_task_files(tmp_path: Path):
+@pytest.mark.parametrize("part", rest_is_slow(range(3)))
+def test_task_files(part: int, tmp_path: Path):
     """A task file that is mangled is a task, or one line with the file."""
-    draw = random.Random("task files")
+    draw = random.Random(f"task files {part}")
     for name in ("train.csv", "dev.csv", "test-de.csv"):
         (tmp_path / name).write_bytes(original("csv"))
     files = {"train": "train.csv", "validation": "dev.csv", "test": "test-{language}.csv"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.hub import HubServer
+from tests.marks import rest_is_slow
 
 
 FILES = {
@@ -160,7 +161,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("who", ANSWERS)
+@pytest.mark.parametrize("who", rest_is_slow([*ANSWERS]))
 def test_everybody_gets_what_is_theirs(hub: HubServer, client: Callable[..., str], who: str):
     for name in ("public", "private"):
         hub.add("model", f"tester/{name}", {"README.md": b"# A card\n"}, private=name == "private")

@@ -11,6 +11,7 @@ import pytest
 
 import modeling_dlfa
 from tests import forks
+from tests.marks import rest_is_slow
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,24 +122,27 @@ CLASSES = "DLFAModel DLFAForSequenceClassification DLFAForTokenClassification"
 
 @pytest.mark.parametrize(
     "first",
-    [
-        "import modeling_dlfa",
-        "import transformers, modeling_dlfa",
-        "from transformers import AutoModel; import modeling_dlfa",
-        "from transformers import AutoConfig; import modeling_dlfa",  # of the two auto modules one is there
-        "import modeling_dlfa; from transformers import AutoConfig",
-        "import modeling_dlfa; from transformers import BertModel",  # imports an auto module half-way
-        "import modeling_dlfa; from transformers import pipeline",
-        "from modeling_dlfa import DLFAModel",  # our own modules import the auto modules in their first lines
-        "from modeling_dlfa import DLFAConfig",
-        "import modeling_dlfa, importlib; from transformers import AutoModel; importlib.reload(modeling_dlfa)",
-    ],
+    rest_is_slow(
+        [
+            "import modeling_dlfa",
+            "import transformers, modeling_dlfa",
+            "from transformers import AutoModel; import modeling_dlfa",
+            "from transformers import AutoConfig; import modeling_dlfa",  # of the two auto modules one is there
+            "import modeling_dlfa; from transformers import AutoConfig",
+            "import modeling_dlfa; from transformers import BertModel",  # imports an auto module half-way
+            "import modeling_dlfa; from transformers import pipeline",
+            "from modeling_dlfa import DLFAModel",  # our own modules import the auto modules in their first lines
+            "from modeling_dlfa import DLFAConfig",
+            "import modeling_dlfa, importlib; from transformers import AutoModel; importlib.reload(modeling_dlfa)",
+        ]
+    ),
 )
 def test_auto_classes_know_dlfa(first: str):
     printed = without_transformers(f"{first}\n{KNOWN}")
     assert printed.splitlines() == [CLASSES, "DLFAForDependencyParsing", "[]"]
 
 
+@pytest.mark.slow
 def test_auto_classes_know_dlfa_where_nothing_was_imported():
     assert fresh(f"import modeling_dlfa\n{KNOWN}").splitlines() == [CLASSES, "DLFAForDependencyParsing", "[]"]
 

@@ -53,6 +53,7 @@ from modeling_dlfa.modeling_dlfa import (
     states_read,
 )
 from tests.elsewhere import run_elsewhere
+from tests.marks import rest_is_slow
 
 
 CLASSES = (DLFAModel, DLFAForSequenceClassification, DLFAForTokenClassification, DLFAForDependencyParsing)
@@ -209,6 +210,7 @@ def test_layer_is_one_hidden_state(family, k, encoder_folder):
     assert not torch.allclose(states[k], states[3], atol=0.1)
 
 
+@pytest.mark.crossed("family", "variant", "k")
 @pytest.mark.parametrize("k", [0, 2])
 @by_variant
 def test_the_model_fuses_layer_k_with_the_last(family, variant, k, tiny_config):
@@ -466,6 +468,7 @@ def test_built_in_fusions_are_those_that_the_configuration_knows():
     assert {name: getattr(fusion, "reads", "layer") for name, fusion in built_in.items()} == alone.FUSION_READS
 
 
+@pytest.mark.crossed("family", "model_class")
 @by_class
 @torch.no_grad()
 def test_a_fusion_from_elsewhere(family, model_class, registry, tiny_config, encoder_folder, tmp_path):
@@ -643,6 +646,7 @@ def starts_at_identity(model, variant) -> bool:
     return torch.allclose(model(**inputs).last_hidden_state, expected, atol=1e-5)
 
 
+@pytest.mark.crossed("variant", "model_class")
 @by_class
 @pytest.mark.parametrize("variant", IDENTITY_STARTS)
 def test_new_fusions_start_at_identity(variant, model_class, tiny_config, encoder_folder, tmp_path):
@@ -790,6 +794,7 @@ def without_fusion(tiny_config, tmp_path_factory) -> str:
     return folder
 
 
+@pytest.mark.crossed("family", "variant", "model_class")
 @by_class
 @by_variant
 def test_every_module_has_its_start_around_an_encoder(family, variant, model_class, encoder_folder):
@@ -797,6 +802,7 @@ def test_every_module_has_its_start_around_an_encoder(family, variant, model_cla
         assert_started(model_class.from_encoder(encoder_folder(family), **arguments), variant)
 
 
+@pytest.mark.crossed("variant", "model_class")
 @by_class
 @by_variant
 def test_every_module_has_its_start(variant, model_class, tiny_config, without_fusion):
@@ -858,6 +864,7 @@ def test_every_module_has_its_start_elsewhere(tiny_config, encoder_folder, witho
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crossed("family", "variant")
 @by_variant
 @torch.no_grad()
 def test_padding_changes_nothing(family, variant, tiny_config):
@@ -892,6 +899,7 @@ def padded_on_the_left(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
     return moved
 
 
+@pytest.mark.crossed("family", "model_class", "given", "pooling")
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 @pytest.mark.parametrize("given", ["input_ids", "inputs_embeds"])
 @by_class
@@ -989,6 +997,7 @@ def test_fusion_none_captures_nothing(family, tiny_config):
     assert seen == [None]
 
 
+@pytest.mark.crossed("family", "model_class", "variant")
 @pytest.mark.parametrize("variant", ["aif", "none"])
 @pytest.mark.parametrize(
     "model_class, can_select",
@@ -1073,6 +1082,7 @@ def test_masks_may_have_any_type(family, dtype, tiny_config):
 IDS, EMBEDS = torch.full((2, 5), 7), torch.zeros(2, 5, 32)
 
 
+@pytest.mark.crossed("family", "model_class", "message")
 @pytest.mark.parametrize(
     "inputs, error, message",
     [
@@ -1144,6 +1154,7 @@ OUTPUTS = {  # what a class returns, its fields as long as nothing else is asked
 }
 
 
+@pytest.mark.crossed("family", "variant", "model_class", "k")
 @pytest.mark.parametrize("k", [0, 2])
 @by_class
 @by_variant
@@ -1258,6 +1269,7 @@ def test_the_trainer_gathers_nothing_of_what_was_fused(head, tiny_config, tmp_pa
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crossed("family", "model_class")
 @by_class
 def test_from_encoder_keeps_every_encoder_weight(family, model_class, encoder_folder):
     expected = AutoModel.from_pretrained(encoder_folder(family))
@@ -1383,6 +1395,7 @@ def test_from_encoder_refuses_a_dlfa_model(tiny_config, tmp_path):
         DLFAForTokenClassification.from_encoder(tmp_path, fusion_layer=1)
 
 
+@pytest.mark.crossed("family", "model_class", "given")
 @by_class
 @pytest.mark.parametrize("given", ["nothing", "config"])
 def test_from_pretrained_refuses_a_plain_encoder(family, model_class, given, tiny_config, encoder_folder):
@@ -1416,6 +1429,7 @@ def test_a_direct_model_has_the_default_dtype_throughout(tiny_config):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crossed("family", "model_class")
 @by_class
 @torch.no_grad()
 def test_saved_model_opens_the_same(family, model_class, tiny_config, tmp_path):
@@ -1541,6 +1555,7 @@ def saved_by_torch(model):
     return torch.load(file, weights_only=False)
 
 
+@pytest.mark.crossed("model_class", "copied", "after")
 @pytest.mark.parametrize("after", ["building", "a forward", "from_encoder", "from_pretrained"])
 @pytest.mark.parametrize("copied", [pickled, saved_by_torch, copy.deepcopy])
 @by_class
@@ -1565,6 +1580,7 @@ def test_a_model_can_be_pickled_and_copied(model_class, copied, after, tiny_conf
     same_weights(twin, model)
 
 
+@pytest.mark.slow
 def test_a_model_can_be_sent_to_another_process(tiny_config):
     model = build(DLFAForTokenClassification, tiny_config(), fusion_layer=1)
     inputs = batch()
@@ -1791,6 +1807,7 @@ def test_trainer_sees_that_the_loss_is_scaled(head, tiny_config, tmp_path):
 SKIP_THE_LAST = ("layer", "aif_layer")  # variants whose output does not depend on layer L
 
 
+@pytest.mark.crossed("family", "head", "variant")
 @pytest.mark.parametrize("variant", [variant for variant in VARIANTS if variant not in SKIP_THE_LAST])
 @by_head
 def test_training_reaches_every_weight(family, head, variant, encoder_folder):
@@ -1839,18 +1856,20 @@ def test_activation_checkpointing_gives_the_same_gradients(family, reentrant, he
 
 @pytest.mark.parametrize(
     "family, variant, head, training",
-    [
-        ("bert", "aif", DLFAForTokenClassification, False),
-        ("xlm-roberta", "scalar_mix", DLFAForTokenClassification, False),
-        ("modernbert", "none", DLFAForTokenClassification, False),
-        ("bert", "aif", DLFAForDependencyParsing, True),  # which computes less in training
-        ("xlm-roberta", "none", DLFAForDependencyParsing, False),
-        ("bert", "mix_all", DLFAForTokenClassification, False),
-        ("xlm-roberta", "dwatt-layer-norm", DLFAForTokenClassification, True),
-        ("bert", "aif_last", DLFAForTokenClassification, False),
-        ("modernbert", "aif-layers", DLFAForTokenClassification, False),
-        ("bert", "aif-standard", DLFAForTokenClassification, False),
-    ],
+    rest_is_slow(
+        [
+            ("bert", "aif", DLFAForTokenClassification, False),
+            ("xlm-roberta", "scalar_mix", DLFAForTokenClassification, False),
+            ("modernbert", "none", DLFAForTokenClassification, False),
+            ("bert", "aif", DLFAForDependencyParsing, True),  # which computes less in training
+            ("xlm-roberta", "none", DLFAForDependencyParsing, False),
+            ("bert", "mix_all", DLFAForTokenClassification, False),
+            ("xlm-roberta", "dwatt-layer-norm", DLFAForTokenClassification, True),
+            ("bert", "aif_last", DLFAForTokenClassification, False),
+            ("modernbert", "aif-layers", DLFAForTokenClassification, False),
+            ("bert", "aif-standard", DLFAForTokenClassification, False),
+        ]
+    ),
 )
 def test_compiles_without_graph_breaks(family, variant, head, training, tiny_config):
     torch.compiler.reset()
@@ -1869,7 +1888,7 @@ def test_compiles_without_graph_breaks(family, variant, head, training, tiny_con
             close(parameter.grad, other.grad)
 
 
-@pytest.mark.parametrize("head, variant", [*((head, "aif") for head in CLASSES), (DLFAModel, "none")])
+@pytest.mark.parametrize("head, variant", rest_is_slow([*((head, "aif") for head in CLASSES), (DLFAModel, "none")]))
 @torch.no_grad()
 def test_compiles_and_exports_with_output_fusion(head, variant, tiny_config):
     torch.compiler.reset()
@@ -1886,7 +1905,9 @@ def test_compiles_and_exports_with_output_fusion(head, variant, tiny_config):
             close(outputs[name], expected[name])
 
 
-@pytest.mark.parametrize("variant", ["aif", "mix_all", "dwatt-layer-norm", "aif-layers", "aif-standard", "aif_last"])
+@pytest.mark.parametrize(
+    "variant", rest_is_slow(["aif", "mix_all", "dwatt-layer-norm", "aif-layers", "aif-standard", "aif_last"])
+)
 @torch.no_grad()
 def test_exports(variant, tiny_config):
     arguments = {"fusion_layer": 1, "pooling": "mean", **VARIANTS[variant]}
@@ -1898,6 +1919,7 @@ def test_exports(variant, tiny_config):
     close(program.module()(**other).logits, model(**other).logits)
 
 
+@pytest.mark.crossed("family", "head")
 @by_head
 def test_embeddings_can_be_resized(family, head, tiny_config, tmp_path):
     model = build(head, tiny_config(family), fusion_layer=1)

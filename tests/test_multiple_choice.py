@@ -39,6 +39,7 @@ def batch(lengths=((5, 9, 7), (8, 4)), choices=None, width=None, left=False) -> 
     return {"input_ids": ids, "attention_mask": mask}
 
 
+@pytest.mark.crossed("family", "variant")
 @by_variant
 @torch.no_grad()
 def test_a_choice_is_scored_as_a_sequence(family, variant, tiny_config):
@@ -54,6 +55,7 @@ def test_a_choice_is_scored_as_a_sequence(family, variant, tiny_config):
     close(logits, classifier(**flat).logits.view(2, 3))
 
 
+@pytest.mark.crossed("family", "variant")
 @by_variant
 @torch.no_grad()
 def test_padding_changes_nothing(family, variant, tiny_config):
@@ -70,6 +72,7 @@ def test_padding_changes_nothing(family, variant, tiny_config):
     close(alone, expected[1:, :2])
 
 
+@pytest.mark.crossed("family", "variant", "attention")
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize("variant", ["aif", "aif-batch", "dwatt", "aif-standard", "none"])
 def test_padding_changes_no_training_step(family, variant, attention, tiny_config):

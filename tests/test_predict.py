@@ -34,6 +34,7 @@ SUFFIXES = {
 }
 
 
+@pytest.mark.crossed("batch_tokens", "task")
 @pytest.mark.parametrize("batch_tokens", [1, 64, 4096])
 @pytest.mark.parametrize("task", SUFFIXES)
 def test_answers_are_the_predictions_of_the_run(run_of, xtreme_folder: Path, task: str, batch_tokens: int):

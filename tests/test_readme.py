@@ -69,7 +69,7 @@ def test_two_setup_commands():
     commands = [line for line in README.splitlines() if line.startswith("pip install")]
     assert commands == [
         'pip install -c constraints.txt -e ".[embedded]" && python run_xtreme.py',
-        'pip install -c constraints.txt -e ".[embedded,test]" && pytest',
+        'pip install -c constraints.txt -e ".[embedded,test]" && pytest -n 2 --dist worksteal',
     ]
     assert README.index("git clone") < README.index("pip install")
 

@@ -90,6 +90,7 @@ def logits_of(kind: str, output: Any) -> list[torch.Tensor]:
     return [output[name] for name in names.get(kind, ("logits",))]
 
 
+@pytest.mark.crossed("family", "kind", "fusion")
 @pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("kind", HEADS)
 @pytest.mark.parametrize("family", FAMILIES)

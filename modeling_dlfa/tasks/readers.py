@@ -152,7 +152,7 @@ def json_objects(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
         where = f"{path}:{number}"
         try:
             values = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: also of a number of thousands of digits
             raise InputError(
                 f"{where}: expected a JSON object, found: {one_line(error)}: {shortened(line)}"
             ) from error
@@ -178,7 +178,7 @@ def _objects(path: Path, keys: Mapping[str, str]) -> Iterator[Record]:
 def is_text(value: str | float) -> bool:
     """Whether a value can be written: no lone half of a character, and a number that is one."""
     if not isinstance(value, str):
-        return math.isfinite(value)
+        return isinstance(value, int) or math.isfinite(value)  # an integer may be larger than any float
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 

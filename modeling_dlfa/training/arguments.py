@@ -386,7 +386,7 @@ def json_object(name: str, value: str | None) -> dict[str, Any]:
     """
     try:
         values = json.loads(value or "{}")
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"--{name} {value!r} is not JSON: {error}") from error
     if not isinstance(values, dict):
         raise InputError(f"--{name} {value!r}: expected a JSON object")

@@ -148,7 +148,7 @@ class RunResults:
         try:
             values = {**_OF_OLD_FILES, **json.loads(path.read_text(encoding="utf-8"))}
             return cls(**{entry.name: values[entry.name] for entry in fields(cls)})
-        except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
             raise InputError(f"{path} is not the results file of a run: {error!r}") from error
 
 

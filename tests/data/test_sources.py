@@ -16,6 +16,7 @@ from modeling_dlfa.data.sources import open_source
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.registry import TASKS, get_task
 from modeling_dlfa.tasks.task import FILE_PREFIXES, SPLITS
+from tests.marks import rest_is_slow
 from tests.of_kinds import TRAINED, hub_of, task_features
 
 
@@ -485,7 +486,7 @@ def manifest(xtreme_data):
         return {row["file"]: int(row["items"]) for row in csv.DictReader(file, delimiter="\t")}
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", rest_is_slow(TRAINED))
 def test_every_real_file_loads_with_the_rows_of_the_manifest(xtreme_data, name):
     source, task, items = FolderSource(xtreme_data), TASKS[name], manifest(xtreme_data)
     if not (xtreme_data / task.folder).is_dir():

@@ -303,6 +303,7 @@ def test_a_batch_of_trees_is_padded_by_words(tokenizer):
     assert unlabelled.keys() == set(columns[:-1])
 
 
+@pytest.mark.slow
 def test_real_trees_fit_into_a_row(xtreme_data, request):
     tokenizer = request.getfixturevalue("embedded_tokenizer")
     task, source = TASKS["uddep"], FolderSource(xtreme_data)

@@ -107,6 +107,7 @@ def test_without_labels_answers_are_not_looked_at(tmp_path: Path):
         ("a.jsonl", lines(FLAT) + "{\n", "a.jsonl:2: expected a JSON object, found: Expecting property name"),
         ("a.jsonl", "[]\n", "a.jsonl:1: expected a JSON object, found '[]'"),
         ("a.jsonl", "[" * 10**5 + "\n", "a.jsonl:1: expected a JSON object, found: "),
+        ("a.jsonl", '{"id": ' + "9" * 5000 + "}\n", "a.jsonl:1: expected a JSON object, found: Exceeds the limit"),
         ("a.jsonl", lines({**FLAT, "id": True}), "a.jsonl:1: expected a text under 'id', found 'true'"),
         ("a.jsonl", lines({**FLAT, "question": "a\ud800"}), "a.jsonl:1: expected a text under 'question', found"),
         ("a.json", squad(asked(), context=CONTEXT + "\ud800"), "'q1': expected a text under 'context', found"),

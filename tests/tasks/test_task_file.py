@@ -228,6 +228,9 @@ def test_languages_by_folder(task_file):
         ("kind: pairs\nkind: tags\n", "line 2: 'kind' stands there twice"),
         ("files:\n  test: {de: dev.csv, de: train.csv}\n", "line 2: 'de' stands there twice"),
         ("kind: [\n", "while parsing"),
+        ("kind: " + "[" * 10**4 + "\n", "cannot read the task"),
+        ("labels: [2026-13-01]\n", "month must be in 1..12"),
+        ("recipe: {seed: " + "9" * 5000 + "}\n", "Exceeds the limit (4300 digits)"),
     ],
 )
 def test_mistakes_in_a_task_file_are_one_line(task_file, entries, message: str):
@@ -352,6 +355,13 @@ def test_values_of_json_that_are_none(task_file, value: str, found: str):
     task = get_task(str(task_file({"files": files}, {"x.jsonl": content})))
     with pytest.raises(InputError, match=rf"x\.jsonl:1: expected text under 'label', found .*{found}"):
         open_source("files").load(task, "test", "de")
+
+
+def test_a_number_may_be_larger_than_any_float(task_file):
+    content = f'{{"sentence1": "a", "sentence2": {"9" * 400}, "label": "yes"}}\n'
+    files = {"train": "train.csv", "validation": "train.csv", "test": {"de": "x.jsonl"}}
+    task = get_task(str(task_file({"files": files}, {"x.jsonl": content})))
+    assert open_source("files").load(task, "test", "de")["sentence2"][:] == ["9" * 400]
 
 
 def test_an_object_in_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

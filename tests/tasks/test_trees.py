@@ -14,6 +14,7 @@ from modeling_dlfa.tasks.halves import MEASURES, dependency_length, depth, half
 from modeling_dlfa.tasks.registry import TASKS
 from modeling_dlfa.tasks.rungs import RUNGS
 from modeling_dlfa.tasks.trees import RELATIONS, Tree, depths, fault
+from tests.marks import rest_is_slow
 
 
 def is_tree(heads):
@@ -87,7 +88,7 @@ def test_the_universal_relations():
     assert list(RELATIONS) == sorted(RELATIONS)
 
 
-@pytest.mark.parametrize("rung", ["upos", "direction", "depth", "distance"])
+@pytest.mark.parametrize("rung", rest_is_slow(["upos", "direction", "depth", "distance"]))
 def test_every_label_of_a_rung_occurs_in_real_english(xtreme_data, rung):
     task = TASKS[f"uddep-{rung}"]
     rows = FolderSource(xtreme_data).load(task, "train", "en")

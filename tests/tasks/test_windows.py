@@ -39,6 +39,7 @@ def test_a_short_context_is_one_window(tokenizer: PreTrainedTokenizerBase):
     assert ("token_type_ids" in row) == ("token_type_ids" in tokenizer.model_input_names)
 
 
+@pytest.mark.crossed("tokenizer", "max_length")
 @pytest.mark.parametrize("max_length", [12, 17, 40])
 def test_windows_cover_the_context_once_and_mark_the_whole_answer(tokenizer: PreTrainedTokenizerBase, max_length: int):
     draw = random.Random(max_length)

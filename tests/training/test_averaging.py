@@ -37,13 +37,15 @@ FLAGS = "--max_steps 9 --eval_strategy no --save_strategy steps --save_steps 3 -
 
 @pytest.mark.parametrize(
     ("task", "flags", "file"),
-    [
-        ("panx", "--train all", "model.safetensors"),
-        ("pawsx", "--train top:1 --bf16", "model.safetensors"),
-        ("uddep", "--train lora:2", "adapter/adapter_model.safetensors"),
-        ("panx", "--train fusion", "model.safetensors"),
-        ("uddep", '--train fusion --config_overrides {"aif_norm":"batch"}', "model.safetensors"),
-    ],
+    rest_is_slow(
+        [
+            ("panx", "--train all", "model.safetensors"),
+            ("pawsx", "--train top:1 --bf16", "model.safetensors"),
+            ("uddep", "--train lora:2", "adapter/adapter_model.safetensors"),
+            ("panx", "--train fusion", "model.safetensors"),
+            ("uddep", '--train fusion --config_overrides {"aif_norm":"batch"}', "model.safetensors"),
+        ]
+    ),
 )
 def test_the_result_is_the_mean_of_the_checkpoints(argv, tmp_path: Path, task: str, flags: str, file: str):
     output = tmp_path / "out"

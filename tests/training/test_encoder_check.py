@@ -246,6 +246,7 @@ def test_an_encoders_own_code_is_never_run(folder, argv, tmp_path, capsys, way):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crossed("task", "pooling")
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 @pytest.mark.parametrize("task", ["xnli", "panx", "uddep"])
 def test_padding_on_the_left_gives_the_same_run(tiny_encoder, argv, tmp_path, task, pooling):

@@ -25,6 +25,7 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.crossed("step", "task")
 @pytest.mark.parametrize("step", ["score", "leave"])
 @pytest.mark.parametrize("task", ["xnli", "panx", "uddep"])
 def test_what_fails_after_training_loses_nothing(argv, tmp_path: Path, monkeypatch, capsys, task: str, step: str):

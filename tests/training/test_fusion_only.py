@@ -37,6 +37,7 @@ def frozen_run(argv, tmp_path_factory):
     return run
 
 
+@pytest.mark.crossed("flags", "task")
 @pytest.mark.parametrize("flags", ["", "--fusion none --input_norm standard", "--fusion mix_all"])
 @pytest.mark.parametrize("task", ["xnli", "panx", "uddep"])
 def test_only_fusion_and_head_are_trained(frozen_run, tiny_encoder, task, flags):
@@ -51,6 +52,7 @@ def test_only_fusion_and_head_are_trained(frozen_run, tiny_encoder, task, flags)
     assert results.training["train"] == "fusion" and results.fusion == model.config.fusion
 
 
+@pytest.mark.crossed("flags", "task")
 @pytest.mark.parametrize("flags", ["", "--fusion none --input_norm standard"])
 @pytest.mark.parametrize("task", ["xnli", "panx", "uddep"])
 def test_scores_are_those_of_the_saved_model(frozen_run, tmp_path: Path, task, flags):

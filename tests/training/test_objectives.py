@@ -158,6 +158,7 @@ def test_a_run_without_objectives_is_what_it_was(argv, tmp_path: Path):
         ('{"r_drop": true}', "expected a weight above 0, found True"),
         ('{"r_drop": NaN}', "expected a weight above 0, found nan"),
         ("r_drop", "--objectives 'r_drop' is not JSON"),
+        ('{"r_drop": ' + "9" * 5000 + "}", "is not JSON: Exceeds the limit (4300 digits)"),
         ("[1]", "expected a JSON object"),
     ],
 )

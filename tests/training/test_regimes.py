@@ -242,6 +242,7 @@ def of_encoder(folder: Path) -> dict[str, torch.Tensor]:
 MOVES = {"top:1": r"encoder.layer.2.", "lora:2": ".attention.self.", "fusion": None}
 
 
+@pytest.mark.crossed("task", "regime")
 @pytest.mark.parametrize("task", ["pawsx", "panx", "uddep"])
 @pytest.mark.parametrize("regime", MOVES)
 def test_a_run(argv, tiny_encoder: str, tmp_path: Path, regime: str, task: str, capsys):

@@ -153,6 +153,7 @@ def weights(folder: Path, prefix: str) -> dict[str, torch.Tensor]:
     return {k: v for k, v in load_file(folder / "model.safetensors").items() if k.startswith(prefix)}
 
 
+@pytest.mark.crossed("fusion", "carry")
 @pytest.mark.parametrize("fusion", ["none", "aif"])
 @pytest.mark.parametrize("carry", [False, True])
 def test_the_encoder_goes_on_the_head_is_new_the_fusion_as_asked(command, tmp_path, fusion, carry):
@@ -183,6 +184,7 @@ def test_the_encoder_goes_on_the_head_is_new_the_fusion_as_asked(command, tmp_pa
     assert differ > 10
 
 
+@pytest.mark.slow
 def test_a_run_by_hand_on_a_finished_run_is_the_chain(command, tmp_path):
     given = command("--intermediate_tasks udpos --fusion_layer 1")
     chained = chain(given, tmp_path / "stages", tmp_path / "out")
@@ -234,6 +236,7 @@ def test_a_checkpoint_that_lacks_weights_is_refused(command, finished_run, tmp_p
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_finished_stage_is_taken_and_a_damaged_or_unfinished_one_trained_again(command, tmp_path):
     given, folder = command("--intermediate_tasks udpos --fusion_layer 1"), tmp_path / "stages"
     first = chain(given, folder, tmp_path / "one")
@@ -252,6 +255,7 @@ def test_a_finished_stage_is_taken_and_a_damaged_or_unfinished_one_trained_again
     assert sorted(entry.name for entry in folder.iterdir()) == [stage.name, f"{stage.name}.lock"]
 
 
+@pytest.mark.slow
 def test_runs_of_one_command_share_a_stage_and_it_stands_beside_them(argv, tmp_path, capsys):
     flags = f"{ONE_EPOCH} --intermediate_tasks udpos --compare_baseline --fusion_layer 1"
     assert main(argv("xnli", tmp_path / "runs" / "first", flags)) == 0

@@ -19,6 +19,7 @@ from modeling_dlfa.training.declared import LARGEST
 from modeling_dlfa.training.derived import bookkeeping, not_of_a_cell, not_of_a_stage, paths
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.trainer_arguments import TRAINER, trainer_fields
+from tests.marks import rest_is_slow
 
 
 THEIRS = {entry.name: entry for entry in fields(TrainingArguments)}
@@ -213,7 +214,7 @@ def same(one: Path, other: Path) -> bool:
 
 @pytest.mark.parametrize(
     "flags",
-    [
+    rest_is_slow([
         "--learning_rate 1e-3",
         "--lr_scheduler_type constant",
         "--lr_scheduler_type cosine_with_min_lr --lr_scheduler_kwargs {\"min_lr\":1e-3}",
@@ -234,7 +235,7 @@ def same(one: Path, other: Path) -> bool:
         "--train_sampling_strategy batch_rebalance",
         "--gradient_accumulation_steps 2",
         "--bf16",
-    ],
+    ]),
 )  # fmt: skip
 def test_what_decides_decides(short, flags: str):
     assert not same(short(flags=flags), short())
@@ -242,7 +243,7 @@ def test_what_decides_decides(short, flags: str):
 
 @pytest.mark.parametrize(
     "flags",
-    [
+    rest_is_slow([
         "--full_determinism",
         "--gradient_checkpointing true",
         "--activation_checkpointing true --activation_checkpointing_kwargs {\"use_reentrant\":false}",
@@ -256,7 +257,7 @@ def test_what_decides_decides(short, flags: str):
         "--torch_empty_cache_steps 1",
         "--average_tokens_across_devices false",
         "--eval_on_start",
-    ],
+    ]),
 )  # fmt: skip
 def test_what_keeps_the_books_does_not(short, flags: str):
     folder, plain = short(flags=flags), short()
@@ -265,7 +266,7 @@ def test_what_keeps_the_books_does_not(short, flags: str):
     assert RunResults.load(folder).scores == RunResults.load(plain).scores
 
 
-@pytest.mark.parametrize("task", ["pawsx", "panx", "udpos", "uddep"])
+@pytest.mark.parametrize("task", rest_is_slow(["pawsx", "panx", "udpos", "uddep"]))
 def test_incomplete_batches_are_left_out_in_training_alone(short, task: str):
     """9 rows of evaluation in batches of 8; 24 examples are whole batches."""
     flags = "--per_device_eval_batch_size 8"
