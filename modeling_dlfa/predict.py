@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ class Predictor:
         features = EvalSet.encode(task, rows, self.tokenizer, recipe["max_length"], recipe["label_piece"]).features
         self.full += kind.full(features, recipe["max_length"])
         answers = kind.answers(task, rows, features, *self._forward(features))
+        answers = replace(answers, names=kind.in_words(task, rows, answers.names, self.tokenizer))
         described = kind.described(task, rows, answers)
         return [{**beside, **answer} for beside, answer in zip(known, described, strict=True)]
 

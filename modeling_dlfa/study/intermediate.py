@@ -55,9 +55,13 @@ class Condition:
 
     @property
     def control(self) -> bool:
-        """Whether it controls for something: more steps on the target task itself, or labels without meaning."""
+        """Whether it controls for something.
+
+        More steps on the target task itself, labels without meaning, or sentences without labels.
+        """
         return any(
-            stage.get("shuffle_labels") or stage["task"] == run.task for run, stage in zip(self.runs, self.last)
+            stage.get("control") or stage.get("shuffle_labels") or stage["task"] == run.task
+            for run, stage in zip(self.runs, self.last)
         )
 
     @property
