@@ -36,8 +36,8 @@ def predict(
 
     Args:
         run: its output folder, or the Hub repository it was published to.
-        texts: for pairs, strings or (sentence1, sentence2); for tags and trees, strings or lists of words; for
-            answers, (question, text); for choices, (prompt, choice, choice, ...).
+        texts: for pairs, strings or (sentence1, sentence2); for tags, trees and hidden words, strings or lists of
+            words; for answers, (question, text); for choices, (prompt, choice, choice, ...).
         revision: of a Hub repository.
         batch_tokens: tokens of a batch, padding included.
 
@@ -45,7 +45,7 @@ def predict(
         For each text what is known of it: of pairs `label`, `probability` and `probabilities`; of words `tokens`,
         `tags` and `probabilities`, of text also `spans` (start, end), of entity tags `entities`; of trees `heads` and
         `relations`; of answers `answer`, `start`, `end`, `probability` and `others`; of choices `answer`, `label` and
-        `probabilities`.
+        `probabilities`; of hidden words `masked` (their places among the `tokens`), `guesses` and `probabilities`.
 
     Raises:
         InputError: there is no finished run, or a text cannot be used.
