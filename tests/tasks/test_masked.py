@@ -153,6 +153,12 @@ def test_guesses_that_read_like_the_word_but_are_others_stay_apart():
     assert [KIND.in_words(MINE, rows, [[one]], tokenizer) for one in guesses] == [[["▁+▁dog+s"]], [["running"]]]
 
 
+def test_guesses_may_be_no_pieces_at_all(tokenizer):
+    """Where the encoder's embeddings have more rows than the tokenizer has pieces, as e5's."""
+    (words,) = KIND.in_words(MINE, rows_of([["dogs"]]), [[[9999, 10000]]], tokenizer)
+    assert "[9999]" in words[0] and "[10000]" in words[0]
+
+
 def test_the_most_frequent_word_is_the_majority():
     gold = [["a", "b"], ["b"]]
     assert KIND.majority(MINE, gold) == [["b", "b"], ["b"]]

@@ -259,6 +259,7 @@ def _of_words(rows: Dataset, features: Dataset, values: Sequence[Sequence[Any]])
 
 def _written(pieces: Sequence[int], word: str, tokenizer: PreTrainedTokenizerBase) -> str:
     """Guessed pieces as a text of one line, which is not the hidden word."""
-    tokens = tokenizer.convert_ids_to_tokens(list(pieces))
+    both = zip(pieces, tokenizer.convert_ids_to_tokens(list(pieces)), strict=True)
+    tokens = [token or f"[{piece}]" for piece, token in both]  # embeddings may have more rows than there are pieces
     text = " ".join(tokenizer.convert_tokens_to_string(tokens).split())
     return text if text and text != word else "+".join("".join(token.split()) for token in tokens)
