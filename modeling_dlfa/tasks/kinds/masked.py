@@ -227,6 +227,7 @@ def encode_masked(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
         InputError: as `encode_tags`.
     """
     pieces = WordPieces(tokenizer, dataset["tokens"][:], max_length, "first")
+    mask: Any = tokenizer.mask_token_id
     rows: list[dict[str, Any]] = []
     for sentence, masked in enumerate(dataset["masked"][:]):
         for words in pieces.filled(sentence):
@@ -238,7 +239,7 @@ def encode_masked(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
                     hidden["masked_positions"] += range(first, first + len(word))
                     hidden["labels"] += word
                     hidden["places"] += [place] * len(word)
-                    word = [tokenizer.mask_token_id] * len(word)
+                    word = [mask] * len(word)
                 ids += word
             if hidden["labels"]:
                 rows.append(pieces.row(ids) | hidden | {"sentence": sentence})
@@ -259,7 +260,8 @@ def _of_words(rows: Dataset, features: Dataset, values: Sequence[Sequence[Any]])
 
 def _written(pieces: Sequence[int], word: str, tokenizer: PreTrainedTokenizerBase) -> str:
     """Guessed pieces as a text of one line, which is not the hidden word."""
-    both = zip(pieces, tokenizer.convert_ids_to_tokens(list(pieces)), strict=True)
+    known: Any = tokenizer.convert_ids_to_tokens(list(pieces))
+    both = zip(pieces, known, strict=True)
     tokens = [token or f"[{piece}]" for piece, token in both]  # embeddings may have more rows than there are pieces
     text = " ".join(tokenizer.convert_tokens_to_string(tokens).split())
     return text if text and text != word else "+".join("".join(token.split()) for token in tokens)
