@@ -1464,11 +1464,11 @@ def number_of_choices(given: dict[str, torch.Tensor | None]) -> int:
 
 
 class MaskedLMHead(nn.Module):
-    """Dense, GELU, layer norm, decoder, bias, as the heads of BERT and XLM-R: (..., E) -> (..., V).
+    """Dense, GELU, layer norm, as the heads of BERT and XLM-R: (..., E) -> (..., D), D the width of the embeddings.
 
     Attributes:
-        bias: (V,), of the word pieces. Their vectors, which the encoder has too, are no part of it: the decoder is
-            given, so that the head can be trained, or kept, alone.
+        bias: (V,), of the word pieces. Their vectors are not here but in the decoder: what the encoder has too is
+            apart from what can be trained, or kept, without it.
     """
 
     def __init__(self, config: DLFAConfig, width: int, words: int):
@@ -1482,9 +1482,8 @@ class MaskedLMHead(nn.Module):
         """All words alike."""
         nn.init.zeros_(self.bias)
 
-    def forward(self, states: torch.Tensor, decoder: nn.Module) -> torch.Tensor:
-        """decoder: (..., D) -> (..., V), D the width of the word embeddings."""
-        return decoder(self.norm(self.activation(self.dense(states)))) + self.bias
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.activation(self.dense(states)))
 
     def resize(self, words: int) -> None:
         """Have a bias for so many words; new ones get 0."""
@@ -1598,7 +1597,7 @@ class DLFAForMaskedLM(DLFAPreTrainedModel):
         elif targets is not None and self.training:
             labelled = targets != -100
             states, targets = states[labelled], targets[labelled]  # (N, E), (N,)
-        logits = self.lm_head(states, self.decoder)
+        logits = self.decoder(self.lm_head(states)) + self.lm_head.bias
 
         loss = None
         if targets is not None:
