@@ -66,6 +66,7 @@ def _register_models(auto: ModuleType) -> None:
         # Of the two, AutoModel takes the one that a checkpoint's configuration names as its architecture, else the
         # first.
         auto.AutoModel.register(config, (ours.DLFAModel, ours.DLFAForDependencyParsing))
+        auto.AutoModelForMaskedLM.register(config, ours.DLFAForMaskedLM)
         auto.AutoModelForMultipleChoice.register(config, ours.DLFAForMultipleChoice)
         auto.AutoModelForQuestionAnswering.register(config, ours.DLFAForQuestionAnswering)
         auto.AutoModelForSequenceClassification.register(config, ours.DLFAForSequenceClassification)

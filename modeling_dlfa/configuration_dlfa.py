@@ -17,6 +17,7 @@ require_version("transformers>=5.4")
 AUTO_MAP = {
     "AutoConfig": "configuration_dlfa.DLFAConfig",
     "AutoModel": "modeling_dlfa.DLFAModel",
+    "AutoModelForMaskedLM": "modeling_dlfa.DLFAForMaskedLM",
     "AutoModelForMultipleChoice": "modeling_dlfa.DLFAForMultipleChoice",
     "AutoModelForQuestionAnswering": "modeling_dlfa.DLFAForQuestionAnswering",
     "AutoModelForSequenceClassification": "modeling_dlfa.DLFAForSequenceClassification",
@@ -136,6 +137,8 @@ class DLFAConfig(PreTrainedConfig):
     sub_configs = {"encoder_config": AutoConfig}  # pyright: ignore[reportAssignmentType]
     # Kept out of what the Trainer gathers over a whole evaluation.
     keys_to_ignore_at_inference = ["hidden_states", "attentions", "layer_state", "gate", "fused_state"]
+    # Of the head that guesses words alone. Transformers asks the whole model's configuration, not the encoder's.
+    tie_word_embeddings = True
 
     encoder_config: Any = None  # once constructed: a PreTrainedConfig
     fusion: str = "aif"

@@ -1,6 +1,7 @@
 """DLFA: fuse one lower layer of a pretrained encoder with its last layer (Chen et al. 2022, arXiv 2205.08497).
 
-Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels or choices. x = `hidden_states[L]`, y =
+Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels or choices,
+V word pieces. x = `hidden_states[L]`, y =
 `hidden_states[k]`, or the mean of several.
 """
 
@@ -8,6 +9,7 @@ import copy
 import inspect
 import math
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -26,6 +28,7 @@ from transformers.activations import ACT2FN
 from transformers.loss.loss_utils import fixed_cross_entropy
 from transformers.modeling_outputs import (
     BaseModelOutput,
+    MaskedLMOutput,
     MultipleChoiceModelOutput,
     QuestionAnsweringModelOutput,
     SequenceClassifierOutput,
@@ -1460,6 +1463,153 @@ def number_of_choices(given: dict[str, torch.Tensor | None]) -> int:
     return choices
 
 
+class MaskedLMHead(nn.Module):
+    """Dense, GELU, layer norm, as the heads of BERT and XLM-R: (..., E) -> (..., D), D the width of the embeddings.
+
+    Attributes:
+        bias: (V,), of the word pieces. Their vectors are not here but in the decoder: what the encoder has too is
+            apart from what can be trained, or kept, without it.
+    """
+
+    def __init__(self, config: DLFAConfig, width: int, words: int):
+        super().__init__()
+        self.dense = nn.Linear(config.encoder_config.hidden_size, width)
+        self.activation = ACT2FN["gelu"]
+        self.norm = nn.LayerNorm(width, eps=getattr(config.encoder_config, "layer_norm_eps", None) or 1e-5)
+        self.bias = nn.Parameter(torch.empty(words))
+
+    def start(self, config: DLFAConfig):
+        """All words alike."""
+        nn.init.zeros_(self.bias)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.activation(self.dense(states)))
+
+    def resize(self, words: int) -> None:
+        """Have a bias for so many words; new ones get 0."""
+        self.bias.data = F.pad(self.bias.data, (0, words - len(self.bias)))
+
+
+@dataclass
+class DLFAMaskedLMOutput(MaskedLMOutput):
+    """What `DLFAForMaskedLM` returns: as Transformers' own, and more on request.
+
+    Attributes:
+        logits: (B, T, V); (B, M, V) where positions are given; (N, V), of the N tokens with a label, in training.
+        layer_state, gate, fused_state: with `output_fusion`, as in `DLFASequenceClassifierOutput`.
+    """
+
+    layer_state: torch.Tensor | None = None
+    gate: torch.Tensor | None = None
+    fused_state: torch.Tensor | None = None
+
+
+class DLFAForMaskedLM(DLFAPreTrainedModel):
+    """DLFA that guesses hidden words (masked language modelling): every token gets a score of each word piece.
+
+    A state goes through `MaskedLMHead`, and is then compared with the encoder's word embeddings, which the decoder
+    shares, unless `config.tie_word_embeddings` is false. `from_encoder` starts the head new (our choice: encoders
+    build their own in ways that differ, and many checkpoints, such as multilingual-e5, have none).
+
+    Examples:
+        >>> from modeling_dlfa import DLFAForMaskedLM
+        >>> from transformers import AutoTokenizer
+        >>> name = "FacebookAI/xlm-roberta-base"
+        >>> model = DLFAForMaskedLM.from_encoder(name, fusion_layer=8)
+        >>> tokenizer = AutoTokenizer.from_pretrained(name)
+        >>> outputs = model(**tokenizer("Maria sings.", return_tensors="pt"))
+        >>> outputs.logits.shape[-1] == model.config.vocab_size  # (B, T, V); labels are (B, T), -100 where none is
+        True
+    """
+
+    def __init__(self, config: DLFAConfig, encoder: PreTrainedModel | None = None):
+        super().__init__(config)
+        self.dlfa = DLFAModel(config, encoder=encoder)
+        embeddings: Any = self.dlfa.get_input_embeddings()  # None where states are given in place of an encoder
+        words, width = (config.vocab_size, config.hidden_size) if embeddings is None else embeddings.weight.shape
+        self.lm_head = MaskedLMHead(config, width, words)
+        shared = embeddings is None or config.tie_word_embeddings
+        with torch.device("meta") if shared else nullcontext():  # no room is taken for what is shared
+            self.decoder = nn.Linear(width, words, bias=False)
+        if embeddings is not None:
+            parameters = self.dlfa.named_parameters()
+            source = next(name for name, parameter in parameters if parameter is embeddings.weight)
+            self._tied_weights_keys = {"decoder.weight": f"dlfa.{source}"}
+        self.post_init()
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.decoder
+
+    def set_output_embeddings(self, new_embeddings: Any):
+        self.decoder = new_embeddings
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> nn.Embedding:
+        """As every `resize_token_embeddings`; the head's bias goes with it."""
+        embeddings = super().resize_token_embeddings(*args, **kwargs)
+        self.lm_head.resize(embeddings.weight.shape[0])
+        return embeddings
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.LongTensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        inputs_embeds: torch.FloatTensor | None = None,
+        masked_positions: torch.LongTensor | None = None,
+        labels: torch.LongTensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | int | list[int] | None = None,
+        return_dict: bool | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        output_fusion: bool | None = None,
+        **kwargs: Any,
+    ) -> DLFAMaskedLMOutput | tuple:
+        """Guess words. A vocabulary is large: logits of all tokens are made only where they are asked for.
+
+        Args:
+            masked_positions: (B, M), the tokens that are guessed; -1 is padding. Default: all tokens, but in training
+                with labels only those that have one (as ModernBERT's `sparse_prediction`).
+            labels: (B, T), of each token the id of the word piece that it hides, -100 where it is not scored; with
+                `masked_positions` (B, M).
+            num_items_in_batch: labels in all accumulated batches, given by the Trainer; the loss is then the sum
+                divided by it.
+
+        Returns:
+            `DLFAMaskedLMOutput`. Other arguments: `DLFAModel.forward`.
+        """
+        outputs = self.dlfa(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            position_ids=position_ids,
+            inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            output_fusion=output_fusion,
+            return_dict=True,
+            **kwargs,
+        )
+        states = outputs.last_hidden_state  # (B, T, E)
+        targets = None if labels is None else labels.to(states.device)
+        if masked_positions is not None:
+            states = gather_positions(states, masked_positions.to(states.device).clamp(min=0))  # (B, M, E)
+        elif targets is not None and self.training:
+            labelled = targets != -100
+            states, targets = states[labelled], targets[labelled]  # (N, E), (N,)
+        logits = self.decoder(self.lm_head(states)) + self.lm_head.bias
+
+        loss = None
+        if targets is not None:
+            items = cast(Any, num_items_in_batch)
+            loss = fixed_cross_entropy(logits.float().flatten(0, -2), targets.flatten(), items)
+        output = DLFAMaskedLMOutput(
+            loss, logits, outputs.hidden_states, outputs.attentions, *fusion_states(outputs, output_fusion)
+        )
+        return_dict = self.config.return_dict if return_dict is None else return_dict
+        return output if return_dict else output.to_tuple()
+
+
 class ParserLinear(nn.Linear):
     """A map of the parser."""
 
@@ -1687,6 +1837,7 @@ def parsing_loss(
 
 DLFAModel.register_for_auto_class("AutoModel")
 DLFAForDependencyParsing.register_for_auto_class("AutoModel")  # there is no Auto class of its own
+DLFAForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
 DLFAForMultipleChoice.register_for_auto_class("AutoModelForMultipleChoice")
 DLFAForQuestionAnswering.register_for_auto_class("AutoModelForQuestionAnswering")
 DLFAForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")

@@ -37,8 +37,8 @@ def predict(
 
     Args:
         run: its output folder, or the Hub repository it was published to.
-        texts: for pairs, strings or (sentence1, sentence2); for tags and trees, strings or lists of words; for
-            answers, (question, text); for choices, (prompt, choice, choice, ...).
+        texts: for pairs, strings or (sentence1, sentence2); for tags, trees and hidden words, strings or lists of
+            words; for answers, (question, text); for choices, (prompt, choice, choice, ...).
         revision: of a Hub repository.
         batch_tokens: tokens of a batch, padding included.
         no_answer_threshold: of questions that may lack an answer, instead of that of the run.
@@ -47,7 +47,7 @@ def predict(
         For each text what is known of it: of pairs `label`, `probability` and `probabilities`; of words `tokens`,
         `tags` and `probabilities`, of text also `spans` (start, end), of entity tags `entities`; of trees `heads` and
         `relations`; of answers `answer`, `start`, `end`, `probability` and `others`; of choices `answer`, `label` and
-        `probabilities`.
+        `probabilities`; of hidden words `masked` (their places among the `tokens`), `guesses` and `probabilities`.
 
     Raises:
         InputError: there is no finished run, a text cannot be used, or a threshold means nothing there.
@@ -142,6 +142,7 @@ class Predictor:
         features = EvalSet.encode(task, rows, self.tokenizer, recipe["max_length"], recipe["label_piece"]).features
         self.full += kind.full(features, recipe["max_length"])
         answers = kind.answers(task, rows, features, *self._forward(features))
+        answers = replace(answers, names=kind.in_words(task, rows, answers.names, self.tokenizer))
         described = kind.described(task, rows, answers)
         return [{**beside, **answer} for beside, answer in zip(known, described, strict=True)]
 

@@ -226,14 +226,19 @@ def write_xtreme_folder(root: Path) -> Path:
     return root
 
 
-def write_tiny_encoder(folder: Path, dropout: float, positions: int = 64, layers: int = 3) -> str:
-    """A random BERT that knows the words of `write_xtreme_folder`, the longer ones in two pieces."""
+def write_tiny_encoder(folder: Path, dropout: float, positions: int = 64, layers: int = 3, masks: bool = False) -> str:
+    """A random BERT that knows the words of `write_xtreme_folder`, the longer ones in two pieces.
+
+    Args:
+        masks: whether its tokenizer has a mask token.
+    """
     torch = pytest.importorskip("torch")
     from transformers import BertConfig, BertModel
 
-    from tests.tiny_tokenizers import wordpiece
+    from tests.tiny_tokenizers import with_mask, wordpiece
 
     tokenizer = wordpiece([*"abcdefghlnopv", "yes", "well", "no", *(f"##{i}" for i in range(6))])
+    tokenizer = with_mask(tokenizer) if masks else tokenizer
     tokenizer.model_max_length = positions
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)

@@ -14,6 +14,7 @@ import transformers
 from transformers import (
     AutoConfig,
     AutoModel,
+    AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     BertTokenizer,
@@ -32,6 +33,7 @@ AUTO_CLASSES = {
     "DLFAForSequenceClassification": AutoModelForSequenceClassification,
     "DLFAForTokenClassification": AutoModelForTokenClassification,
     "DLFAForDependencyParsing": AutoModel,
+    "DLFAForMaskedLM": AutoModelForMaskedLM,
 }
 PIPELINES = {
     "DLFAForSequenceClassification": "text-classification",

@@ -16,8 +16,11 @@ from modeling_dlfa.tasks.task import HubDataset, Task
 TRAINED = [name for name, task in TASKS.items() if task.kind.trains]
 """Built-in tasks that a model is trained for; `training/test_untrained.py` has the others."""
 
-IN_FOLDER = [name for name in TRAINED if TASKS[name].folder in {*XTREME_TASKS, "uddep"}]
-"""Those of them that `conftest.write_xtreme_folder` has data of."""
+IN_FOLDER = [
+    name for name in TRAINED if TASKS[name].folder in {*XTREME_TASKS, "uddep"} and not TASKS[name].kind.control
+]
+"""Those of them that `conftest.write_xtreme_folder` has data of, which its encoder can learn; what has no labels needs
+a mask token (`training/test_masked_run.py`)."""
 
 LABEL_COLUMNS = {kind: kind.label_column for kind in KINDS.values()}
 

@@ -176,6 +176,7 @@ def test_saved_config_names_every_auto_class(tiny_config, tmp_path):
     assert {*AUTO_MAP} == {
         "AutoConfig",
         "AutoModel",
+        "AutoModelForMaskedLM",
         "AutoModelForMultipleChoice",
         "AutoModelForQuestionAnswering",
         "AutoModelForSequenceClassification",

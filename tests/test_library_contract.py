@@ -10,6 +10,7 @@ import torch
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForMaskedLM,
     DLFAForMultipleChoice,
     DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
@@ -26,6 +27,7 @@ CLASSES = (
     DLFAForDependencyParsing,
     DLFAForQuestionAnswering,
     DLFAForMultipleChoice,
+    DLFAForMaskedLM,
 )
 OF_ENCODER = {"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 3, "vocab_size": 64}
 

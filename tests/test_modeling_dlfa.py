@@ -1447,6 +1447,7 @@ def test_saved_model_opens_the_same(family, model_class, tiny_config, tmp_path):
     assert AutoConfig.from_pretrained(tmp_path).auto_map.keys() == {
         "AutoConfig",
         "AutoModel",
+        "AutoModelForMaskedLM",
         "AutoModelForMultipleChoice",
         "AutoModelForQuestionAnswering",
         "AutoModelForSequenceClassification",

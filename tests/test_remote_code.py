@@ -13,6 +13,7 @@ from transformers import BertTokenizer
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForMaskedLM,
     DLFAForMultipleChoice,
     DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
@@ -26,6 +27,7 @@ from tests.elsewhere import run_elsewhere
 PACKAGE = Path(__file__).parents[1] / "modeling_dlfa"
 CLASSES = {
     "AutoModel": DLFAModel,
+    "AutoModelForMaskedLM": DLFAForMaskedLM,
     "AutoModelForMultipleChoice": DLFAForMultipleChoice,
     "AutoModelForQuestionAnswering": DLFAForQuestionAnswering,
     "AutoModelForSequenceClassification": DLFAForSequenceClassification,
@@ -48,7 +50,7 @@ import transformers
 root, report, tensors = Path(sys.argv[1]), {}, {}
 inputs = torch.load(root / "inputs.pt")
 autos = ("AutoModel", "AutoModelForQuestionAnswering", "AutoModelForSequenceClassification")
-autos += ("AutoModelForTokenClassification", "AutoModelForMultipleChoice")
+autos += ("AutoModelForTokenClassification", "AutoModelForMultipleChoice", "AutoModelForMaskedLM")
 
 
 def opened(auto, folder, **kwargs):
@@ -164,7 +166,8 @@ def test_every_auto_class_opens_what_any_class_saved(elsewhere, saved):
         _, name, missing = elsewhere["report"][f"{saved} {auto}"]
         model_class = SAVERS["parser"] if (saved, auto) == ("parser", "AutoModel") else CLASSES[auto]
         assert name == model_class.__name__
-        assert not [key for key in missing if not key.startswith(("classifier.", "qa_outputs.", "choice_scorer."))]
+        heads = ("classifier.", "qa_outputs.", "choice_scorer.", "lm_head.")
+        assert not [key for key in missing if not key.startswith(heads)]
         assert elsewhere["tensors"][f"{saved} {auto}"].isfinite().all()
 
 

@@ -72,4 +72,10 @@ def _fast(
     )
 
 
+def with_mask(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """The tokenizer, with a mask token behind all others."""
+    tokenizer.add_special_tokens({"mask_token": "[MASK]"})
+    return tokenizer
+
+
 TOKENIZERS = {"wordpiece": wordpiece, "unigram": unigram, "byte_level": byte_level}

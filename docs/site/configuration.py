@@ -52,8 +52,10 @@ OF_A_STUDY: dict[str, Any] = {
 }
 # Where the docstring of the class says it for Python, and the file has it otherwise.
 IN_A_FILE = {
-    "kind": "Pairs (or single sentences), tags, trees, answers, choices, retrieval, or one of your own. Needed.",
-    "labels": "Names, in the order of their ids, or `from the training file`. Needed, but of answers and choices.",
+    "kind": "Pairs (or single sentences), tags, trees, answers, choices, masked, retrieval, or one of your own. "
+    "Needed.",
+    "labels": "Names, in the order of their ids, or `from the training file`. Needed, but of answers, choices and "
+    "masked.",
     "files": "A file each of train and validation, in the training language; of test a pattern with {language}, or a "
     "table of languages with their files. Paths are relative to this file. Needed, unless there is hub.",
     "columns": "Our column name -> the name in the files' header, or the place of the field, counted from 0.",

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..pages import Table
 from ..tasks.languages import by_family
+from ..tasks.registry import get_task
 from ..training.arguments import RunArguments
 from ..training.derived import deciding
 from ..training.fingerprints import used_here
@@ -58,9 +59,13 @@ class Condition:
 
     @property
     def control(self) -> bool:
-        """Whether it controls for something: more steps on the target task itself, or labels without meaning."""
+        """Whether it controls for something.
+
+        More steps on the target task itself, labels without meaning, or sentences without labels.
+        """
         return any(
-            stage.get("shuffle_labels") or stage["task"] == run.task for run, stage in zip(self.runs, self.last)
+            stage.get("control") or stage.get("shuffle_labels") or stage["task"] == run.task
+            for run, stage in zip(self.runs, self.last)
         )
 
     @property
@@ -104,10 +109,13 @@ def measure_code_lengths(spec: StudySpec, report: Callable[[str], None] = print)
     """Measure what is not measured yet: the labels of every condition's last stage, given the pretrained encoder.
 
     Args:
-        report: gets a line for each.
+        report: gets a line for each, of a task whose labels no probe can learn too.
     """
     known: dict[str, dict[str, Any]] = {}  # conditions that differ in training only have the same labels
     for (encoder, condition), arguments in _last_stages(spec).items():
+        if get_task(arguments.task).kind.probe is None:
+            report(f"{encoder}, {condition}: {arguments.task} has no code length")
+            continue
         path = _code_length_file(spec, encoder, condition)
         settings = _settings(arguments)
         key = json.dumps(settings, sort_keys=True)

@@ -17,7 +17,7 @@ IGNORED = -100  # the label id that PyTorch's cross entropy leaves out
 # How vocabularies write white space: SentencePiece's ▁, byte-level Ġ (space) and Ċ (newline).
 _SPACE_MARKS = "▁ĠĊ \t\n"
 
-BESIDE_THE_INPUTS = ("length", "sentence", "first_word", "context_at", "starts", "ends", "cut")
+BESIDE_THE_INPUTS = ("length", "sentence", "first_word", "context_at", "starts", "ends", "cut", "places")
 """Columns of encoded rows that no model reads."""
 
 _CONSTANT_INPUTS = {"attention_mask": 1, "token_type_ids": 0}
@@ -65,6 +65,22 @@ class WordPieces:
         for word in self._sentences[sentence]:
             pieces = self._pieces_of[word][: self.room]
             yield pieces, next((index for index, piece in enumerate(pieces) if piece not in self._blank), 0)
+
+    def filled(self, sentence: int) -> Iterator[list[tuple[int, list[int], int]]]:
+        """The words of a sentence, in one row or, where it is too long, in several: as many as fit whole.
+
+        Each with its place in the sentence, its pieces, and which of them has the word's label.
+        """
+        row: list[tuple[int, list[int], int]] = []
+        taken = 0
+        for place, (word, labelled) in enumerate(self.words(sentence)):
+            if row and taken + len(word) > self.room:
+                yield row
+                row, taken = [], 0
+            row.append((place, word, labelled))
+            taken += len(word)
+        if row:
+            yield row
 
     def row(self, ids: list[int]) -> dict[str, Any]:
         row = [*self.before, *ids, *self.after]

@@ -1,4 +1,7 @@
-"""The ladder: dependency parsing, and easier tasks made from the same trees. Recipes follow udpos (our choice)."""
+"""The ladder: dependency parsing, easier tasks made from the same trees, and a control that reads their sentences.
+
+Recipes follow udpos (our choice).
+"""
 
 from .rungs import RUNGS
 from .task import HubDataset, Recipe, Task
@@ -22,7 +25,9 @@ _HUB = HubDataset(
 )
 
 
-def _rung(name: str, rung: str, kind: str, metrics: tuple[str, ...], max_length: int = 128) -> Task:
+def _rung(
+    name: str, rung: str, kind: str, metrics: tuple[str, ...], max_length: int = 128, metric_note: str = ""
+) -> Task:
     return Task(
         name=name,
         kind=kind,  # pyright: ignore[reportArgumentType]
@@ -34,6 +39,7 @@ def _rung(name: str, rung: str, kind: str, metrics: tuple[str, ...], max_length:
         hub=_HUB,
         rung=rung,
         folder="uddep",
+        metric_note=metric_note,
         note=UDPOS.note,
     )
 
@@ -48,3 +54,12 @@ LADDER: tuple[Task, ...] = (
     _rung("uddep", "tree", "trees", ("uas", "las"), max_length=256),
 )
 """From easy to hard."""
+
+CONTROLS: tuple[Task, ...] = (
+    _rung(
+        *("uddep-masked", "masked", "masked", ("accuracy",)),
+        metric_note="Of every sentence 15 % of the words, one at least, are hidden; a word is right if all its pieces "
+        "are. How many they are can be seen: encoders of different vocabularies are asked different things.",
+    ),
+)
+"""The same sentences without the trees: what is left of a gain where nothing but words is asked for."""

@@ -16,17 +16,17 @@ from modeling_dlfa.tasks.registry import get_task
 _DESCRIPTION = """
 The scores of one task. xnli, pawsx: accuracy over sentence pairs. panx: precision, recall and F1 over entities.
 udpos: accuracy over words, and the precision, recall and F1 that XTREME reports. Parsing: unlabelled and labelled
-attachment score over words; the tagging tasks made from trees: accuracy over words.
+attachment score over words; the tagging tasks made from trees: accuracy over words, of uddep-masked over hidden words.
 """
 
 _INPUTS = """
 Args:
     predictions: label names, one per sentence pair, or for tags a list of them per sentence, or for trees a list of
-        {"head", "relation"} per sentence.
+        {"head", "relation"} per sentence; of uddep-masked a list of words per sentence.
     references: the gold labels in the same shape.
 Returns:
     xnli, pawsx: accuracy; panx: precision, recall, f1; udpos: accuracy, precision, recall, f1; other tasks of
-    tags: accuracy; uddep: uas, las; uddep-arcs: uas. All between 0 and 1.
+    tags, uddep-masked: accuracy; uddep: uas, las; uddep-arcs: uas. All between 0 and 1.
 """
 
 _CITATION = """

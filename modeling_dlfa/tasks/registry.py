@@ -12,19 +12,21 @@ from typing import Any
 from ..errors import InputError, one_line
 from ..files import expanded
 from .kinds import KINDS
-from .ladder import LADDER
+from .ladder import CONTROLS, LADDER
 from .stilts import INTERMEDIATE_TASKS, OTHER_TASKS
 from .task import Task, task_of_definition
 from .task_file import read_task_file
 from .xtreme import XTREME_TASKS as OF_XTREME
 
 
-TASKS: dict[str, Task] = {task.name: task for task in (*OF_XTREME, *LADDER, *INTERMEDIATE_TASKS, *OTHER_TASKS)}
+TASKS: dict[str, Task] = {
+    task.name: task for task in (*OF_XTREME, *LADDER, *CONTROLS, *INTERMEDIATE_TASKS, *OTHER_TASKS)
+}
 """The built-in tasks by name."""
 
 XTREME_TASKS: tuple[str, ...] = tuple(task.name for task in OF_XTREME)
-"""Names of XTREME's tasks that are built in; the others are the ladder of parsing tasks, from easy to hard, and those
-of `stilts`."""
+"""Names of XTREME's tasks that are built in; the others are the ladder of parsing tasks, from easy to hard, its
+control, and those of `stilts`."""
 
 TASK_FILE_SUFFIXES = (".yaml", ".yml")
 

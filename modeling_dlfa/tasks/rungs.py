@@ -47,10 +47,12 @@ RUNGS: Mapping[str, Rung] = {
     ),
     "arcs": Rung((UNKNOWN_RELATION,), lambda tree: [UNKNOWN_RELATION] * len(tree.heads)),
     "tree": Rung(RELATIONS, lambda tree: tree.relations),
+    "masked": Rung((), lambda tree: tree.tokens),
 }
 """The ladder from easy to hard. Of "arcs" and "tree" the labels are relations and the heads belong to the task too.
 
 "direction" says where the head stands: "left" (before the word), "right", or "root" for the root word. "depth" counts
 the arcs up to the root word, from 5 on in one bucket: in English web text that bucket holds a tenth of the words, like
 the next-smaller one. "distance" is the direction with the number of words from the word to its head, in buckets.
+"masked" is no rung but a control beside the ladder: of the sentences alone, any word may be asked for.
 """

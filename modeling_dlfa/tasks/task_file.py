@@ -1,6 +1,6 @@
 """A task of a user's own as a YAML file.
 
-    kind: pairs                     # pairs (or single sentences), tags, trees, answers, choices
+    kind: pairs                     # pairs (or single sentences), tags, trees, answers, choices, masked
     labels: [negative, positive]    # or: from the training file
     files:
       train: train.csv              # of the training language, as is

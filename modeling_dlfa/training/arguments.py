@@ -25,9 +25,9 @@ class RunArguments:
         "udpos",
         "What to fine-tune on: a built-in task (xnli, pawsx, panx, udpos, xquad, mlqa, tydiqa; tatoeba and bucc2018, "
         "which train nothing; uddep and the easier uddep-upos, uddep-direction, uddep-depth, uddep-distance, "
-        "uddep-arcs; X-STILTs' mnli, qqp, anli-plus, squad, squad2, hellaswag, cosmosqa, commonsenseqa; xcopa, siqa, "
-        "copa), 'all' of XTREME's nine, a task of your own as a YAML file (docs/tasks.md), or an object in your "
-        "module, package.module:TASK.",
+        "uddep-arcs, with the control uddep-masked; X-STILTs' mnli, qqp, anli-plus, squad, squad2, hellaswag, "
+        "cosmosqa, commonsenseqa; xcopa, siqa, copa), 'all' of XTREME's nine, a task of your own as a YAML file "
+        "(docs/tasks.md), or an object in your module, package.module:TASK.",
         ("data", "model"),
         stage=False,
         cell=False,

@@ -29,6 +29,7 @@ class EvalSet:
     task: Task
     rows: Dataset
     features: Dataset
+    tokenizer: PreTrainedTokenizerBase
 
     @classmethod
     def encode(
@@ -37,7 +38,7 @@ class EvalSet:
         features = task.kind.encode(task, rows, tokenizer, max_length, label_piece)
         if "sentence" not in features.column_names:
             features = features.add_column("sentence", list(range(len(features))))  # pyright: ignore
-        return cls(task, rows, features.sort("length", reverse=True))
+        return cls(task, rows, features.sort("length", reverse=True), tokenizer)
 
     @property
     def references(self) -> list:
@@ -51,7 +52,8 @@ class EvalSet:
 
     def in_order(self, predictions: np.ndarray, label_ids: np.ndarray) -> list:
         """What was kept of the model's outputs in the shape and order of `references`, see `Kind.in_order`."""
-        return self.task.kind.in_order(self.task, self.rows, self.features, predictions, label_ids)
+        found = self.task.kind.in_order(self.task, self.rows, self.features, predictions, label_ids)
+        return self.task.kind.in_words(self.task, self.rows, found, self.tokenizer)
 
     def score(self, predictions: list) -> dict[str, float]:
         return self.task.kind.score(self.task, predictions, self.references)
@@ -243,7 +245,9 @@ def prepare(arguments: RunArguments, training: bool = True) -> RunData:
         tokenizer=tokenizer,
         train=encoded(task, rows.train, tokenizer, arguments) if training else rows.train,
         train_samples=len(rows.train),
-        development=eval_set(rows.development) if training else EvalSet(task, rows.development, rows.development),
+        development=eval_set(rows.development)
+        if training
+        else EvalSet(task, rows.development, rows.development, tokenizer),
         evaluation={language: eval_set(loaded) for language, loaded in rows.evaluation.items()},
         fingerprints=fingerprints,
         tuning={language: eval_set(loaded) for language, loaded in rows.tuning.items()},

@@ -80,7 +80,10 @@ class Lora(Regime):
         rank = cast(int, self.size)
         of_conv1d = any(isinstance(part, Conv1D) and _last(name) in names for name, part in encoder.named_modules())
         beside = [f"dlfa.{name}" for name, _ in model.base_model.named_children() if name != "encoder"]
-        whole = [name for name in (*beside, *new_parts(model)) if list(model.get_submodule(name).parameters())]
+        # What has weights of its own: copied, those that are the encoder's too would be so no more.
+        shared = {id(weight) for weight in encoder.parameters()}
+        parts = {name: model.get_submodule(name).parameters() for name in (*beside, *new_parts(model))}
+        whole = [name for name, weights in parts.items() if any(id(weight) not in shared for weight in weights)]
         config = peft.LoraConfig(
             r=rank,
             lora_alpha=2 * rank,

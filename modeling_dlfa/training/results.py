@@ -167,7 +167,8 @@ def stage_summary(results: RunResults, fusion_carried: bool) -> dict[str, Any]:
     names = ("task", "metric", "development_score", "development_majority", "fusion", "fusion_layer", "seed")
     summary = {name: getattr(results, name) for name in (*names, "train_samples", "data")}
     training = {name: results.training[name] for name in STAGE_RECIPE if name in results.training}
-    return summary | training | {"fusion_carried": fusion_carried}
+    control = {"control": True} if results.of_task.kind.control else {}
+    return summary | training | control | {"fusion_carried": fusion_carried}
 
 
 # Entries of a run's recipe that the summary of a stage repeats.

@@ -83,6 +83,7 @@ def test_a_folder_gives_every_split_in_the_common_shape(tmp_path, name, split):
         "uddep-distance": {"tokens": ["Rome"], "tags": [0]},
         "uddep-arcs": {"tokens": ["Rome"], "heads": [0], "relations": [0]},
         "uddep": {"tokens": ["Rome"], "heads": [0], "relations": [34]},
+        "uddep-masked": {"tokens": ["Rome"], "masked": [0]},
     }
     asked = {"id": "0", "language": "de", "context": "It's Rome.", "question": "Where?"}
     pair = {"sentence1": "A man.", "sentence2": "A person.", "label": 0}
@@ -351,6 +352,9 @@ def assert_rung(loaded, name):
     task = TASKS[name]
     assert loaded.features == task_features(task)
     assert loaded["tokens"][:] == [SENTENCE["tokens"]] * 2
+    if task.kind.name == "masked":
+        assert loaded["masked"][0] == loaded["masked"][1] and len(loaded["masked"][0]) == 1
+        return
     labels = loaded["tags" if task.kind.name == "tags" else "relations"]
     assert [[task.labels[label] for label in row] for row in labels] == [OF_SENTENCE[name]] * 2
     if task.kind.name == "trees":

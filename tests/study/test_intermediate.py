@@ -29,10 +29,17 @@ CONDITIONS = {
     "tree": {"intermediate_tasks": "udpos,uddep"},
     "more": {"intermediate_tasks": "xnli"},
     "noise": {"intermediate_tasks": "uddep-upos", "intermediate_arguments": {"shuffle_labels": True}},
+    "words": {"intermediate_tasks": "uddep-masked"},
 }
 BITS = {"upos": 1.5, "tree": 4.0, "more": 1.0}
-GAINS = {None: 0, "upos": 4, "tree": 1, "more": 6, "noise": -2}  # of the baseline; twice as much of DLFA
-STAGES = {"upos": (95.0, 20.0), "tree": (60.0, 20.0), "more": (50.0, 30.0), "noise": (15.0, 20.0)}
+GAINS = {None: 0, "upos": 4, "tree": 1, "more": 6, "noise": -2, "words": 3}  # of the baseline; twice as much of DLFA
+STAGES = {
+    "upos": (95.0, 20.0),
+    "tree": (60.0, 20.0),
+    "more": (50.0, 30.0),
+    "noise": (15.0, 20.0),
+    "words": (40.0, 10.0),
+}
 
 
 def stages(cell):
@@ -43,8 +50,8 @@ def stages(cell):
     score, majority = STAGES[condition]
     tasks = CONDITIONS[condition]["intermediate_tasks"].split(",")
     summary = {"metric": "las", "development_score": score, "development_majority": majority, "steps": 100}
-    noise = {"shuffle_labels": True} if condition == "noise" else {}
-    return [{"task": task, **summary, **noise} for task in tasks]
+    said: dict = {"noise": {"shuffle_labels": True}, "words": {"control": True}}.get(condition, {})
+    return [{"task": task, **summary, **said} for task in tasks]
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +74,8 @@ def made(study):
 def test_every_model_is_run_under_every_condition_and_compared_with_itself_without(study, made):
     spec, _ = study
     assert [cell.model.name for cell in spec.cells if cell.seed == 1] == [
-        *("baseline", "dlfa", "baseline+upos", "baseline+tree", "baseline+more", "baseline+noise"),
-        *("dlfa+upos", "dlfa+tree", "dlfa+more", "dlfa+noise"),
+        *("baseline", "dlfa", "baseline+upos", "baseline+tree", "baseline+more", "baseline+noise", "baseline+words"),
+        *("dlfa+upos", "dlfa+tree", "dlfa+more", "dlfa+noise", "dlfa+words"),
     ]
     assert list(made) == ["xnli", "xnli_baseline", "xnli_dlfa"]
     assert list(made["xnli"].comparisons) == ["dlfa"]
@@ -91,7 +98,7 @@ def test_conditions_merge_their_arguments_of_stages_with_those_of_the_study(make
     assert [stage.task for stage in by_name["dlfa-k4+tree"].stages()] == ["udpos", "uddep"]
     assert by_name["baseline"].stages() == []
     names = {stage.name for cell in spec.cells for stage in cell.stages()[:1]}
-    assert len(names) == 4 * 4  # conditions times models
+    assert len(names) == 5 * 4  # conditions times models
 
 
 def test_difficulty_is_that_of_the_last_stage(made):
@@ -101,8 +108,9 @@ def test_difficulty_is_that_of_the_last_stage(made):
         ("tree", "dlfa+tree", False),
         ("more", "dlfa+more", True),
         ("noise", "dlfa+noise", True),
+        ("words", "dlfa+words", True),
     ]
-    assert [one.errors for one in found] == [[5 / 80] * 2, [0.5] * 2, [50 / 70] * 2, [85 / 80] * 2]
+    assert [one.errors for one in found] == [[5 / 80] * 2, [0.5] * 2, [50 / 70] * 2, [85 / 80] * 2, [60 / 90] * 2]
     assert [one.bits for one in found][:3] == [1.5, 4.0, 1.0] and math.isnan(found[3].bits)
     rows = {row["condition"]: row for row in condition_rows(made["xnli_dlfa"], found)}
     assert rows["tree"]["stages"] == "udpos, uddep" and rows["tree"]["steps"] == 100
@@ -110,7 +118,7 @@ def test_difficulty_is_that_of_the_last_stage(made):
     assert rows["tree"]["difference"] == pytest.approx(1 / 3)
     assert rows["tree"]["zero_shot"] == pytest.approx(54.5 + 1 / 3)
     table = conditions_table(made["xnli_dlfa"], found)
-    assert [row[0] for row in table.rows] == ["upos", "tree", "more (control)", "noise (control)"]
+    assert [row[0] for row in table.rows] == ["upos", "tree", "more (control)", "noise (control)", "words (control)"]
     assert table.rows[1][:6] == ["tree", "udpos, uddep", "100", "las 60.0 ± 0.0", "0.50", "4.00"]
     assert table.rows[3][5] == "–"
 
@@ -138,11 +146,11 @@ def test_a_condition_that_differs_in_training_alone_repeats_another(make_spec, m
 
 def test_families_average_their_languages(made):
     table = families_table(made["xnli_baseline"], conditions(made["xnli_baseline"], BITS))
-    assert table.header == ["family", "languages", "upos", "tree", "more", "noise"]
+    assert table.header == ["family", "languages", "upos", "tree", "more", "noise", "words"]
     assert table.rows == [
-        ["IE: Germanic", "de", "+4.0", "+1.0", "+6.0", "-2.0"],
-        ["IE: Romance", "es", "-2.0", "-0.5", "-3.0", "+1.0"],
-        ["IE: Slavic", "ru", "0.0", "0.0", "0.0", "0.0"],
+        ["IE: Germanic", "de", "+4.0", "+1.0", "+6.0", "-2.0", "+3.0"],
+        ["IE: Romance", "es", "-2.0", "-0.5", "-3.0", "+1.0", "-1.5"],
+        ["IE: Slavic", "ru", "0.0", "0.0", "0.0", "0.0", "0.0"],
     ]
 
 
@@ -153,6 +161,7 @@ def test_gains_stand_over_both_measures(made):
         ("tree", 0.5, False),
         ("more", 50 / 70, True),
         ("noise", 85 / 80, True),
+        ("words", 60 / 90, True),
     ]
     assert [point.label for point in bits.points] == ["upos", "tree", "more"]
     assert [point.y for point in bits.points] == pytest.approx([4 / 6, 1 / 6, 1])
@@ -221,10 +230,11 @@ def test_code_lengths_are_measured_once_and_with_the_settings_of_the_study(make_
         ("uddep-upos", "none", True, "en"),
     ]
     assert said[0] == "embedded, upos: 2.50 bits a label of uddep-upos"
-    assert said[4] == "embedded, fast: 2.50 bits a label of uddep-upos"  # the same labels, not measured again
+    assert said[4] == "embedded, words: uddep-masked has no code length"
+    assert said[5] == "embedded, fast: 2.50 bits a label of uddep-upos"  # the same labels, not measured again
     measure_code_lengths(spec, said.append)
-    assert (len(asked), len(said)) == (4, 5)
-    assert load_code_lengths(spec, "embedded") == dict.fromkeys([*CONDITIONS, "fast"], 2.5)
+    assert (len(asked), len(said)) == (4, 7)
+    assert load_code_lengths(spec, "embedded") == dict.fromkeys({*CONDITIONS, "fast"} - {"words"}, 2.5)
 
     other = make_spec(conditions=CONDITIONS, output_dir=tmp_path, arguments={"max_train_samples": 9})
     assert load_code_lengths(other, "embedded") == {}
@@ -238,7 +248,7 @@ def test_the_report_has_a_chapter_for_every_model(study, tmp_path):
     spec, records = study
     write_report(replace(spec, output_dir=tmp_path), records, tmp_path / "report")
     text = (tmp_path / "report" / "report.md").read_text("utf-8")
-    assert "20 of 20 runs are done." in text
+    assert "24 of 24 runs are done." in text
     for name in ("baseline", "dlfa"):
         assert f"## xnli, embedded: {name} under conditions" in text
         assert (tmp_path / "report" / f"difficulty_xnli_{name}.png").read_bytes().startswith(b"\x89PNG")

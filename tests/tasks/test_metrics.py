@@ -62,6 +62,10 @@ def noisy(task, *, rows=300, seed=0, right=0.7) -> tuple[list, list]:
     if task.kind.name == "pairs":
         gold = [rng.randrange(len(task.labels)) for _ in range(rows)]
         return gold, [guess(label) for label in gold]
+    if task.kind.name == "masked":
+        words = ["The", "a b", "“Rom”", "黑豹队", "308", "\u3000", "के", "▁d+og"]
+        gold = [rng.choices(words, k=rng.randrange(1, 6)) for _ in range(rows)]
+        return gold, [[one if rng.random() < right else rng.choice(words) for one in row] for row in gold]
     gold = [[rng.randrange(len(task.labels)) for _ in range(rng.randrange(1, 25))] for _ in range(rows)]
     return gold, [[guess(tag) for tag in tags] for tags in gold]
 

@@ -183,7 +183,10 @@ def test_languages_by_folder(task_file):
         ({"label_aliases": {"ja": "yess"}}, "label_aliases: 'yess' is not one of yes, no"),
         ({"labels": [True, False]}, "labels: expected text, found True: put yes, no, on and off in quotation marks"),
         ({"labels": []}, "labels: expected a list of names, found []"),
-        ({"kind": ...}, "kind: missing, expected one of pairs, tags, trees, answers, choices, retrieval, mining"),
+        (
+            {"kind": ...},
+            "kind: missing, expected one of pairs, tags, trees, answers, choices, masked, retrieval, mining",
+        ),
         ({"kind": "pair"}, "kind: unknown kind 'pair': expected one of pairs, tags, trees"),
         ({"files": ...}, "files: missing, expected files of train, validation and test, or hub"),
         ({"files": {"train": "train.csv", "test": "dev.csv"}}, "files: validation: missing"),

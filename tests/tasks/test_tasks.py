@@ -45,6 +45,9 @@ LADDER = {
 }
 
 
+CONTROLS = {"uddep-masked": "masked"}
+
+
 def test_there_are_xtremes_tasks_and_the_ladder():
     assert list(XTREME_TASKS) == [*XTREME, *UNTRAINED]
     assert list(TASKS)[: len(XTREME_TASKS) + len(LADDER)] == [*XTREME, *UNTRAINED, *LADDER]
@@ -63,6 +66,16 @@ def test_the_ladder_shares_trees_recipe_and_source(name):
     recipe = task.recipe
     assert (recipe.num_train_epochs, recipe.learning_rate, recipe.per_device_train_batch_size) == (10, 2e-5, 32)
     assert recipe.max_length == (256 if kind == "trees" else 128)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_controls_read_the_sentences_of_the_ladder(name):
+    task, rung = get_task(name), get_task("uddep-upos")
+    assert (task.kind.name, task.labels, task.metric) == (CONTROLS[name], (), "accuracy")
+    shared = ("hub", "languages", "folder", "recipe", "note")
+    assert [getattr(task, one) for one in shared] == [getattr(rung, one) for one in shared]
+    assert task.rung in RUNGS and task.metric_note
+    assert {one.name for one in TASKS.values() if one.kind.control} == set(CONTROLS)
 
 
 def test_every_language_of_the_ladder_has_one_treebank():
@@ -125,6 +138,8 @@ def test_the_reported_metric_is_one_that_the_scores_have(name):
         predicted = gold = [[(0, label)] for label in task.labels]
     if task.kind.name == "choices":
         predicted = gold = [0, 1]
+    if task.kind.name == "masked":
+        predicted = gold = [["Rome"], ["a", "town"]]
     if task.kind.name == "answers":
         gold, predicted = [{"texts": ["Rome", "a town"], "language": "en"}] * 2, ["Rome", "town"]
     assert score(task, predicted, gold)[task.metric] == 100

@@ -21,6 +21,7 @@ from transformers import AutoConfig
 from modeling_dlfa import (
     DLFAConfig,
     DLFAForDependencyParsing,
+    DLFAForMaskedLM,
     DLFAForMultipleChoice,
     DLFAForQuestionAnswering,
     DLFAForSequenceClassification,
@@ -63,6 +64,7 @@ MODEL_CLASSES = (
     DLFAForDependencyParsing,
     DLFAForQuestionAnswering,
     DLFAForMultipleChoice,
+    DLFAForMaskedLM,
 )
 NUM_LABELS = 3
 
@@ -113,6 +115,7 @@ def complete(inputs: dict[str, torch.Tensor], model_class: type, with_labels: bo
             DLFAForMultipleChoice: (classes[:, 1] > 0).long(),
             DLFAForSequenceClassification: classes[:, 1],
             DLFAForTokenClassification: classes,
+            DLFAForMaskedLM: inputs["input_ids"],
             DLFAForQuestionAnswering: torch.stack((classes[:, 1], classes[:, 1] + 1), dim=-1),
             DLFAForDependencyParsing: torch.stack((tokens, classes), dim=-1),  # each word hangs on the one before
         }[model_class]

@@ -4,6 +4,7 @@ from ...errors import InputError
 from .answers import Answers
 from .base import Kind
 from .choices import Choices
+from .masked import Masked
 from .mining import Mining
 from .pairs import Pairs
 from .retrieval import Retrieval
@@ -12,7 +13,7 @@ from .trees import Trees
 
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (Pairs(), Tags(), Trees(), Answers(), Choices(), Retrieval(), Mining())
+    kind.name: kind for kind in (Pairs(), Tags(), Trees(), Answers(), Choices(), Masked(), Retrieval(), Mining())
 }
 """Name -> kind. A new kind is a file beside these and an entry here, or `register_kind` from elsewhere."""
 

@@ -58,6 +58,7 @@ class Kind(MayBeProbed, MaySettle, MayTrainNothing, ShownOnAPage, ABC):
         problem_type: as `PreTrainedConfig` has it; said beforehand, a model is saved alike however it was trained.
         pipeline_tag: the task of a model on the Hub.
         sample_epochs: passes over the embedded sample that are enough to see transfer (our choice).
+        control: whether a stage of it controls for others: it reads such text and asks for nothing but its words.
     """
 
     name: ClassVar[str]
@@ -77,6 +78,7 @@ class Kind(MayBeProbed, MaySettle, MayTrainNothing, ShownOnAPage, ABC):
     problem_type: ClassVar[str | None] = None
     pipeline_tag: ClassVar[str]
     sample_epochs: ClassVar[int] = 4
+    control: ClassVar[bool] = False
 
     def __repr__(self) -> str:
         return f"<kind {self.name}>"
@@ -225,6 +227,10 @@ class Kind(MayBeProbed, MaySettle, MayTrainNothing, ShownOnAPage, ABC):
             predictions: as `keep` gave them, joined over batches and padded with -100.
             label_ids: the labels in the order and shape in which the Trainer returns them.
         """
+
+    def in_words(self, task: "Task", rows: Dataset, found: list, tokenizer: PreTrainedTokenizerBase) -> list:
+        """What `in_order` has found, where the tokenizer has to say what it means; by default as it is."""
+        return found
 
     @abstractmethod
     def references(self, rows: Dataset) -> list:

@@ -335,23 +335,16 @@ def encode_tags(
     """
     pieces = WordPieces(tokenizer, dataset["tokens"][:], max_length, label_piece)
     rows: list[dict[str, Any]] = []
-
-    def add_row(ids: list[int], labels: list[int], sentence: int, first_word: int) -> None:
-        labels = [IGNORED] * len(pieces.before) + labels + [IGNORED] * len(pieces.after)
-        rows.append(pieces.row(ids) | {"labels": labels, "sentence": sentence, "first_word": first_word})
-
     for sentence, tags in enumerate(dataset["tags"][:]):
-        ids: list[int] = []
-        labels: list[int] = []
-        first_word = 0
-        for place, ((word, labelled), tag) in enumerate(zip(pieces.words(sentence), tags, strict=True)):
-            if ids and len(ids) + len(word) > pieces.room:
-                add_row(ids, labels, sentence, first_word)
-                ids, labels, first_word = [], [], place
-            ids = ids + word
-            labels = labels + [tag if index == labelled else IGNORED for index in range(len(word))]
-        if ids:
-            add_row(ids, labels, sentence, first_word)
+        for words in pieces.filled(sentence):
+            ids = [piece for _, word, _ in words for piece in word]
+            of_words = [
+                tags[place] if index == labelled else IGNORED
+                for place, word, labelled in words
+                for index in range(len(word))
+            ]
+            labels = [IGNORED] * len(pieces.before) + of_words + [IGNORED] * len(pieces.after)
+            rows.append(pieces.row(ids) | {"labels": labels, "sentence": sentence, "first_word": words[0][0]})
     return encoded_dataset(rows, [*pieces.columns, "labels", "sentence", "first_word"], _FEATURES)
 
 

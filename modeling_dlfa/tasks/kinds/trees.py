@@ -2,19 +2,19 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from datasets import ClassLabel, Dataset, Features, List, Value
-from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from ...files import read_lines
 from ..conllu import format_trees, parse_trees
 from ..decoding import decode
 from ..encoding import IGNORED, INPUT_FEATURES, LabelPiece, WordPieces, encoded_dataset
+from ..positions import PositionsCollator
 from ..readers import sentences
 from ..scores import accuracy, check_same_words, flat, in_percent, most_frequent
 from ..trees import TREE_COLUMNS, UNKNOWN_RELATION, Tree, universal
@@ -104,7 +104,7 @@ class Trees(Kind):
         return encode_trees(rows, tokenizer, max_length, label_piece)
 
     def collator(self, tokenizer: PreTrainedTokenizerBase) -> Callable[[list[dict[str, Any]]], Any]:
-        return DataCollatorForParsing(tokenizer)
+        return PositionsCollator(tokenizer, "word_positions")
 
     def keep(self, logits: Any, labels: torch.Tensor) -> torch.Tensor:
         """The trees (B, W, 2) of a parser's two kinds of logits."""
@@ -246,7 +246,7 @@ class Trees(Kind):
     # -----------------------------------------------------------------------------------------------------------------
 
     def encoder_inputs(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return {name: values for name, values in batch.items() if name not in _OF_WORDS}
+        return {name: values for name, values in batch.items() if name not in ("word_positions", "labels")}
 
     def known(
         self, task: "Task", model: Any, states: torch.Tensor, batch: Mapping[str, torch.Tensor]
@@ -285,34 +285,6 @@ inputs = tokenizer(words, is_split_into_words=True, return_tensors="pt")
 first_pieces = [inputs.word_to_tokens(word).start for word in range(len(words))]
 output = parser(**inputs, word_positions=torch.tensor([first_pieces]))
 heads = output.arc_logits.argmax(-1)  # (1, words), 0 is the root; modeling_dlfa.tasks.decoding.decode makes a tree"""
-
-
-@dataclass
-class DataCollatorForParsing:
-    """Pads rows of `encode_trees`: the inputs as the tokenizer does, words to the most of the batch.
-
-    Returns `word_positions` (B, W) padded with -1 and `labels` (B, W, 2) padded with -100 beside the inputs.
-    """
-
-    tokenizer: PreTrainedTokenizerBase
-
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        inputs = [{name: value for name, value in row.items() if name not in _OF_WORDS} for row in rows]
-        batch = dict(DataCollatorWithPadding(self.tokenizer)(inputs))
-        words = max(len(row["word_positions"]) for row in rows)
-        batch["word_positions"] = torch.full((len(rows), words), -1)
-        if "labels" in rows[0]:
-            batch["labels"] = torch.full((len(rows), words, 2), IGNORED)
-        for place, row in enumerate(rows):
-            for name in _OF_WORDS & row.keys():
-                batch[name][place, : len(row[name])] = torch.tensor(row[name])
-            if self.tokenizer.padding_side == "left":
-                padding = batch["input_ids"].shape[1] - len(row["input_ids"])
-                batch["word_positions"][place, : len(row["word_positions"])] += padding
-        return batch
-
-
-_OF_WORDS = {"word_positions", "labels"}
 
 
 def encode_trees(
