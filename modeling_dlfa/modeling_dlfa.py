@@ -1,8 +1,7 @@
 """DLFA: fuse one lower layer of a pretrained encoder with its last layer (Chen et al. 2022, arXiv 2205.08497).
 
-Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels or choices,
-V word pieces. x = `hidden_states[L]`, y =
-`hidden_states[k]`, or the mean of several.
+Shapes: B batch, T tokens, W words, E hidden size, L layers, C labels or choices, V word pieces.
+x = `hidden_states[L]`, y = `hidden_states[k]`, or the mean of several.
 """
 
 import copy
@@ -57,6 +56,7 @@ WHOLE_MODEL_ARGUMENTS = ("num_labels", "id2label", "label2id", "problem_type", "
     "output_hidden_states",
     "output_attentions",
     "return_dict",
+    "tie_word_embeddings",
 )
 
 
@@ -1479,7 +1479,7 @@ class MaskedLMHead(nn.Module):
         self.bias = nn.Parameter(torch.empty(words))
 
     def start(self, config: DLFAConfig):
-        """All words alike."""
+        """No word piece is preferred: bias 0."""
         nn.init.zeros_(self.bias)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:

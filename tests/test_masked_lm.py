@@ -148,6 +148,9 @@ def test_a_decoder_of_its_own(tiny_config, tmp_path):
     opened: Any = DLFAForMaskedLM.from_pretrained(tmp_path)
     assert not shared(opened) and opened.config.tie_word_embeddings is False
     same_weights(opened, model)
+    AutoModel.from_config(tiny_config()).save_pretrained(tmp_path / "encoder")
+    started: Any = DLFAForMaskedLM.from_encoder(str(tmp_path / "encoder"), fusion_layer=1, tie_word_embeddings=False)
+    assert not shared(started) and started.config.tie_word_embeddings is False
 
 
 @pytest.mark.parametrize("words", [70, 50])

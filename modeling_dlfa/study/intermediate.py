@@ -42,15 +42,12 @@ class Condition:
         model: name of the model under it.
         runs: results of its runs, one per seed.
         bits: code length of the labels of its last stage, in bits per word or pair; nan if it was not measured.
-        repeats: whether a condition before it asks for the same labels, such as those of the same task at another
-            learning rate: over difficulty it is no point of its own.
     """
 
     name: str
     model: str
     runs: Sequence[RunResults]
     bits: float
-    repeats: bool = False
 
     @property
     def last(self) -> list[Mapping[str, Any]]:
@@ -59,13 +56,25 @@ class Condition:
 
     @property
     def control(self) -> bool:
-        """Whether it controls for something.
+        """Whether it controls for something: more steps on the target task, or sentences without meaningful labels."""
+        return self.itself or self.without_labels
 
-        More steps on the target task itself, labels without meaning, or sentences without labels.
-        """
-        return any(
-            stage.get("control") or stage.get("shuffle_labels") or stage["task"] == run.task
-            for run, stage in zip(self.runs, self.last)
+    @property
+    def itself(self) -> bool:
+        """Whether its last stage is the target task: a control before itself, a task like others before another."""
+        return any(stage["task"] == run.task for run, stage in zip(self.runs, self.last))
+
+    @property
+    def without_labels(self) -> bool:
+        """Whether the labels of its last stage mean nothing, or there are none: a control before any task."""
+        return any(stage.get("control") or stage.get("shuffle_labels") for stage in self.last)
+
+    @property
+    def asked(self) -> tuple:
+        """What its stages ask for: tasks, parts and whether labels were shuffled, but not how they were trained."""
+        return tuple(
+            (stage["task"], stage.get("train_half"), stage.get("shuffle_labels"))
+            for stage in self.runs[0].intermediate
         )
 
     @property
@@ -81,18 +90,11 @@ def conditions(section: Section, bits: Mapping[str, float]) -> list[Condition]:
         section: one of conditions.
         bits: condition -> code length, as `load_code_lengths` returns them.
     """
-    found: list[Condition] = []
-    asked = set()
-    for model in section.models:
-        if model.condition is None or not (runs := [run.results for run in section.runs.get(model.name, ())]):
-            continue
-        labels = tuple(
-            (stage["task"], stage.get("train_half"), stage.get("shuffle_labels")) for stage in runs[0].intermediate
-        )
-        bits_per_label = bits.get(model.condition, math.nan)
-        found.append(Condition(model.condition, model.name, runs, bits_per_label, labels in asked))
-        asked.add(labels)
-    return found
+    return [
+        Condition(model.condition, model.name, runs, bits.get(model.condition, math.nan))
+        for model in section.models
+        if model.condition is not None and (runs := [run.results for run in section.runs.get(model.name, ())])
+    ]
 
 
 def measured_conditions(spec: StudySpec, section: Section) -> list[Condition]:
@@ -253,22 +255,20 @@ MEASURES: dict[str, Callable[[Condition], float]] = {
 
 
 def panels(section: Section, found: Sequence[Condition]) -> list[ScatterPanel]:
-    """Difference over difficulty, one panel for each measure that there are values of."""
+    """Difference over difficulty, one panel for each measure that there are values of.
+
+    Of conditions that ask for the same labels, such as a task at two learning rates, the first counts.
+    """
     made = []
     for measure, value in MEASURES.items():
-        points = [
-            Point(
-                condition.name,
-                value(condition),
-                one.difference,
-                one.low,
-                one.high,
-                condition.control,
-                condition.repeats,
-            )
-            for condition in found
-            if (one := section.comparisons.get(condition.model)) and not math.isnan(value(condition))
-        ]
+        points: list[Point] = []
+        asked = set()
+        for condition in found:
+            one, x = section.comparisons.get(condition.model), value(condition)
+            if one is not None and not math.isnan(x):
+                repeats = condition.asked in asked
+                points.append(Point(condition.name, x, one.difference, one.low, one.high, condition.control, repeats))
+                asked.add(condition.asked)
         if points:
             made.append(ScatterPanel(measure, points))
     return made

@@ -36,8 +36,8 @@ def gain(section: Section, condition: Condition) -> float:
 def matrix_rows(pairs: Pairs) -> list[Row]:
     """One row for every model and condition: the gain on each target task, and their mean.
 
-    All rows have the same columns: a task that a model was not scored on yet is nan. Where a condition is a control of
-    a task, as the task before itself, its gain stands there and is no part of the mean.
+    All rows have the same columns: a task that a model was not scored on yet is nan. The gain of a task before itself
+    stands there and is no part of the mean.
     """
     tasks = dict.fromkeys((section.task for own in pairs.values() for section, _ in own), math.nan)
     rows = []
@@ -47,8 +47,8 @@ def matrix_rows(pairs: Pairs) -> list[Row]:
                 section.task: next((gain(section, one) for one in conditions if one.name == name), math.nan)
                 for section, conditions in own
             }
-            own_controls = _controls(own, name)
-            there = [value for task, value in gains.items() if not math.isnan(value) and task not in own_controls]
+            itself = {section.task for section, one in _of(own, name) if one.itself}
+            there = [value for task, value in gains.items() if not math.isnan(value) and task not in itself]
             rows.append(
                 {
                     "encoder": encoder,
@@ -64,17 +64,14 @@ def matrix_rows(pairs: Pairs) -> list[Row]:
 
 
 def _conditions(own: Sequence[tuple[Section, Sequence[Condition]]]) -> dict[str, bool]:
-    """Names of conditions -> whether they are controls of every task: a task is one before itself alone."""
-    found: dict[str, bool] = {}
-    for _, conditions in own:
-        for one in conditions:
-            found[one.name] = found.get(one.name, True) and one.control
-    return found
+    """Names of conditions -> whether they are controls before any task."""
+    names = dict.fromkeys(one.name for _, conditions in own for one in conditions)
+    return {name: any(one.without_labels for _, one in _of(own, name)) for name in names}
 
 
-def _controls(own: Sequence[tuple[Section, Sequence[Condition]]], name: str) -> set[str]:
-    """The tasks that a condition is a control of."""
-    return {section.task for section, conditions in own for one in conditions if one.name == name and one.control}
+def _of(own: Sequence[tuple[Section, Sequence[Condition]]], name: str) -> list[tuple[Section, Condition]]:
+    """The sections that have a condition, with it."""
+    return [(section, one) for section, conditions in own for one in conditions if one.name == name]
 
 
 def matrix_tables(pairs: Pairs) -> list[Table]:
@@ -83,28 +80,29 @@ def matrix_tables(pairs: Pairs) -> list[Table]:
     for (encoder, model), own in pairs.items():
         rows = matrix_rows({(encoder, model): own})
         tasks = [section.task for section, _ in own]
+        controls = {(section.task, one.name) for section, found in own for one in found if one.control}
         cells = [
             [
                 row["condition"] + (" (control)" if row["control"] else ""),
-                *(_in_brackets(signed(row[task]), task in _controls(own, row["condition"])) for task in tasks),
-                signed(row["average"]),
+                *(_gain_text(row[task], (task, row["condition"]) in controls) for task in tasks),
+                _gain_text(row["average"], row["control"]),
             ]
             for row in rows
         ]
         best = ["best", *(_best(section, conditions) for section, conditions in own), _best_of(rows, len(tasks))]
         note = (
             f"Gain in points of the zero-shot average over {model} alone, {encoder}; the mean is over the target "
-            "tasks that have one, the best mean over all of them. Controls, such as a task before itself, stand in "
-            "brackets and count in no mean. The best ones are found on test data and leave controls out: oracles, no "
-            "results."
+            "tasks that have one, the best mean over all of them. Controls stand in brackets; a task before itself, "
+            "which is one too, counts in no mean. The best ones are found on test data and leave controls out: "
+            "oracles, no results."
         )
         header = ["intermediate", *tasks, "average"]
         tables.append(Table(f"matrix_{encoder}_{model}", f"{model}, {encoder}", header, [*cells, best], [note]))
     return tables
 
 
-def _in_brackets(text: str, control: bool) -> str:
-    return f"({text})" if control and text != signed(math.nan) else text
+def _gain_text(value: float, control: bool) -> str:
+    return f"({signed(value)})" if control and not math.isnan(value) else signed(value)
 
 
 def _best(section: Section, conditions: Sequence[Condition]) -> str:

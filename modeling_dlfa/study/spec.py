@@ -105,7 +105,7 @@ class StudySpec:
     def expanded(self, encoder: str) -> list[Model]:
         """The models with one encoder, the baseline first, lists of layers taken apart; then each under conditions.
 
-        Models may share the stage of a condition: in this order, no worker waits for a stage that another trains.
+        Models may share the stage of a condition: in this order, few workers wait for a stage that another trains.
         """
         models = [Model(BASELINE, BASELINE, {"fusion": "none"})]
         for name, arguments in self.models.items():

@@ -59,7 +59,8 @@ CONTROLS: tuple[Task, ...] = (
     _rung(
         *("uddep-masked", "masked", "masked", ("accuracy",)),
         metric_note="Of every sentence 15 % of the words, one at least, are hidden; a word is right if all its pieces "
-        "are. How many they are can be seen: encoders of different vocabularies are asked different things.",
+        "are, and wrong if the vocabulary lacks it. How many its pieces are can be seen: encoders of different "
+        "vocabularies are asked different things.",
     ),
 )
 """The same sentences without the trees: what is left of a gain where nothing but words is asked for."""

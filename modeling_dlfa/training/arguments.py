@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from .declared import AUTO, COUNT, NOT_NEGATIVE, SEVERAL, argument, number_or_auto, told
 
 
@@ -387,7 +387,7 @@ def json_object(name: str, value: str | None) -> dict[str, Any]:
     try:
         values = json.loads(value or "{}")
     except (ValueError, RecursionError) as error:
-        raise InputError(f"--{name} {value!r} is not JSON: {error}") from error
+        raise InputError(f"--{name} {told(value)!r} is not JSON: {one_line(error)}") from error
     if not isinstance(values, dict):
-        raise InputError(f"--{name} {value!r}: expected a JSON object")
+        raise InputError(f"--{name} {told(value)!r}: expected a JSON object")
     return values

@@ -133,10 +133,15 @@ def plan_stages(command: CommandLine, task: str | Task, fusion: str) -> list[Sta
     fusion_of_stages = command.fusion_of_stages(task, fusion)
     stages: list[Stage] = []
     for stage_task in target.stage_tasks:
-        changes = {"languages": target.train_language, "eval_split": "validation"} | common
+        # What a command says of thresholds is meant for its own task.
+        changes = {
+            "languages": target.train_language,
+            "eval_split": "validation",
+            "no_answer_threshold": "auto",
+        } | common
         changes |= by_task.get(stage_task, {})
         fusion = changes.pop("fusion", fusion_of_stages)
-        if fusion not in CHOICES["fusion"]:
+        if not isinstance(fusion, str) or fusion not in CHOICES["fusion"]:
             known = ", ".join(CHOICES["fusion"])
             raise InputError(f"--intermediate_arguments: fusion {fusion!r}: expected one of {known}")
         if target.carry_fusion and fusion != fusion_of_stages:
@@ -171,8 +176,8 @@ def check_stages(stages: Sequence[Stage]) -> None:
         carries = stage.command.run_arguments(stage.task, stage.fusion).carry_fusion
         if get_regime(arguments.train).on_states and not carries:
             raise InputError(
-                f"--train {arguments.train} --intermediate_tasks: such a stage leaves the encoder as it is, nothing "
-                'would go on; give --carry_fusion, or --intermediate_arguments \'{"train": "all"}\''
+                f"--intermediate_tasks {stage.task}: a stage of --train {arguments.train} leaves the encoder as it "
+                'is, nothing would go on; give --carry_fusion, or --intermediate_arguments \'{"train": "all"}\''
             )
         check_training(get_task(stage.task), training_arguments)
         check_regime(arguments, check_model(arguments), training_arguments)

@@ -55,7 +55,7 @@ def test_the_best_of_each_target_leaves_controls_out(pairs):
     (table,) = matrix_tables(pairs)
     assert table.header == ["intermediate", "xnli", "pawsx", "average"]
     assert table.rows[-1] == ["best", "a", "b", "b"]
-    assert table.rows[2] == ["same (control)", "(+5.0)", "–", "–"]
+    assert table.rows[2] == ["same", "(+5.0)", "–", "–"]
 
 
 def test_a_task_is_a_control_before_itself_alone(pairs):
@@ -71,6 +71,29 @@ def test_a_task_is_a_control_before_itself_alone(pairs):
     (row,) = matrix_rows({key: own})
     assert (row["control"], row["average"], row["tasks"]) == (False, pytest.approx(-2), 1)
     assert matrix_tables({key: own})[0].rows == [["same", "(+5.0)", "-2.0", "-2.0"], ["best", "", "same", ""]]
+
+
+def test_labels_without_meaning_are_a_control_before_every_task(pairs):
+    """Their mean is what the others are compared with."""
+    ((key, own),) = pairs.items()
+    shuffled = [
+        (
+            section,
+            [
+                replace(
+                    one,
+                    runs=[replace(run, intermediate=[{"task": "mnli", "shuffle_labels": True}]) for run in one.runs],
+                )
+            ],
+        )
+        for section, (one, *_) in own
+    ]
+    (row,) = matrix_rows({key: shuffled})
+    assert (row["control"], row["average"], row["tasks"]) == (True, pytest.approx(0.5), 2)
+    assert matrix_tables({key: shuffled})[0].rows == [
+        ["a (control)", "(+3.0)", "(-2.0)", "(+0.5)"],
+        ["best", "", "", ""],
+    ]
 
 
 def test_in_an_unfinished_study_rows_have_the_same_columns(pairs):

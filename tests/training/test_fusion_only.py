@@ -139,7 +139,7 @@ def test_the_learning_rate_is_one_that_heads_learn_with():
         ("--train fusion --states_layers x", "--states_layers x: expected numbers of layers from 0 to 3, or 'all'"),
         ("--train fusion --states_limit 0", "give a higher --states_limit"),
         ("--train fusion --states_limit -1", "--states_limit -1: expected a number of at least 0"),
-        ("--train fusion --intermediate_tasks uddep", "--train fusion --intermediate_tasks: such a stage leaves"),
+        ("--train fusion --intermediate_tasks uddep", "--intermediate_tasks uddep: a stage of --train fusion leaves"),
     ],
 )
 def test_mistakes_are_one_line(argv, tmp_path: Path, capsys, flags, message):

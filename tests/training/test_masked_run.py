@@ -6,8 +6,10 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from transformers import pipeline
 
 from modeling_dlfa.predict import Predictor, predict
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
@@ -95,6 +97,9 @@ def test_texts_and_the_card(run_of):
     assert answer["text"] == "a1 a1 a1 a1" and len(answer["guesses"]) == 1
     card = (run / "README.md").read_text(encoding="utf-8")
     assert "pipeline_tag: fill-mask" in card and "classify.tokenizer.mask_token" in card
+    classify: Any = pipeline("fill-mask", model=str(run), trust_remote_code=True, device="cpu")
+    guesses = classify(f"a1 {classify.tokenizer.mask_token} a1", top_k=3)
+    assert len(guesses) == 3 and 1 > guesses[0]["score"] >= guesses[2]["score"] > 0
 
 
 def test_before_another_task_it_is_a_control(encoder: str, xtreme_folder: Path, tmp_path: Path):

@@ -24,6 +24,7 @@ from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.data import EvalSet
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.score import main as score
+from modeling_dlfa.training.stages import plan_stages
 
 
 FLAGS = (
@@ -186,6 +187,14 @@ def test_stages_are_not_given_it(tiny_encoder: str):
     command = CommandLine([*argv, "--intermediate_tasks", "mnli"])
     assert command.run_arguments("mnli", "aif").no_answer_threshold == "auto"
     assert command.run_arguments("squad2", "aif").no_answer_threshold == 2.0
+    # Nor is a stage that settles one of its own, and would be another one with each.
+    asked = [
+        CommandLine([*argv, "--intermediate_tasks", "squad2"]),
+        CommandLine([*argv[:4], "--intermediate_tasks", "squad2"]),
+    ]
+    (first,), (second,) = (plan_stages(one, "squad2", "aif") for one in asked)
+    assert first.settings == second.settings
+    assert first.arguments(None, "unused")[0].no_answer_threshold == "auto"
 
 
 @pytest.mark.parametrize(

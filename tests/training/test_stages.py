@@ -115,6 +115,10 @@ def test_models_may_go_on_from_one_stage(command):
             "fusion 'adapter': expected one of aif, ",
         ),
         (
+            '--intermediate_tasks udpos --intermediate_arguments {"fusion":["none"]}',
+            "fusion ['none']: expected one of aif, ",
+        ),
+        (
             '--intermediate_tasks udpos --carry_fusion --intermediate_arguments {"fusion":"none"}',
             "fusion 'none' --carry_fusion: the run would go on with 'aif'",
         ),

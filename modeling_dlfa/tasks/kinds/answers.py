@@ -265,7 +265,10 @@ class Answers(Kind):
         probabilities: np.ndarray,
         labels: np.ndarray,
     ) -> Answered:
-        """The best places of each question, and their share of the odds of all that were looked at."""
+        """The best places of each question, and their share of the odds of all that were looked at.
+
+        The score of no answer has the threshold added to it first: with a high one, answers take a larger share.
+        """
         names = self._spans(task, rows, features, predicted)
         scores = (torch.tensor([span.score for span in spans], dtype=torch.float64) for spans in names)
         return Answered(names, [of_row.softmax(dim=0).tolist() for of_row in scores])

@@ -14,6 +14,7 @@ from ...files import read_lines, text_hash
 from ..encoding import INPUT_FEATURES, LabelPiece, WordPieces, encoded_dataset
 from ..positions import PositionsCollator
 from ..trees import Tree
+from ..wikiann import without_prefix
 from .base import Answers, Kind
 from .examples import pipeline_example
 from .shown import LabelledWord, Picture
@@ -78,7 +79,8 @@ class Masked(Tags):
     def normalise(
         self, task: "Task", columns: dict[str, list], features: Mapping[str, Any], language: str, where: str
     ) -> dict[str, list]:
-        return masked_rows([tokens for tokens in columns["tokens"] if tokens])
+        tokens = [tokens for tokens in columns["tokens"] if tokens]
+        return masked_rows(without_prefix(tokens, language, lambda sentence, _: f"{where}: sentence {sentence + 1}"))
 
     def from_trees(self, task: "Task", trees: Sequence[Tree]) -> dict[str, list]:
         return masked_rows([tree.tokens for tree in trees])
@@ -117,11 +119,11 @@ class Masked(Tags):
     def in_order(
         self, task: "Task", rows: Dataset, features: Dataset, predictions: np.ndarray, label_ids: np.ndarray
     ) -> list:
-        """Of every hidden word itself, where it was guessed, else the pieces that were."""
+        """Of every hidden word itself, where it was guessed, else the pieces that were; none of one that has none."""
         pieces = _of_words(rows, features, at_labels(predictions, label_ids))
         golden = _of_words(rows, features, features["labels"][:])
         return [
-            [word if ours == gold else ours for word, ours, gold in zip(*of_row, strict=True)]
+            [word if gold and ours == gold else ours for word, ours, gold in zip(*of_row, strict=True)]
             for of_row in zip(self.references(rows), pieces, golden, strict=True)
         ]
 
@@ -161,7 +163,18 @@ class Masked(Tags):
     def from_texts(
         self, task: "Task", texts: Sequence[str | Sequence[str]], tokenizer: PreTrainedTokenizerBase
     ) -> tuple[dict[str, list], list[dict[str, Any]]]:
-        """The words that are hidden are chosen as in data."""
+        """The words that are hidden are chosen as in data.
+
+        Raises:
+            InputError: as `words_and_places`, or a text hides a word itself.
+        """
+        mask: Any = tokenizer.mask_token
+        for number, text in enumerate(texts, start=1):
+            if mask is not None and mask in text:
+                raise InputError(
+                    f"text {number}: it holds the mask token {mask}, but the words to guess are chosen here: give "
+                    "whole sentences, or ask Transformers' fill-mask pipeline"
+                )
         tokens, known = words_and_places(texts, tokenizer)
         return masked_rows(tokens), known
 
@@ -174,11 +187,11 @@ class Masked(Tags):
         probabilities: np.ndarray,
         labels: np.ndarray,
     ) -> Answers:
-        """The probability of a word is the product of its pieces'."""
+        """The probability of a word is the product of its pieces'; 0 of one that the vocabulary lacks."""
         shares = _of_words(rows, features, at_labels(probabilities, labels))
         return Answers(
             self.in_order(task, rows, features, predicted, labels),
-            [[math.prod(of_word) for of_word in of_row] for of_row in shares],
+            [[math.prod(of_word) if of_word else 0.0 for of_word in of_row] for of_row in shares],
         )
 
     def described(self, task: "Task", rows: Dataset, answers: Answers) -> list[dict[str, Any]]:
@@ -212,7 +225,8 @@ def masked_places(words: Sequence[str]) -> list[int]:
 def encode_masked(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
     """Encode sentences with hidden words, each in one row or, where it is too long, in several.
 
-    Rows are filled as by `encode_tags`; those without a hidden word are left out.
+    Rows are filled as by `encode_tags`; those without a hidden word are left out. A word that the vocabulary lacks, in
+    part or whole, stays as it is read, and cannot be guessed.
 
     Args:
         dataset: columns `tokens` (words) and `masked` (places of those that are hidden).
@@ -234,7 +248,7 @@ def encode_masked(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_leng
             ids: list[int] = []
             hidden: dict[str, list[int]] = {"masked_positions": [], "labels": [], "places": []}
             for place, word, _ in words:
-                if place in masked:
+                if place in masked and word and tokenizer.unk_token_id not in word:
                     first = len(pieces.before) + len(ids)
                     hidden["masked_positions"] += range(first, first + len(word))
                     hidden["labels"] += word
@@ -264,4 +278,8 @@ def _written(pieces: Sequence[int], word: str, tokenizer: PreTrainedTokenizerBas
     both = zip(pieces, known, strict=True)
     tokens = [token or f"[{piece}]" for piece, token in both]  # embeddings may have more rows than there are pieces
     text = " ".join(tokenizer.convert_tokens_to_string(tokens).split())
-    return text if text and text != word else "+".join("".join(token.split()) for token in tokens)
+    if text in ("", word):
+        text = "+".join("".join(token.split()) for token in tokens)
+    while text in ("", word):  # "," for "▁,", and nothing at all
+        text = f"+{text}"
+    return text
