@@ -120,7 +120,7 @@ def likeness(before: Found, after: Found, seeds: int) -> Found:
     A seed takes half of the sentences, the same ones in all layers.
 
     Returns:
-        "cka", of the pivot, and "cka_others", the mean over the other languages; nothing where no sentences were kept.
+        `CKA`, of the pivot, and `CKA_OTHERS`, the mean over the other languages; nothing where no sentences were kept.
     """
     found: OfLanguages = {}
     for layer in (layer for layer in after.sentences if layer in before.sentences):
