@@ -23,11 +23,15 @@ def signed(value: float, digits: int = 1) -> str:
     return text if float(text) else text[1:]
 
 
-def interval(low: float, high: float) -> str:
-    """ "-0.7 to +1.1"; a narrow one with the digits that tell its ends apart, lest it look like certainty."""
+def interval(low: float, high: float, digits: int = 1) -> str:
+    """ "-0.7 to +1.1"; a narrow one with the digits that tell its ends apart, lest it look like certainty.
+
+    Args:
+        digits: the fewest, 1 or 2; there are three at most.
+    """
     if not (math.isfinite(low) and math.isfinite(high)):
         return MISSING
-    digits = next((digits for digits in (1, 2) if signed(low, digits) != signed(high, digits)), 3)
+    digits = next((few for few in range(digits, 3) if signed(low, few) != signed(high, few)), 3)
     return f"{signed(low, digits)} to {signed(high, digits)}"
 
 

@@ -15,9 +15,10 @@ from .opened import layer_title, open_model
 from .sentences import Settings
 from .similarity import alignment
 from .uncertainty import Estimate, difference
+from .wanted import CKA, CKA_OTHERS
 
 
-OF_LIKENESS = "CKA of a layer with the same layer before"
+LIKENESS_PANEL = "CKA of a layer with the same layer before"
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def look(encoder: str, runs: Sequence[NamedRun], source: Source, settings: Setti
         of_run = _looked_at(str(run.folder), source, settings)
         compared = likeness(first, of_run, settings.seeds)
         found[run.name] = Found([*of_run.measures, *compared.measures], [*of_run.rows, *compared.rows])
-    return Looked(Found(first.measures, first.rows), found)
+    return Looked(Found(first.measures, first.rows, few=first.few), found)
 
 
 def _looked_at(name: str, source: Source, settings: Settings) -> Found:
@@ -119,7 +120,7 @@ def likeness(before: Found, after: Found, seeds: int) -> Found:
     A seed takes half of the sentences, the same ones in all layers.
 
     Returns:
-        "cka", of the pivot, and "cka_others", the mean over the other languages; nothing where no sentences were kept.
+        `CKA`, of the pivot, and `CKA_OTHERS`, the mean over the other languages; nothing where no sentences were kept.
     """
     found: OfLanguages = {}
     for layer in (layer for layer in after.sentences if layer in before.sentences):
@@ -136,14 +137,14 @@ def likeness(before: Found, after: Found, seeds: int) -> Found:
     }
     measures = []
     if any(own.values()):
-        measures.append(_likeness("cka", language_name(after.pivot), own))
+        measures.append(_likeness(CKA, language_name(after.pivot), own))
     if count := max((len(of[0]) for of in others.values()), default=0):
-        measures.append(_likeness("cka_others", f"{count} other languages", means(others)))
-    return Found(measures, by_language({"cka": found}))
+        measures.append(_likeness(CKA_OTHERS, f"{count} other languages", means(others)))
+    return Found(measures, by_language({CKA: found}))
 
 
 def _likeness(name: str, label: str, values: dict[Layer, list[float]]) -> Measure:
-    return Measure(name, label, OF_LIKENESS, "", values, 1.0, "as before")
+    return Measure(name, label, LIKENESS_PANEL, "", values, 1.0, "as before")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from ..training.results import short_name
 from ..vectors import FUSED
 from .changes_measures import Change, Looked, change_rows, language_rows, look, seed_rows
 from .changes_words import course_of_change, course_of_likeness, in_short
-from .courses import STEMS, best_layer, capitalised
+from .courses import STEMS, best_layer, capitalised, shown_in
 from .figures import small_multiples
 from .lineage import FIRST, NamedRun, check_first, named_runs
 from .measuring import (
@@ -27,10 +27,13 @@ from .measuring import (
 from .page import Page, Part, Sheet
 from .sentence_measures import COMPARED, FEWEST_COMPARED
 from .sentences import Settings
-from .wanted import OF_CHANGES, USUAL_OF_CHANGES, wanted_measures
+from .wanted import OF_CHANGES, OF_LIKENESS, USUAL_OF_CHANGES, wanted_measures
 
 
-OF_LIKENESS = ("cka", "cka_others")
+UNCHECKED = (
+    "Only by name and depth of the encoder, not by its weights, is it known that these runs started from it: runs "
+    "behind stages, and old ones, do not say with which weights they began"
+)
 
 METHOD = (
     f"{ABOUT_LAYERS} All models are asked the same by the same code: the same sentences, divided by the same seeds, "
@@ -75,7 +78,7 @@ def _page(
     analysed = asked_of(arguments, {"encoder": name, "layers": str(depth), "runs": ", ".join(looked.runs)})
     summary = [in_short(run, looked.of_run(run)) for run in looked.runs]
     parts = [_curves(looked, settings), *_of_runs(looked), _runs(runs)]
-    lacking = missing(settings, looked.names)
+    lacking = missing(settings, looked.names, looked.first.few)
     return Page(f"What training changes in the layers of {name}", analysed, [*summary, *lacking], parts, METHOD)
 
 
@@ -105,8 +108,6 @@ def _curves(looked: Looked, settings: Settings) -> Part:
     warnings = ["Each run is one training: another seed of it may change the layers otherwise."]
     if settings.seeds == 1:
         warnings.append("One seed of the probes: there are no intervals, and how much is luck is unknown.")
-    if "cka" in settings.measures and not set(OF_LIKENESS) & set(looked.names):
-        warnings.append(f"CKA: no language has {FEWEST_COMPARED} sentences.")
     return Part("curves", "Over the layers", (), warnings, pictures, _tables(looked))
 
 
@@ -114,14 +115,14 @@ def _tables(looked: Looked) -> list[Sheet]:
     measured = [name for name in looked.names if name not in OF_LIKENESS]
     changes = [change for name in measured for change in looked.changes(name)]
     notes = ["low, high: 95 % interval of the change over seeds. Percent, of code length bits per word."]
-    last = [_last_row(change) for change in changes]
+    last, digits = [_last_row(change) for change in changes], [shown_in(change.after)[0] for change in changes]
     if any(FUSED in change.after.values for change in changes):
         notes.append("After fusion: what the head of a run reads, which the encoder does not have.")
         fused = [change.after.estimates.get(FUSED) for change in changes]
         last = [row | {"after_fusion": one and one.mean} for row, one in zip(last, fused, strict=True)]
     return [
-        Sheet("last.csv", "The last layer", last, 1, notes, text_columns=2),
-        Sheet("best.csv", "Where it is best", [_best_row(change) for change in changes], 1, text_columns=2),
+        Sheet("last.csv", "The last layer", last, digits, notes, text_columns=2),
+        Sheet("best.csv", "Where it is best", [_best_row(change) for change in changes], digits, text_columns=2),
         Sheet("cka.csv", "How like a layer is to what it was: CKA", _likeness_rows(looked), 2, text_columns=2),
         Sheet("changes.csv", "Every layer", change_rows(looked), 2, text_columns=3, shown=False),
         Sheet("seeds.csv", "Every seed", seed_rows(looked), shown=False),
@@ -192,4 +193,7 @@ def _runs(runs: Sequence[NamedRun]) -> Part:
         }
         for run in runs
     ]
-    return Part("runs", "The runs", sheets=[Sheet("runs.csv", "What was compared", rows, 1, text_columns=5)])
+    unchecked = [run.name for run in runs if run.started_from is None]
+    warnings = [f"{UNCHECKED}: {', '.join(unchecked)}."] if unchecked else []
+    table = Sheet("runs.csv", "What was compared", rows, 1, text_columns=5)
+    return Part("runs", "The runs", warnings=warnings, sheets=[table])

@@ -7,6 +7,7 @@ from ..wording import interval, signed
 from .changes_measures import Change
 from .courses import STEMS, best_layer, capitalised, shown_in
 from .measures import Measure
+from .wanted import CKA, CKA_OTHERS
 
 
 AS_IT_WAS = 0.9
@@ -25,7 +26,7 @@ def in_short(run: str, changes: Sequence[Change]) -> str:
     named = [of[name] for name in IN_SHORT if name in of]
     last = [f"{STEMS[one.after.name]} {_by(one)}" for one in named or changes if one.before is not None]
     said += [f"in the last layer {'; '.join(last)}"] if last else []
-    if likeness := of.get("cka_others") or of.get("cka"):
+    if likeness := of.get(CKA_OTHERS) or of.get(CKA):
         said.append(f"{STEMS[likeness.after.name]}: {_likeness(likeness, _depth(likeness))} in the last layer")
     return f"{run}: {'; '.join(said)}."
 
@@ -95,7 +96,7 @@ def _by(change: Change, layer: Layer | None = None) -> str:
         return f"as before, {end:.{digits}f}{unit}"
     way = ("up to" if apart.mean > 0 else "down to") if apart.clear else "to"
     told = ", not told from none" if apart.known and not apart.clear else ""
-    size = signed(apart.mean, digits) + (f", {interval(apart.low, apart.high)}" if apart.known else "")
+    size = signed(apart.mean, digits) + (f", {interval(apart.low, apart.high, digits)}" if apart.known else "")
     return f"from {start:.{digits}f} {way} {end:.{digits}f}{unit} ({_with_minus(size)}{told})"
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from ..vectors import FUSED
 from .measures import Measure
 from .uncertainty import Estimate, difference, estimate
+from .wanted import CKA, CKA_OTHERS
 
 
 STEMS = {
@@ -20,8 +21,8 @@ STEMS = {
     "arcs": "arcs in English",
     "arcs_others": "arcs in other languages",
     "code": "bits per word of the parts of speech",
-    "cka": "CKA with the encoder, English",
-    "cka_others": "CKA with the encoder, other languages",
+    CKA: "CKA with the encoder, English",
+    CKA_OTHERS: "CKA with the encoder, other languages",
 }
 BEST_IS_LOW = ("code",)
 ACROSS = ("retrieval", "retrieval_centred", "pos_others", "arcs_others")

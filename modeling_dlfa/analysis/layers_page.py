@@ -78,7 +78,7 @@ def _page(opened: Opened, arguments: argparse.Namespace, settings: Settings, fou
         table = Sheet("halves.csv", "Upper half less lower half", halves, 2, text_columns=3)
         parts.append(Part("halves", "Lower and upper layers", on_the_claim(measures), sheets=[table]))
     analysed = asked_of(arguments, {"model": opened.name, "layers": str(opened.reader.depth)})
-    summary = [*on_the_claim(measures), *missing(settings, found.by_name)]
+    summary = [*on_the_claim(measures), *missing(settings, found.by_name, found.few)]
     return Page(f"What the layers of {opened.name} hold", analysed, summary, parts, METHOD)
 
 

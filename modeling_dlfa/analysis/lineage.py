@@ -33,6 +33,11 @@ class NamedRun:
     folder: Path
     results: RunResults
 
+    @property
+    def started_from(self) -> str | None:
+        """Fingerprint of the encoder that it says it started from; None where it has none, as behind stages."""
+        return _started_from(self.results)
+
 
 def check_first(encoder: str) -> int:
     """Look at the encoder that runs started from, and return how many layers it has.
@@ -98,13 +103,11 @@ def _named(given: str) -> tuple[str | None, Path]:
 def _check_started_from(folder: Path, results: RunResults, encoder: str) -> None:
     """Compare encoders by name and depth, and by content where the run says what it started from.
 
-    A run behind stages says it of the last stage alone.
-
     Raises:
         InputError: they differ.
     """
     now = of_encoder(encoder)["encoder"]
-    known = None if results.intermediate else results.used.get("encoder")
+    known = _started_from(results)
     if known != now and data_name(results.encoder) != data_name(encoder):
         raise InputError(
             f"{folder} is a run of the encoder {data_name(results.encoder)}: expected runs that started from {encoder}"
@@ -119,6 +122,11 @@ def _check_started_from(folder: Path, results: RunResults, encoder: str) -> None
             f"{folder} started from other weights than {encoder} has now (fingerprint {known}, not {now}): expected "
             "the very encoder"
         )
+
+
+def _started_from(results: RunResults) -> str | None:
+    """As `NamedRun.started_from`: a run behind stages has the fingerprint of the last stage alone."""
+    return None if results.intermediate else results.used.get("encoder")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -72,12 +72,15 @@ class Found:
         sentences: layer -> language -> (N, E), vectors that are compared with those of another model, the pivot's
             among them; empty where that is not asked for.
         pivot: that language.
+        few: task -> what there is too little of in its data for something that is asked for, such as "no language has
+            4 pairs".
     """
 
     measures: list[Measure] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)
     sentences: Mapping[Layer, Mapping[str, np.ndarray]] = field(default_factory=dict)
     pivot: str = ""
+    few: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def by_name(self) -> dict[str, Measure]:

@@ -10,10 +10,10 @@ from ..training.data import listed_languages
 from ..training.results import data_name
 from .measures import Found
 from .opened import Opened
-from .sentence_measures import FEWEST, LEARNT_OF, of_sentences
+from .sentence_measures import FEWEST, FEWEST_COMPARED, LEARNT_OF, of_sentences
 from .sentences import Settings, check_languages
 from .structural import EPOCHS, RANK
-from .wanted import tasks_of
+from .wanted import CKA, tasks_of
 from .word_measures import DRAWN, POOL, of_arcs, of_words
 
 
@@ -61,6 +61,11 @@ def settings_of(arguments: argparse.Namespace, measures: Sequence[str], **more: 
     """
     if arguments.max_samples < FEWEST:
         raise InputError(f"--max_samples {arguments.max_samples}: expected {FEWEST} or more")
+    if CKA in measures and arguments.max_samples < FEWEST_COMPARED:
+        raise InputError(
+            f"--max_samples {arguments.max_samples}: expected {FEWEST_COMPARED} or more for {CKA}, or --measures "
+            "without it"
+        )
     return Settings(
         listed_languages(arguments.languages),
         arguments.max_samples,
@@ -94,10 +99,12 @@ def measured(opened: Opened, source: Source, settings: Settings) -> Found:
     parts = [BY_TASK[task](opened, source, settings) for task in tasks_of(settings.measures)]
     measures, rows = [one for part in parts for one in part.measures], [row for part in parts for row in part.rows]
     of_sentences = next((part for part in parts if part.sentences), Found())
+    few = {task: what for part in parts for task, what in part.few.items()}
     if not measures and not of_sentences.sentences:  # such as trees in German alone
         expected = ", ".join(tasks_of(settings.measures))
-        raise InputError(f"--data {source.description}: nothing to measure: expected data of {expected}")
-    return Found(measures, rows, of_sentences.sentences, of_sentences.pivot)
+        why = "; ".join(f"{task}: {what}" for task, what in few.items()) or f"expected data of {expected}"
+        raise InputError(f"--data {source.description}: nothing to measure: {why}")
+    return Found(measures, rows, of_sentences.sentences, of_sentences.pivot, few)
 
 
 def asked_of(arguments: argparse.Namespace, found: Mapping[str, str]) -> dict[str, str]:
@@ -115,8 +122,14 @@ def asked_of(arguments: argparse.Namespace, found: Mapping[str, str]) -> dict[st
     }
 
 
-def missing(settings: Settings, names: Collection[str]) -> list[str]:
-    """A sentence on the data that were asked for and are not there, as the names of what was measured tell."""
+def missing(settings: Settings, names: Collection[str], few: Mapping[str, str]) -> list[str]:
+    """Sentences on what was asked for and is not there: data that are none, and those that are too few.
+
+    Args:
+        names: of what was measured.
+        few: as of `Found`.
+    """
     there = [name for name in settings.measures if name in names or f"{name}_others" in names]
-    tasks = [task for task in tasks_of(settings.measures) if task not in tasks_of(there)]
-    return [f"Not measured, since the data lack it: {', '.join(tasks)}."] if tasks else []
+    tasks = [task for task in tasks_of(settings.measures) if task not in {*tasks_of(there), *few}]
+    said = [f"Not measured, since the data lack it: {', '.join(tasks)}."] if tasks else []
+    return said + [f"Not measured, since there is too little of {task}: {what}." for task, what in few.items()]

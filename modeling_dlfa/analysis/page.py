@@ -33,7 +33,7 @@ class Sheet:
         file: its name, `*.csv`.
         title: of the table.
         rows: of plain values, all with the same names; none is no table.
-        digits: decimals that the page shows; the file has six digits.
+        digits: decimals that the page shows, of all rows or of each one; the file has six digits.
         notes: sentences below the table.
         text_columns: how many of the first columns hold words.
         shown: whether the page shows it; else it only names the file.
@@ -42,7 +42,7 @@ class Sheet:
     file: str
     title: str
     rows: Sequence[Mapping[str, Any]]
-    digits: int = 1
+    digits: int | Sequence[int] = 1
     notes: Sequence[str] = ()
     text_columns: int = 1
     shown: bool = True
@@ -50,14 +50,17 @@ class Sheet:
     @property
     def table(self) -> Table:
         """As people read it; "–" stands for what is not known."""
-        rows = [[self._cell(value) for value in row.values()] for row in self.rows]
+        of_rows = [self.digits] * len(self.rows) if isinstance(self.digits, int) else self.digits
+        both = zip(self.rows, of_rows, strict=True)
+        rows = [[_cell(value, digits) for value in row.values()] for row, digits in both]
         header = [name.replace("_", " ") for name in (self.rows[0] if self.rows else ())]
         return Table(Path(self.file).stem, self.title, header, rows, self.notes, self.text_columns)
 
-    def _cell(self, value: Any) -> str:
-        if isinstance(value, float):
-            return f"{value:.{self.digits}f}".replace("-", "−") if math.isfinite(value) else MISSING
-        return MISSING if value is None else str(value)
+
+def _cell(value: Any, digits: int) -> str:
+    if isinstance(value, float):
+        return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else MISSING
+    return MISSING if value is None else str(value)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from .meaning import centred, retrieved
 from .measures import Found, Measure, OfLanguages, by_language, means
 from .opened import Opened
 from .probes import accuracy, fitted
-from .sentences import Settings, evenly, layer_vectors, tatoeba
+from .sentences import TATOEBA, Settings, evenly, layer_vectors, tatoeba
+from .wanted import CKA
 
 
 OF_SENTENCES, LEVEL = "Sentences, mean of their states", "chance, language"
@@ -31,8 +32,9 @@ def of_sentences(opened: Opened, source: Source, settings: Settings) -> Found:
 
     Returns:
         nothing where none of that is asked for, or the data have no Tatoeba, or no language with `FEWEST` pairs.
+        `Found.few` says where data are there and too few.
     """
-    pairs = tatoeba(source, settings) if settings.wants("language", "retrieval", "cka") else None
+    pairs = tatoeba(source, settings) if settings.wants("language", "retrieval", CKA) else None
     if pairs is None:
         return Found()
     texts: list[str] = []
@@ -45,7 +47,7 @@ def of_sentences(opened: Opened, source: Source, settings: Settings) -> Found:
         texts += [*foreign, *pairs.pivot[language]]
         places[language] = range(start, start + count), range(start + count, start + 2 * count)
     if not places:
-        return Found()
+        return Found(few={TATOEBA: f"no language has {FEWEST} pairs"})
     vectors = layer_vectors(opened, [f"{settings.prefix}{text}" for text in texts], settings.max_length)
     known: dict[Layer, list[float]] = {}
     plain: OfLanguages = {}
@@ -73,9 +75,11 @@ def of_sentences(opened: Opened, source: Source, settings: Settings) -> Found:
             Measure("retrieval_centred", f"{label}, centred", OF_SENTENCES, "%", means(neutral), chance, note=note),
         ]
     rows = by_language({"retrieval": plain, "retrieval_centred": neutral})
-    compared = _compared(texts, places, pairs.pivot_language) if settings.wants("cka") else {}
+    compared = _compared(texts, places, pairs.pivot_language) if settings.wants(CKA) else {}
     kept = {layer: {language: of[rows] for language, rows in compared.items()} for layer, of in vectors.items()}
-    return Found(measures, rows, kept if compared else {}, pairs.pivot_language)
+    too_few = settings.wants(CKA) and not compared
+    few_compared = {TATOEBA: f"no language has {FEWEST_COMPARED} sentences for {CKA}"} if too_few else {}
+    return Found(measures, rows, kept if compared else {}, pairs.pivot_language, few_compared)
 
 
 def _compared(

@@ -21,6 +21,10 @@ class Wanted:
     what: str
 
 
+CKA, CKA_OTHERS = "cka", "cka_others"
+OF_LIKENESS = (CKA, CKA_OTHERS)
+"""Measures of a layer that compare it with what it was: in the pivot's language, and in others."""
+
 MEASURES = {
     "language": Wanted("tatoeba", "the language of a sentence"),
     "retrieval": Wanted("tatoeba", "translations that are found, as they are and centred"),
@@ -28,11 +32,11 @@ MEASURES = {
     "control": Wanted("udpos", "a control task, and parts of speech less it"),
     "code": Wanted("udpos", "code length of the parts of speech"),
     "arcs": Wanted("uddep", "arcs of trees"),
-    "cka": Wanted("tatoeba", "likeness of a layer before and after"),
+    CKA: Wanted("tatoeba", "likeness of a layer before and after"),
 }
 OF_LAYERS = ("language", "retrieval", "pos", "control", "code", "arcs")
-OF_CHANGES = (*OF_LAYERS, "cka")
-USUAL_OF_CHANGES = ("language", "retrieval", "pos", "cka")
+OF_CHANGES = (*OF_LAYERS, CKA)
+USUAL_OF_CHANGES = ("language", "retrieval", "pos", CKA)
 """Those that take seconds a model; the others take minutes (our choice)."""
 
 

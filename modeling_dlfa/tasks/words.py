@@ -65,11 +65,11 @@ def word_numbers(ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> list
     """Which word each of a row's pieces belongs to, counted from 0; None for special tokens.
 
     Read off the pieces themselves, since rows are made of whole texts or of single words: what continues a word is
-    marked in WordPiece vocabularies, what begins one in the others.
+    marked in WordPiece vocabularies, what begins one in the others. A mask token, which bears no mark, is a word.
     """
     model: Any = tokenizer.backend_tokenizer.model  # pyright: ignore
-    prefix, special = getattr(model, "continuing_subword_prefix", None), set(tokenizer.all_special_ids)
-    special.discard(tokenizer.unk_token_id)  # stands for a word
+    prefix, mask = getattr(model, "continuing_subword_prefix", None), tokenizer.mask_token_id
+    special = set(tokenizer.all_special_ids).difference((tokenizer.unk_token_id, mask))  # these two stand for words
     numbers: list[int | None] = []
     word, inside = -1, False
     for piece, token in zip(ids, tokenizer.convert_ids_to_tokens(list(ids)), strict=True):
@@ -78,7 +78,7 @@ def word_numbers(ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> list
             inside = False
             continue
         starts = not token.startswith(prefix) if prefix else token[:1] in _WORD_MARKS
-        word += starts or not inside
+        word += starts or not inside or piece == mask
         inside = True
         numbers.append(word)
     return numbers

@@ -6,6 +6,7 @@ The model is encoded for as it was trained: task, lengths, label pieces and what
 those of the run's results file. Results, predictions and counts go to the output folder; the run stays as it is.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def score_command(folder: str, task: str | None = None, **given: Any) -> "Comman
     before = finished_run(Path(folder))
     own = before.of_task if task is None else get_task(task)
     if task is None and (":" in own.reference or Path(own.reference).is_file()):
-        own = get_task(own.reference)  # which knows its files
+        own = replace(get_task(own.reference), settled=before.settled)  # which knows its files
     values = {"data": _data(folder, before, own) if task is None and given.get("data") is None else None}
     values |= {name: before.training[name] for name in OF_ENCODING if name in before.training}
     values |= {"train_language": before.train_language, "model_name_or_path": folder, "do_train": False}

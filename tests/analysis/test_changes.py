@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,20 @@ import pytest
 
 from modeling_dlfa.__main__ import main
 from modeling_dlfa.analysis import changes_measures, lineage
-from modeling_dlfa.analysis.changes_measures import Change, likeness
+from modeling_dlfa.analysis.changes_measures import Change, Looked, likeness
+from modeling_dlfa.analysis.changes_page import _tables
 from modeling_dlfa.analysis.changes_words import course_of_change, course_of_likeness, in_short
 from modeling_dlfa.analysis.figures import _look, small_multiples
 from modeling_dlfa.analysis.lineage import usual_names
 from modeling_dlfa.analysis.measures import Found, Measure
+from modeling_dlfa.analysis.wanted import OF_LIKENESS
 from modeling_dlfa.drawing import COLOURS
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.vectors import FUSED, Layer
 from tests.browser import CHROMIUM, Page, seen
 from tests.conftest import write_tiny_encoder
+from tests.parallel import write_tatoeba
 
 
 SMALL = ("--max_samples", "16", "--seeds", "2", "--max_length", "40")
@@ -73,6 +77,7 @@ def test_what_is_there(compared: Path, run_of):
     assert "| parts of speech in English | frozen |" in (compared / "summary.md").read_text("utf-8")
     told = {row["run"]: (row["task"], row["model"]) for row in rows(compared / "runs.csv")}
     assert told["pawsx"] == ("pawsx", "DLFA k=1 after udpos") and told["frozen"] == ("udpos", "baseline")
+    assert re.search(r"not by its weights, .* with which weights they began: pawsx\.", shown.text)
 
 
 def test_an_encoder_that_was_left_as_it_was_has_not_changed(compared: Path):
@@ -121,6 +126,16 @@ def test_states_are_computed_once_for_each_model(run_of, tiny_encoder, xtreme_fo
     assert not (tmp_path / "last.csv").exists() and len(rows(tmp_path / "cka.csv")) == 4
 
 
+def test_too_few_sentences_are_not_called_no_data(run_of, tiny_encoder, xtreme_folder, tmp_path: Path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(xtreme_folder / "udpos", data / "udpos")
+    write_tatoeba(data, ("de",), 10)
+    flags = ["--data", data, *SMALL, "--languages", "de", "--output_dir", tmp_path / "page"]
+    said = analyse(capsys, "changes", tiny_encoder, run_of(*FROZEN), *flags, "--measures", "pos,cka")
+    few = "- Not measured, since there is too little of tatoeba: no language has 16 sentences for cka."
+    assert few in said and not any("lack" in line for line in said)
+
+
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium")
 def test_it_opens_in_a_browser(compared: Path, tmp_path: Path):
     for width in (1200, 500):
@@ -155,6 +170,15 @@ BAD = [
     ("ENCODER RUN --data sample --measures ,", "--measures ',': expected some of language, retrieval, pos, control"),
     ("ENCODER RUN --data sample --languages de,xx", "no test data for xx in"),
     ("ENCODER RUN --data sample --max_samples 2", "--max_samples 2: expected 4 or more"),
+    (
+        "ENCODER RUN --data sample --max_samples 15",
+        "--max_samples 15: expected 16 or more for cka, or --measures without",
+    ),
+    ("ENCODER RUN --data sample --measures pos,cka --max_samples 10", "--max_samples 10: expected 16 or more for cka"),
+    (
+        "ENCODER RUN --data SHORT --measures cka --max_length 40",
+        "nothing to measure: tatoeba: no language has 16 sentences for cka",
+    ),
     ("ENCODER RUN --data sample --seeds 0", "--seeds 0: expected a positive number"),
     ("ENCODER RUN --data sample --max_length 900", "reads 64 positions at most"),
 ]
@@ -173,7 +197,15 @@ def places(run_of, tiny_encoder: str, tmp_path_factory: pytest.TempPathFactory) 
     other = write_tiny_encoder(root / "other", 0.1)
     run = run_of(*FROZEN)
     found = {"ENCODER": tiny_encoder, "RUN": run, "STAGED": run_of(*STAGED), "PARENT": run.parent}
-    found |= {"EMPTY": root / "empty", "UNFINISHED": unfinished, "OTHER": other, "DEEPER": deeper, "CHANGED": changed}
+    write_tatoeba(root / "short", ("de",), 10)
+    found |= {
+        "EMPTY": root / "empty",
+        "SHORT": root / "short",
+        "UNFINISHED": unfinished,
+        "OTHER": other,
+        "DEEPER": deeper,
+        "CHANGED": changed,
+    }
     return {word: str(folder) for word, folder in found.items()}
 
 
@@ -289,6 +321,23 @@ def measure(name: str, *values: float, fused: float | None = None) -> Measure:
 )
 def test_what_is_said_of_a_change(before: Measure, after: Measure, said: str):
     assert course_of_change(Change("run", before, after)) == said
+
+
+def test_changes_of_code_length_have_two_decimals_throughout():
+    before = replace(measure("code", 3, 2), unit="bits per word")
+    after = replace(before, values={0: before.values[0], 1: [1.01, 2.04, 3.07]})
+    said = course_of_change(Change("run", before, after))
+    assert "from 2.00 to 2.04 bits (+0.04, −0.03 to +0.11, not told from none)" in said
+    looked = Looked(Found([measure("pos", 50, 80), before]), {"run": Found([measure("pos", 50, 92), after])})
+    tables = {sheet.file: sheet.table.rows for sheet in _tables(looked)}
+    assert tables["last.csv"][0][2:4] == ["80.0", "92.0"] and tables["best.csv"][0][3:] == ["80.0", "1", "92.0"]
+    assert tables["last.csv"][1][2:] == ["2.00", "2.04", "0.04", "−0.03", "0.11"]
+    assert tables["best.csv"][1][2:] == ["1", "2.00", "1", "2.04"]
+
+
+def test_measures_of_likeness_are_named_in_one_place():
+    files = Path(lineage.__file__).parent.glob("*.py")
+    assert [file.name for file in files if f'"{OF_LIKENESS[-1]}"' in file.read_text("utf-8")] == ["wanted.py"]
 
 
 def test_what_seeds_do_not_tell_is_said():

@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import json
 import re
 import shutil
 from contextlib import nullcontext
@@ -30,6 +31,7 @@ from modeling_dlfa.analysis.gate_run import (
 from modeling_dlfa.analysis.gate_scores import CHANNELS, LEARNT, SCALAR, WAYS, Scores, scores
 from modeling_dlfa.configuration_dlfa import DLFAConfig
 from modeling_dlfa.errors import InputError
+from modeling_dlfa.training.__main__ import main as train
 from modeling_dlfa.training.model import open_finished
 from modeling_dlfa.training.scoring import predictions
 from tests.browser import CHROMIUM, Page, seen
@@ -107,6 +109,25 @@ def test_the_learnt_gate_has_the_scores_of_the_run(gated, run_of, xtreme_folder:
     assert found.by_way[LEARNT] == pytest.approx({code: run.results.scores[code] for code in ("en", "de")})
     assert list(found.by_way) == [LEARNT, *(way.name for way in WAYS)]
     assert found.asked == ["de"] and found.average(LEARNT) == pytest.approx(run.results.scores["de"])
+
+
+def test_what_a_run_has_settled_counts(tiny_encoder: str, tmp_path: Path):
+    """Of a task in a file that is still there, which does not know the threshold of the run."""
+    answers = [{"text": ["l"], "answer_start": [4]}, {"text": [], "answer_start": []}]
+    rows = [
+        {"id": f"q{number}", "context": "b c l d", "question": "well", "answers": answers[number % 2]}
+        for number in range(8)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    files = "{train: rows.jsonl, validation: rows.jsonl, test: {en: rows.jsonl}}"
+    (tmp_path / "mine.yaml").write_text(f"kind: answers\nlabels: [no answer]\nfiles: {files}\n")
+    argv = ["--task", tmp_path / "mine.yaml", "--model_name_or_path", tiny_encoder, "--output_dir", tmp_path / "run"]
+    flags = "--no_answer_threshold -99 --max_steps 1 --max_length 16 --fusion_layer 1 --eval_strategy no --use_cpu"
+    assert train([*map(str, argv), *flags.split()]) == 0
+    run = open_gated(str(tmp_path / "run"), None, None, None, None, str(tmp_path / "gate"))
+    assert run.task.settled == run.results.settled == {"no_answer_threshold": -99.0, "set_on": "nothing"}
+    assert set(run.predicted("en", {LEARNT: None})[LEARNT]) == {""}
+    assert scores(run, used(run, run.sets)).by_way[LEARNT] == run.results.scores == {"en": 50.0}
 
 
 @pytest.mark.parametrize("task", ["panx", "uddep", "xnli", "xquad", "xcopa"])

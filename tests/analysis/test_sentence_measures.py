@@ -42,7 +42,7 @@ def test_languages_with_few_pairs_are_left_out(tiny_encoder: str, xtreme_folder:
     assert "de" not in {row["language"] for row in found.rows} and found.rows
     assert all(f"left out, with fewer than {FEWEST} pairs: de." in course(one) for one in found.measures)
     short = ["de", "ru", "zh", *real(source, settings).foreign]  # pyright: ignore
-    assert of_sentences(opened, source, settings) == Found()
+    assert of_sentences(opened, source, settings) == Found(few={"tatoeba": f"no language has {FEWEST} pairs"})
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,7 @@ def test_what_is_not_asked_for_is_not_measured(tiny_encoder, xtreme_folder: Path
     for layer, by_language in found.sentences.items():
         assert layer in opened.layers and list(by_language) == ["en", "de", "ru", "zh"]
         assert all(vectors.shape == (16, 32) for language, vectors in by_language.items() if language != "en")
+    assert found.few == {}
 
 
 def test_sentences_of_the_pivot_are_compared_once():

@@ -13,7 +13,7 @@ from modeling_dlfa.tasks.kinds import KINDS
 from modeling_dlfa.tasks.registry import TASKS, get_task
 from modeling_dlfa.tasks.words import running_text, word_numbers, words_of
 from tests.of_kinds import TRAINED
-from tests.tiny_tokenizers import TOKENIZERS
+from tests.tiny_tokenizers import TOKENIZERS, with_mask
 
 
 TYPED = {
@@ -192,3 +192,14 @@ def test_pieces_belong_to_words(name: str, text: str):
         assert numbers[0] is None and numbers[-1] is None
     real = [number for number in numbers if number is not None]
     assert real == sorted(real) and real[0] == 0 and real[-1] == len(words) - 1
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_hidden_words_are_words(name: str):
+    tokenizer = with_mask(TOKENIZERS[name]())
+    one, two = (
+        tokenizer(word, add_special_tokens=False)["input_ids"]
+        for word in ("one", "two" if name != "byte_level" else " two")
+    )
+    ids: list = [tokenizer.cls_token_id, *one, tokenizer.mask_token_id, *two, tokenizer.sep_token_id]
+    assert word_numbers(ids, tokenizer) == [None, 0, 1, 2, None]

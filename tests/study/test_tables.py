@@ -346,6 +346,14 @@ def test_intervals(low, high, text):
     assert interval(low, high) == text
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(-0.04, 0.12, "-0.04 to +0.12"), (0.241, 0.244, "+0.241 to +0.244"), (0.25, 0.25, "+0.250 to +0.250")],
+)
+def test_intervals_with_more_digits(low, high, text):
+    assert interval(low, high, 2) == text
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_a_dash(value):
     assert (rounded(value), plus_minus(value, 1.0), plus_minus(1.0, value)) == ("–", "–", "1.0")
