@@ -203,7 +203,7 @@ STUDIES = sorted((ROOT / "examples" / "studies").glob("*.yaml"))
 def test_example_studies_could_start(path: Path, embedded_encoder: str):
     spec = load_spec(path)
     if (
-        spec.arguments.get("bf16") and not torch.cuda.is_available()
+        spec.arguments.get("bf16") is True and not torch.cuda.is_available()
     ):  # made for a GPU; elsewhere it is asked to do without
         with pytest.raises(InputError, match="use_cpu"):
             spec.check()

@@ -157,7 +157,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "an index that leaves the folder": (escape_by_the_index, r"index\.json: .* found '\.\./x\.safetensors'"),
     "no auto_map": (set_to("config.json", "auto_map", value=None), "auto_map has None for AutoConfig"),
     "an incomplete auto_map": (
-        rewrite("config.json", '"AutoModelForTokenClassification"', '"AutoModelForMaskedLM"'),
+        rewrite("config.json", '"AutoModelForTokenClassification"', '"AutoModelForCausalLM"'),
         "auto_map has None for AutoModelForTokenClassification",
     ),
     "an auto_map to another repository": (
