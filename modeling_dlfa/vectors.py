@@ -161,7 +161,8 @@ def pooled_layers(
             after(end - start)
     for array in (failed, *vectors.values()):
         shares.add_up(array)
-    for layer in (layers[place] for place in np.flatnonzero(failed)):
+    if failed.any():
+        layer = layers[int(np.flatnonzero(failed)[0])]
         raise InputError(f"layer {layer!r}: its states are not finite{_advice(autocast)}")
     return vectors
 

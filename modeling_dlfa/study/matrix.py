@@ -43,12 +43,10 @@ def matrix_rows(pairs: Pairs) -> list[Row]:
     rows = []
     for (encoder, model), own in pairs.items():
         for name, control in _conditions(own).items():
-            gains = tasks | {
-                section.task: next((gain(section, one) for one in conditions if one.name == name), math.nan)
-                for section, conditions in own
-            }
-            itself = {section.task for section, one in _of(own, name) if one.itself}
-            there = [value for task, value in gains.items() if not math.isnan(value) and task not in itself]
+            there = _of(own, name)
+            gains = tasks | {section.task: gain(section, one) for section, one in there}
+            itself = {section.task for section, one in there if one.itself}
+            counted = [value for task, value in gains.items() if not math.isnan(value) and task not in itself]
             rows.append(
                 {
                     "encoder": encoder,
@@ -56,8 +54,8 @@ def matrix_rows(pairs: Pairs) -> list[Row]:
                     "condition": name,
                     "control": control,
                     **gains,
-                    "tasks": len(there),
-                    "average": fmean(there) if there else math.nan,
+                    "tasks": len(counted),
+                    "average": fmean(counted) if counted else math.nan,
                 }
             )
     return rows

@@ -26,6 +26,7 @@ from .arguments import RunArguments, json_object
 from .checks import check_training
 from .command_line import CommandLine
 from .data import RunData
+from .declared import AUTO
 from .derived import not_of_a_stage
 from .fingerprints import used
 from .folder import STAGE_FILE, holds_run
@@ -137,7 +138,7 @@ def plan_stages(command: CommandLine, task: str | Task, fusion: str) -> list[Sta
         changes = {
             "languages": target.train_language,
             "eval_split": "validation",
-            "no_answer_threshold": "auto",
+            "no_answer_threshold": AUTO,
         } | common
         changes |= by_task.get(stage_task, {})
         fusion = changes.pop("fusion", fusion_of_stages)

@@ -1,6 +1,5 @@
 """`dlfa analyse`, end to end on a tiny encoder and a tiny run, and what it says of bad input."""
 
-import csv
 import os
 import re
 import subprocess
@@ -11,21 +10,12 @@ import pytest
 
 from modeling_dlfa.__main__ import main
 from modeling_dlfa.analysis.commands import ANALYSES, load_analysis, run_analysis
+from tests.analyses import analyse, csv_rows
 from tests.browser import CHROMIUM, Page, seen
 
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--seeds", "2", "--max_length", "40"]
-
-
-def analyse(capsys, *arguments: object) -> list[str]:
-    """What an analysis prints, line by line."""
-    assert main(["analyse", *map(str, arguments)]) == 0, capsys.readouterr().err
-    return capsys.readouterr().out.splitlines()
-
-
-def rows(file: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(file.open(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +51,7 @@ def test_layers_of_an_encoder(tiny_encoder: str, xtreme_folder: Path, tmp_path: 
     flags = ["--data", xtreme_folder, "--max_samples", 20, *SMALL]
     said = analyse(capsys, "layers", tiny_encoder, *flags, "--output_dir", tmp_path / "one")
     assert said[-1] == f"page: {tmp_path / 'one' / 'index.html'}" and said[0].startswith("- DLFA's paper expects")
-    values = rows(tmp_path / "one" / "seeds.csv")
+    values = csv_rows(tmp_path / "one" / "seeds.csv")
     assert {row["measure"] for row in values} == MEASURES
     assert {(row["layer"], row["seed"]) for row in values} == {(str(k), str(s)) for k in range(4) for s in range(2)}
     of = {(row["measure"], row["layer"], row["seed"]): float(row["value"]) for row in values}
@@ -73,7 +63,7 @@ def test_layers_of_an_encoder(tiny_encoder: str, xtreme_folder: Path, tmp_path: 
     assert of["pos", "0", "0"] > 95 and of["pos_others", "0", "0"] > 95
     # The same words the other way round: their mean is nearest in the embeddings, but for their places.
     assert of["retrieval", "0", "0"] > 50
-    languages = {row["language"] for row in rows(tmp_path / "one" / "languages.csv")}
+    languages = {row["language"] for row in csv_rows(tmp_path / "one" / "languages.csv")}
     assert languages == {"de", "ru", "zh"}
     analyse(capsys, "layers", tiny_encoder, *flags, "--output_dir", tmp_path / "two")
     for file in (tmp_path / "one").glob("*.[cp]*"):
@@ -83,7 +73,7 @@ def test_layers_of_an_encoder(tiny_encoder: str, xtreme_folder: Path, tmp_path: 
 def test_layers_of_a_run_have_the_fused_states(run: Path, xtreme_folder: Path, tmp_path: Path, capsys):
     flags = ["--data", xtreme_folder, "--max_samples", 10, "--languages", "de", "--seeds", 1, "--max_length", 40]
     analyse(capsys, "layers", run, *flags, "--output_dir", tmp_path)
-    layers = [row["layer"] for row in rows(tmp_path / "layers.csv")]
+    layers = [row["layer"] for row in csv_rows(tmp_path / "layers.csv")]
     assert layers == ["0", "1", "2", "3", "after fusion"]
     shown = Page((tmp_path / "index.html").read_text("utf-8"))
     assert "after fusion" in shown.text and "One seed: there are no intervals" in shown.text
@@ -119,7 +109,7 @@ def test_families_of_an_encoder_with_scores(tiny_encoder: str, run: Path, tmp_pa
         "similarities.csv",
         "rows.csv",
     }
-    pairs = rows(tmp_path / "similarities.csv")
+    pairs = csv_rows(tmp_path / "similarities.csv")
     assert len(pairs) == 3 * 4 * 10 * 9 // 2  # kinds, layers, pairs of ten languages
     assert all(-1.001 <= float(row["value"]) <= 1.001 for row in pairs)
     shown = Page((tmp_path / "index.html").read_text("utf-8"))
@@ -128,7 +118,7 @@ def test_families_of_an_encoder_with_scores(tiny_encoder: str, run: Path, tmp_pa
 
 def test_families_of_a_run(run: Path, tmp_path: Path, capsys):
     analyse(capsys, "families", run, "--data", "sample", "--max_samples", 20, *SMALL, "--output_dir", tmp_path)
-    assert {row["layer"] for row in rows(tmp_path / "kinship.csv")} == {"0", "1", "2", "3", "after fusion"}
+    assert {row["layer"] for row in csv_rows(tmp_path / "kinship.csv")} == {"0", "1", "2", "3", "after fusion"}
 
 
 def test_families_without_two_languages_of_a_branch(tiny_encoder: str, tmp_path: Path, capsys):

@@ -1,6 +1,5 @@
 """`dlfa analyse changes`: what did not change is seen as such, and what is compared is what `layers` measures."""
 
-import csv
 import re
 import shutil
 from dataclasses import replace
@@ -23,6 +22,7 @@ from modeling_dlfa.drawing import COLOURS
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.vectors import FUSED, Layer
+from tests.analyses import analyse, csv_rows
 from tests.browser import CHROMIUM, Page, seen
 from tests.conftest import write_tiny_encoder
 from tests.parallel import write_tatoeba
@@ -31,16 +31,6 @@ from tests.parallel import write_tatoeba
 SMALL = ("--max_samples", "16", "--seeds", "2", "--max_length", "40")
 FROZEN = ("udpos", "--train", "fusion", "--fusion", "none")
 STAGED = ("pawsx", "--intermediate_tasks", "udpos")
-
-
-def analyse(capsys, *arguments: object) -> list[str]:
-    """What an analysis prints, line by line."""
-    assert main(["analyse", *map(str, arguments)]) == 0, capsys.readouterr().err
-    return capsys.readouterr().out.splitlines()
-
-
-def rows(file: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(file.open(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +57,7 @@ def test_what_is_there(compared: Path, run_of):
     shown = Page((compared / "index.html").read_text("utf-8"))
     assert {"What frozen changes", "What udpos changes", "What pawsx changes"} <= set(shown.headings)
     assert "Each run is one training" in shown.text and str(run_of(*FROZEN).parent) not in shown.text
-    values = rows(compared / "changes.csv")
+    values = csv_rows(compared / "changes.csv")
     names = ["language", "retrieval", "retrieval_centred", "pos", "pos_others", "cka", "cka_others"]
     assert list(dict.fromkeys(row["measure"] for row in values)) == names
     assert list(dict.fromkeys(row["run"] for row in values)) == ["frozen", "udpos", "pawsx"]
@@ -75,13 +65,13 @@ def test_what_is_there(compared: Path, run_of):
         assert (row["before"] == "") is (row["layer"] == "after fusion" or row["measure"].startswith("cka"))
         assert (row["change"] == "") is (row["before"] == "")
     assert "| parts of speech in English | frozen |" in (compared / "summary.md").read_text("utf-8")
-    told = {row["run"]: (row["task"], row["model"]) for row in rows(compared / "runs.csv")}
+    told = {row["run"]: (row["task"], row["model"]) for row in csv_rows(compared / "runs.csv")}
     assert told["pawsx"] == ("pawsx", "DLFA k=1 after udpos") and told["frozen"] == ("udpos", "baseline")
     assert re.search(r"not by its weights, .* with which weights they began: pawsx\.", shown.text)
 
 
 def test_an_encoder_that_was_left_as_it_was_has_not_changed(compared: Path):
-    of = {(row["run"], row["measure"], row["layer"]): row for row in rows(compared / "changes.csv")}
+    of = {(row["run"], row["measure"], row["layer"]): row for row in csv_rows(compared / "changes.csv")}
     for (run, measure, layer), row in of.items():
         if run == "frozen" and measure.startswith("cka"):
             assert float(row["after"]) == pytest.approx(1, abs=1e-6)
@@ -104,8 +94,10 @@ def test_both_analyses_measure_the_same(
     folder = {"encoder": tiny_encoder, "udpos": stage}[model]
     flags = ["--data", xtreme_folder, *SMALL, "--measures", "pos,retrieval,language", "--output_dir", tmp_path]
     analyse(capsys, "layers", folder, *flags)
-    ours = [row for row in rows(compared / "seeds.csv") if row.pop("model") == model and "cka" not in row["measure"]]
-    assert ours == rows(tmp_path / "seeds.csv")
+    ours = [
+        row for row in csv_rows(compared / "seeds.csv") if row.pop("model") == model and "cka" not in row["measure"]
+    ]
+    assert ours == csv_rows(tmp_path / "seeds.csv")
 
 
 def test_states_are_computed_once_for_each_model(run_of, tiny_encoder, xtreme_folder, tmp_path, capsys, monkeypatch):
@@ -123,7 +115,7 @@ def test_states_are_computed_once_for_each_model(run_of, tiny_encoder, xtreme_fo
     assert opened == [tiny_encoder, *(run.partition("=")[2] for run in runs)] and len(read) == 3
     assert said[0].startswith("- one: CKA with the encoder, other languages: 1.00 (1.00 to 1.00) in the last layer.")
     assert {path.name for path in tmp_path.glob("*.png")} == {"changes.png"}
-    assert not (tmp_path / "last.csv").exists() and len(rows(tmp_path / "cka.csv")) == 4
+    assert not (tmp_path / "last.csv").exists() and len(csv_rows(tmp_path / "cka.csv")) == 4
 
 
 def test_too_few_sentences_are_not_called_no_data(run_of, tiny_encoder, xtreme_folder, tmp_path: Path, capsys):

@@ -1,7 +1,5 @@
 """Runs of a task of multiple choice, whose rows differ in how many choices they have."""
 
-import contextlib
-import io
 import json
 import random
 from collections.abc import Callable
@@ -13,9 +11,9 @@ import pytest
 from modeling_dlfa.predict import Predictor, main, predict
 from modeling_dlfa.tasks.predictions import prediction_file, read_predictions
 from modeling_dlfa.tasks.registry import get_task
-from modeling_dlfa.training.__main__ import main as train
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.score import main as score
+from tests.finished import finished_runs
 
 
 FLAGS = (
@@ -52,20 +50,8 @@ def task_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run_of(tiny_encoder: str, task_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """run_of(name): the folder of a finished run, made once."""
-    folders: dict[str, Path] = {}
-    states = tmp_path_factory.mktemp("states")
-
-    def folder(name: str) -> Path:
-        if name not in folders:
-            output = tmp_path_factory.mktemp("run") / "run"
-            argv = ["--task", str(task_file), "--output_dir", str(output), "--model_name_or_path", tiny_encoder]
-            argv += [*FLAGS.split(), *RUNS[name].split(), "--states_dir", str(states)]
-            with contextlib.redirect_stdout(io.StringIO()):
-                assert train(argv) == 0
-            folders[name] = output
-        return folders[name]
-
-    return folder
+    made = finished_runs(task_file, tiny_encoder, FLAGS, tmp_path_factory)
+    return lambda name: made(RUNS[name])
 
 
 @pytest.mark.parametrize("name", RUNS)

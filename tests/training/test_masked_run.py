@@ -17,6 +17,7 @@ from modeling_dlfa.tasks.registry import get_task
 from modeling_dlfa.training.__main__ import main as train
 from modeling_dlfa.training.results import RunResults
 from tests.conftest import write_tiny_encoder
+from tests.finished import finished_runs
 
 
 FLAGS = (
@@ -56,19 +57,8 @@ def task_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run_of(encoder: str, task_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """run_of(name): the folder of a finished run, made once."""
-    folders: dict[str, Path] = {}
-    states = tmp_path_factory.mktemp("states")
-
-    def folder(name: str) -> Path:
-        if name not in folders:
-            output = tmp_path_factory.mktemp("run") / "run"
-            argv = ["--task", str(task_file), "--output_dir", str(output), "--model_name_or_path", encoder]
-            with contextlib.redirect_stdout(io.StringIO()):
-                assert train([*argv, *FLAGS.split(), *RUNS[name].split(), "--states_dir", str(states)]) == 0
-            folders[name] = output
-        return folders[name]
-
-    return folder
+    made = finished_runs(task_file, encoder, FLAGS, tmp_path_factory)
+    return lambda name: made(RUNS[name])
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -25,6 +25,7 @@ from modeling_dlfa.training.data import EvalSet
 from modeling_dlfa.training.results import RunResults
 from modeling_dlfa.training.score import main as score
 from modeling_dlfa.training.stages import plan_stages
+from tests.finished import finished_runs
 
 
 FLAGS = (
@@ -58,18 +59,7 @@ def task_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run_of(tiny_encoder: str, task_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """run_of(flags): the folder of a finished run, made once."""
-    folders: dict[str, Path] = {}
-
-    def folder(flags: str = "") -> Path:
-        if flags not in folders:
-            output = tmp_path_factory.mktemp("run") / "run"
-            argv = ["--task", str(task_file), "--output_dir", str(output), "--model_name_or_path", tiny_encoder]
-            with contextlib.redirect_stdout(io.StringIO()):
-                assert train([*argv, *FLAGS.split(), *flags.split()]) == 0
-            folders[flags] = output
-        return folders[flags]
-
-    return folder
+    return finished_runs(task_file, tiny_encoder, FLAGS, tmp_path_factory)
 
 
 def said(run: Path, task_file: Path, language: str = "de") -> list[str]:

@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...files import read_lines, text_hash
 from ..encoding import INPUT_FEATURES, LabelPiece, WordPieces, encoded_dataset
 from ..positions import PositionsCollator
+from ..scores import flat
 from ..trees import Tree
 from ..wikiann import without_prefix
 from .base import Answers, Kind
@@ -86,8 +87,7 @@ class Masked(Tags):
         return masked_rows([tree.tokens for tree in trees])
 
     def labels_of(self, columns: Mapping[str, list]) -> list:
-        both = zip(columns["tokens"], columns["masked"], strict=True)
-        return [tokens[place] for tokens, places in both for place in places]
+        return flat(hidden_words(columns["tokens"], columns["masked"]))
 
     # What is asked for are no labels of a list.
     shuffled = Kind.shuffled
@@ -139,8 +139,7 @@ class Masked(Tags):
         ]
 
     def references(self, rows: Dataset) -> list:
-        both = zip(rows["tokens"][:], rows["masked"][:], strict=True)
-        return [[tokens[place] for place in places] for tokens, places in both]
+        return hidden_words(rows["tokens"][:], rows["masked"][:])
 
     def label_names(self, task: "Task", labels: Sequence) -> list:
         return [list(words) for words in labels]
@@ -213,6 +212,11 @@ class Masked(Tags):
 def masked_rows(sentences: Sequence[list[str]]) -> dict[str, list]:
     """Rows of sentences of words."""
     return {"tokens": list(sentences), "masked": [masked_places(words) for words in sentences]}
+
+
+def hidden_words(sentences: Sequence[Sequence[str]], masked: Sequence[Sequence[int]]) -> list[list[str]]:
+    """The words at the places that are hidden, sentence by sentence."""
+    return [[words[place] for place in places] for words, places in zip(sentences, masked, strict=True)]
 
 
 def masked_places(words: Sequence[str]) -> list[int]:
