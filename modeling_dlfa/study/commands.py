@@ -137,14 +137,13 @@ def status_table(spec: StudySpec, statuses: Sequence[CellStatus]) -> Table:
 def time_left(statuses: Sequence[CellStatus], now: datetime | None = None) -> timedelta | None:
     """What is left, by the mean time of the finished cells of the same task and encoder, else of all.
 
-    None while nothing is finished. It is for the workers running now, at least one.
+    None while nothing that was run is finished. It is for the workers running now, at least one.
     """
     now = now or datetime.now()
     took: dict[tuple[str, str], list[float]] = {}
     for status in statuses:
-        duration = status.trial.duration if status.state is State.DONE and status.trial is not None else None
-        if duration is not None:
-            took.setdefault((status.cell.task, status.cell.encoder), []).append(duration.total_seconds())
+        if status.duration is not None:
+            took.setdefault((status.cell.task, status.cell.encoder), []).append(status.duration.total_seconds())
     if not took:
         return None
     overall = fmean(seconds for times in took.values() for seconds in times)

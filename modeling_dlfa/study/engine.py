@@ -3,6 +3,8 @@
 Every cell is a trial. A worker takes a waiting one, sends heartbeats while it runs, and leaves the record in the
 storage and in the study's folder. A trial whose heartbeat stops is failed by the next worker that looks, and its cell
 enqueued again. What is to be done follows from the storage alone, so workers can come, go and be killed at any time.
+A record that lies in the study's folder before the storage knows of its cell, as in a clone of a repository that has
+the records, is taken into the storage when that is opened.
 
 A worker that dies with a cell may have been killed by it, and that is counted. One that is interrupted, or was taken
 for dead while it slept (a suspended laptop) and goes on, was not.
@@ -26,6 +28,7 @@ from datetime import timedelta
 from enum import Enum
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -54,6 +57,8 @@ from .spec import Cell, StudySpec
 MAX_DEATHS = 3
 # Of the study's attributes, with a number: that trial's worker was not dead after all.
 AWOKEN = "awoken "
+# Of a trial's attributes: its cell was not run for it, a record was there.
+TAKEN = "taken"
 # Beside a run's files: the settings it was made with.
 CELL_FILE = "cell.json"
 
@@ -81,6 +86,12 @@ class CellStatus:
         attributes = self.trial.user_attrs if self.trial is not None else {}
         return attributes.get("error", f"its worker died {MAX_DEATHS} times (last: {attributes.get('worker')})")
 
+    @property
+    def duration(self) -> timedelta | None:
+        """How long a finished cell took; None if it is not done, or was before this storage knew of it."""
+        known = self.state is State.DONE and self.trial is not None and TAKEN not in self.trial.user_attrs
+        return self.trial.duration if known else None
+
 
 class Engine:
     """A study and its storage.
@@ -105,6 +116,7 @@ class Engine:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self.study = _open(self.storage, spec.name, heartbeat)
+        self._take_records()
 
     # -----------------------------------------------------------------------------------------------------------------
     # What is to be done
@@ -147,6 +159,23 @@ class Engine:
         for status in statuses:
             if status.state is State.WAITING and status.trial is None:
                 self.study.enqueue_trial({}, user_attrs={"key": status.cell.key, "cell": status.cell.name})
+
+    def _take_records(self) -> None:
+        """Tell the storage of cells that have a record and that it knows nothing of.
+
+        Several workers may do so at once: of a cell that is complete twice, one is looked at. Where weights are to be
+        kept a record is not enough.
+        """
+        if self.spec.keep_weights:
+            return
+        for status in self.status():
+            if status.state is State.WAITING and status.trial is None and has_record(self.spec.records, status.cell):
+                try:
+                    record = Record.load(self.spec.records, status.cell)
+                except InputError:  # its counts are missing or damaged: the cell is run again
+                    continue
+                known = {"key": status.cell.key, "cell": status.cell.name, TAKEN: True, **_as_attributes(record)}
+                self.study.add_trial(optuna.create_trial(value=record.results.on_development, user_attrs=known))
 
     def retry(self) -> list[Cell]:
         """Put failed cells into the queue again; returns them."""
@@ -214,8 +243,8 @@ class Engine:
             trial.set_user_attr("traceback", without_secrets(traceback.format_exc()))
             report(f"failed: {cell.name}: {message}")
             raise
-        trial.set_user_attr("results", record.results.as_dict())
-        trial.set_user_attr("counts", base64.b64encode(packed(record.counts)).decode())
+        for name, value in _as_attributes(record).items():
+            trial.set_user_attr(name, value)
         took = timedelta(seconds=round(time.monotonic() - started))
         zero_shot = record.results.zero_shot_average
         transfer = "" if zero_shot is None else f", zero-shot {zero_shot:.1f}"
@@ -289,10 +318,18 @@ class Engine:
         for status in self.status():
             if status.state is State.DONE and not has_record(self.spec.records, status.cell):
                 assert status.trial is not None
-                values, counts = status.trial.user_attrs["results"], status.trial.user_attrs["counts"]
-                record = Record(status.cell, RunResults(**without_paths(values)), unpacked(base64.b64decode(counts)))
-                record.save(self.spec.records)
+                _of_attributes(status.cell, status.trial.user_attrs).save(self.spec.records)
         return load_records(self.spec.records, self.spec.cells)
+
+
+def _as_attributes(record: Record) -> dict[str, Any]:
+    """A record as attributes of its trial."""
+    return {"results": record.results.as_dict(), "counts": base64.b64encode(packed(record.counts)).decode()}
+
+
+def _of_attributes(cell: Cell, attributes: Mapping[str, Any]) -> Record:
+    results = RunResults(**without_paths(attributes["results"]))
+    return Record(cell, results, unpacked(base64.b64decode(attributes["counts"])))
 
 
 _FILE = "sqlite:///"

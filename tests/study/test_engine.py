@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.study import engine as engine_module
-from modeling_dlfa.study.commands import stopped_by_signals
+from modeling_dlfa.study.commands import stopped_by_signals, time_left
 from modeling_dlfa.study.engine import MAX_DEATHS, Engine, State
 from modeling_dlfa.study.records import has_record, load_records
 from modeling_dlfa.study.spec import StudySpec, load_spec
@@ -208,6 +208,54 @@ def test_records_come_from_the_storage_where_the_folder_has_none(make_spec, tmp_
     assert [record.cell.name for record in engine.collect()] == [cell.name for cell in spec.cells]
     for cell in spec.cells:
         assert (spec.records / f"{cell.name}.json").read_bytes() == (kept / f"{cell.name}.json").read_bytes()
+
+
+def test_in_a_clone_with_records_what_has_one_is_not_run(make_spec, monkeypatch):
+    spec = make_spec(seeds=[1])
+    Engine(spec).work(quiet)
+    shutil.rmtree(spec.runs)
+    (spec.output_dir / "study.db").unlink()
+    before = {path: path.read_bytes() for path in spec.records.rglob("*.*")}
+    monkeypatch.setattr(engine_module, "run_chain", lambda *args: pytest.fail("it was run"))
+    engine = Engine(spec)
+    assert set(states(engine).values()) == {State.DONE} and time_left(engine.status()) is None
+    engine.work(lambda line: pytest.fail(line))
+    assert [record.cell.name for record in Engine(spec).collect()] == [cell.name for cell in spec.cells]
+    assert {path: path.read_bytes() for path in spec.records.rglob("*.*")} == before
+    assert trials(engine) == {TrialState.COMPLETE: 2}
+
+
+def _of_another_seed(record: Path) -> None:
+    text = record.read_text(encoding="utf-8")
+    assert '"seed": 1' in text
+    record.write_text(text.replace('"seed": 1', '"seed": 2'), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("case", "left", "keep_weights"),
+    [
+        ("no counts", lambda record: record.with_suffix(".npz").unlink(), False),
+        ("cut counts", lambda record: record.with_suffix(".npz").write_bytes(b"PK"), False),
+        (
+            "other settings",
+            lambda record: record.write_text(record.read_text().replace('"seed": 1', '"seed": 2')),
+            False,
+        ),
+        ("weights are to be kept", lambda record: None, True),
+    ],
+)
+def test_what_has_no_whole_record_is_run(make_spec, case, left, keep_weights):
+    spec = make_spec(seeds=[1], models={})
+    Engine(spec).work(quiet)
+    shutil.rmtree(spec.runs)
+    (spec.output_dir / "study.db").unlink()
+    left(spec.records / f"{spec.cells[0].name}.json")
+    lines: list[str] = []
+    spec = make_spec(seeds=[1], models={}, keep_weights=keep_weights)
+    Engine(spec).work(lines.append)
+    assert [line.split(":")[0] for line in lines] == [spec.cells[0].name], case
+    assert len(load_records(spec.records, spec.cells)) == 1
+    assert (spec.runs / spec.cells[0].name / "model.safetensors").is_file() == keep_weights
 
 
 # ---------------------------------------------------------------------------------------------------------------------
