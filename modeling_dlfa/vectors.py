@@ -138,7 +138,7 @@ def pooled_layers(
             raise InputError(f"layer {layer!r}: expected {FUSED!r}, or 0 (embeddings) to {depth}")
     shape = (len(lengths), model.config.hidden_size)
     vectors = {layer: np.zeros(shape, store) for layer in layers}
-    failed = np.zeros(len(layers), np.uint8)  # layers that are not finite, of which all processes have to know
+    failed = np.zeros((shares.processes, len(layers)), np.uint8)  # where states are not finite: all have to know
     numbered = any(layer != FUSED for layer in layers)
     device = model.device
     for number, (start, end) in enumerate(token_batches(lengths, batch_tokens)):
@@ -153,7 +153,7 @@ def pooled_layers(
             for place, layer in enumerate(layers):
                 states = outputs.last_hidden_state if layer == FUSED else outputs.hidden_states[layer]
                 found = pooled(states.float(), mask, pooling)
-                failed[place] = not found.isfinite().all()
+                failed[shares.rank, place] = not found.isfinite().all()
                 if store is np.float16:
                     found = found / found.abs().amax(dim=-1, keepdim=True).clamp(min=1)
                 vectors[layer][start:end] = found.cpu().numpy()
@@ -162,7 +162,7 @@ def pooled_layers(
     for array in (failed, *vectors.values()):
         shares.add_up(array)
     if failed.any():
-        layer = layers[int(np.flatnonzero(failed)[0])]
+        layer = layers[int(np.flatnonzero(failed.any(axis=0))[0])]
         raise InputError(f"layer {layer!r}: its states are not finite{_advice(autocast)}")
     return vectors
 

@@ -285,7 +285,8 @@ def malformed(record: Record, names: Sequence[str], labels: Sequence[str] = ()) 
     if len(fields) == 1 < len(names) and len(fields[0].split()) >= len(names) and names[0] == "token":
         found = "no tab: fields are separated by tabs"
     elif labelled and (len(fields) == len(names) - 1 or (len(fields) == len(names) and not label)):
-        found = f"no {names[-1]}; XTREME's public test files leave them out, labelled files are needed"
+        public = "; XTREME's public test files leave them out, labelled files are needed"
+        found = f"no {names[-1]}{public if Path(record.where).name.startswith('test') else ''}"
     elif len(fields) != len(names) and not labels:
         found = f"{len(fields)} fields" if record.text.strip() else "a blank line"
     elif not fields[0] and names[0] == "token":

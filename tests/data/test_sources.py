@@ -204,6 +204,13 @@ def test_a_malformed_line_is_named_with_what_was_expected(tmp_path, name, text, 
     assert "\n" not in str(error.value)
 
 
+def test_a_training_file_without_a_label_hears_nothing_of_test_files(tmp_path):
+    source = folder(tmp_path, {"xnli/train-en.tsv": "A\tB\tneutral\nA\tB\n"})
+    with pytest.raises(InputError) as error:
+        source.load(TASKS["xnli"], "train", "en")
+    assert str(error.value) == f"{tmp_path / 'xnli' / 'train-en.tsv'}:2: {PAIR} no label: 'A\\tB'"
+
+
 def test_long_lines_are_shown_in_part(tmp_path):
     source = folder(tmp_path, {"xnli/test-en.tsv": "x" * 5000})
     with pytest.raises(InputError) as error:

@@ -114,7 +114,7 @@ def test_a_given_threshold_counts_before_it(run_of, task_file: Path, tmp_path: P
     flags = ["--no_answer_threshold", given, "--use_cpu", "--output_dir", str(tmp_path / "out")]
     assert score([str(run_of()), *flags]) == 0
     results = RunResults.load(tmp_path / "out")
-    assert results.settled == {"no_answer_threshold": float(given), "set_on": "nothing"}
+    assert results.settled == {"no_answer_threshold": float(given), "set_on": "nothing, it was given"}
     assert said(tmp_path / "out", task_file).count("") == empty
     trained = run_of(f"--no_answer_threshold {given} --max_steps 2 --eval_strategy no")
     assert RunResults.load(trained).settled == results.settled and said(trained, task_file).count("") == empty
@@ -149,7 +149,7 @@ def test_nothing_of_it_where_every_question_has_an_answer(argv, tmp_path: Path):
 
 def test_it_is_no_part_of_what_a_task_is(task_file: Path):
     task = get_task(str(task_file))
-    settled = replace(task, settled={"no_answer_threshold": 2.0, "set_on": "nothing"})
+    settled = replace(task, settled={"no_answer_threshold": 2.0, "set_on": "nothing, it was given"})
     assert settled.definition() == task.definition() and settled.identity == task.identity
     assert "settled" not in task.definition()
 

@@ -34,6 +34,7 @@ NO_ANSWER = "no answer"
 ALTERNATIVES = 4  # that a finished run names beside its answer
 
 THRESHOLD = "no_answer_threshold"  # in `Task.settled`
+GIVEN = "nothing, it was given"  # what it was set on, where it was not
 
 
 class Answers(Kind):
@@ -176,12 +177,12 @@ class Answers(Kind):
     def settled_as(self, task: "Task", threshold: float) -> dict[str, Any]:
         if not self.settles(task):
             return super().settled_as(task, threshold)
-        return {THRESHOLD: threshold, "set_on": "nothing"}
+        return {THRESHOLD: threshold, "set_on": GIVEN}
 
     def settled_note(self, task: "Task") -> str:
         if THRESHOLD not in task.settled:
             return ""
-        given = task.settled["set_on"] == "nothing"
+        given = task.settled["set_on"] == GIVEN
         why = "which was given" if given else "the best one for development data of the training language alone"
         return (
             f"That a text has no answer is said where its score is more than {task.settled[THRESHOLD]:.4g} above the "
