@@ -180,17 +180,20 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
         if not self.training:
             mean, variance = self.running_mean, self.running_var
         else:
-            mask = mask.unsqueeze(-1).to(states.dtype)
+            # In 32 bits or more, as `nn.BatchNorm1d` adds up: a batch has too many tokens for the sums of float16.
+            wide = states.to(torch.promote_types(states.dtype, torch.float32))
+            mask = mask.unsqueeze(-1).to(wide.dtype)
             over = tuple(range(states.dim() - 1))
             count = mask.sum().clamp(min=1)
-            mean = (states * mask).sum(dim=over) / count
-            variance = ((states - mean).square() * mask).sum(dim=over) / count
+            mean = (wide * mask).sum(dim=over) / count
+            variance = ((wide - mean).square() * mask).sum(dim=over) / count
             with torch.no_grad():
                 unbiased = variance * count / (count - 1).clamp(min=1)
                 self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
                 self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
                 self.num_batches_tracked.add_(1)
-        return (states - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias
+        normal = (states - mean) * torch.rsqrt(variance + self.eps)
+        return normal.to(states.dtype) * self.weight + self.bias
 
 
 class AIFBranch(nn.Module):

@@ -421,6 +421,16 @@ def test_masked_batch_norm_equals_batch_norm_over_the_real_tokens():
     close(ours.eval()(states, torch.ones(2, 11)), theirs.eval()(states.transpose(1, 2)).transpose(1, 2))
 
 
+def test_masked_batch_norm_adds_up_in_32_bits():
+    """The sums of a real batch are beyond float16."""
+    states, mask = 4 * torch.randn(16, 512, 8), torch.ones(16, 512)
+    whole, half = MaskedBatchNorm1d(8), MaskedBatchNorm1d(8).half()
+    torch.testing.assert_close(half(states.half(), mask).float(), whole(states, mask), atol=0.02, rtol=0.01)
+    for name, buffer in whole.named_buffers():
+        torch.testing.assert_close(half.get_buffer(name).float(), buffer.float(), atol=0.02, rtol=0.01)
+    assert half(states.half(), mask).dtype == torch.float16
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Fusions from elsewhere
 # ---------------------------------------------------------------------------------------------------------------------

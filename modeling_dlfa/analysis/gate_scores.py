@@ -62,13 +62,14 @@ class Scores:
     def change(self, way: str, languages: Sequence[str] | None = None) -> Estimate:
         """The average over languages less that of the learnt gate; default: `asked`.
 
-        The interval is over sentences, which are drawn anew, the same for both gates.
+        The interval is over sentences, drawn anew: the same for both gates, and in all languages with as many,
+        whose sets may be translations of each other.
         """
         codes = self.asked if languages is None else list(languages)
-        draw = np.random.default_rng(0)
         drawn = np.zeros(RESAMPLES)
         for code in codes:
             rows = len(self.counts[LEARNT][code])
+            draw = np.random.default_rng([0, rows])
             times = draw.multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES)  # (RESAMPLES, N)
             one, other = (score_of_counts(times @ self.counts[name][code]) for name in (way, LEARNT))
             drawn += (one - other) / len(codes)

@@ -92,6 +92,7 @@ def scout_layers(spec: StudySpec, arguments: argparse.Namespace) -> int:
 def report_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     """Write the report from the records, without the storage unless one is given."""
     spec.check_distinct()
+    spec.check_tuned()
     records = _engine(spec, arguments).collect() if arguments.storage else load_records(spec.records, spec.cells)
     if not records:
         raise InputError(f"{spec.records}: no cell of {spec.name} is done, there is nothing to report")

@@ -164,7 +164,7 @@ class Engine:
         """Tell the storage of cells that have a record and that it knows nothing of.
 
         Several workers may do so at once: of a cell that is complete twice, one is looked at. Where weights are to be
-        kept a record is not enough.
+        kept a record is not enough, nor is one that lacks something that would be scored now.
         """
         if self.spec.keep_weights:
             return
@@ -173,6 +173,8 @@ class Engine:
                 try:
                     record = Record.load(self.spec.records, status.cell)
                 except InputError:  # its counts are missing or damaged: the cell is run again
+                    continue
+                if not status.cell.used.keys() <= record.results.used.keys():
                     continue
                 known = {"key": status.cell.key, "cell": status.cell.name, TAKEN: True, **_as_attributes(record)}
                 self.study.add_trial(optuna.create_trial(value=record.results.on_development, user_attrs=known))

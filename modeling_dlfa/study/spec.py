@@ -137,6 +137,16 @@ class StudySpec:
         values = read_json(path)
         return {name: one["arguments"] for name, one in values["best"].items()} if values["tune"] == self.tune else {}
 
+    def check_tuned(self) -> None:
+        """Refuse what was tuned by another grid: cells would have arguments that nobody chose.
+
+        Raises:
+            InputError: there is such a file.
+        """
+        path = self.output_dir / TUNED_FILE
+        if self.tune and path.is_file() and (found := read_json(path)["tune"]) != self.tune:
+            raise InputError(f"{path} was found for the grid {found}, the study has {self.tune}: run the study")
+
     @staticmethod
     def tuned_name(task: str, encoder: str, group: str) -> str:
         """What the tuning of a group of models is called, and its folder."""

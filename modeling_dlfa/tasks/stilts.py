@@ -15,6 +15,7 @@ from .xtreme import SQUAD_COLUMNS, SQUAD_FILES, SQUAD_REPOSITORY, english_first
 
 _RECIPE = Recipe(3, 1e-5, 32, 128, eval_steps=500, seed=42)
 _LONG = Recipe(3, 1e-5, 32, 256, eval_steps=500, seed=42)
+# The model of the last step is taken: XQuAD's test set is made of SQuAD's development data.
 _QUESTIONS = Recipe(3, 1e-5, 32, 384, eval_steps=500, seed=42)
 _ENGLISH = ("en",)
 _NLI = ("entailment", "neutral", "contradiction")
@@ -80,6 +81,7 @@ SQUAD = Task(
     languages=_ENGLISH,
     labels=(),
     recipe=_QUESTIONS,
+    selects=False,
     hub=HubDataset(SQUAD_REPOSITORY, "plain_text", columns=SQUAD_COLUMNS, splits=_AS_TEST),
     layout={**SQUAD_FILES, "test": SQUAD_FILES["validation"]},
     note=_NO_TEST,
@@ -91,6 +93,7 @@ SQUAD2 = Task(
     languages=_ENGLISH,
     labels=(NO_ANSWER,),
     recipe=_QUESTIONS,
+    selects=False,
     hub=HubDataset("rajpurkar/squad_v2", "squad_v2", columns=SQUAD_COLUMNS, splits=_AS_TEST),
     layout={"train": "squad/train-v2.0.json", "validation": "squad/dev-v2.0.json", "test": "squad/dev-v2.0.json"},
     note=_NO_TEST,

@@ -157,6 +157,8 @@ class Task:
         labels_from: the file that the labels were found in; empty where they were given.
         layout: split -> pattern of a file's path in XTREME's download, `{code}` is the language; where there is none,
             or no such file, it is `<folder>/{train,dev,test}-{code}` with the ending of the kind.
+        selects: whether the best model on development data is kept; no, where what is scored is among those or made of
+            them: then the model of the last step is.
         metric_note: what a reader of its scores must know.
         note: what the data are like, for the model card.
         license: of the data, for the model card.
@@ -189,6 +191,7 @@ class Task:
     folder: str = ""
     labels_from: str = ""
     layout: Mapping[str, str] = field(default_factory=dict)
+    selects: bool = True
     metric_note: str = ""
     note: str = ""
     license: str | None = None
@@ -244,8 +247,8 @@ class Task:
     def definition(self) -> dict[str, Any]:
         """What results and checkpoints say of the task, as JSON; `task_of_definition` reads it."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        # Said by the scores; of the machine that it was trained on; of one model.
-        for name in ("languages", "labels_from", "layout", "settled"):
+        # Said by the scores; of the machine that it was trained on; of how it is trained by default; of one model.
+        for name in ("languages", "labels_from", "layout", "selects", "settled"):
             del values[name]
         values |= {"kind": self.kind.name, "recipe": asdict(self.recipe)}
         values["hub"] = None if self.hub is None else asdict(self.hub)

@@ -83,7 +83,9 @@ _XQUAD_LANGUAGES = english_first("ar de el en es hi ru th tr vi zh")
 _MLQA_LANGUAGES = english_first("ar de en es hi vi zh")
 SQUAD_COLUMNS = {name: name for name in COLUMNS}
 SQUAD_FILES = {"train": "squad/train-v1.1.json", "validation": "squad/dev-v1.1.json"}
-# XTREME warms up for 500 updates of some 8,300: their share, so that smaller data reach the peak as well (our choice).
+# As in XTREME the model of the last step is taken: XQuAD's test set is made of SQuAD's development data, and those of
+# TyDiQA are scored.
+# It warms up for 500 updates of some 8,300: their share, so that smaller data reach the peak as well (our choice).
 _ANSWERS_RECIPE = Recipe(3, 3e-5, 32, 384, eval_steps=500, warmup_steps=0.06, weight_decay=1e-4)
 _ANSWERS_NOTE = "The score is the mean of exact match and F1, XTREME's for questions; both are in `all_results.json`."
 _AS_ENGLISH = (
@@ -96,6 +98,7 @@ XQUAD = Task(
     languages=_XQUAD_LANGUAGES,
     labels=(),
     recipe=_ANSWERS_RECIPE,
+    selects=False,
     hub=HubDataset(
         "google/xquad",
         "xquad.{code}",
@@ -116,6 +119,7 @@ MLQA = Task(
     labels=(),
     metric="em_f1_mlqa",
     recipe=_ANSWERS_RECIPE,
+    selects=False,
     hub=HubDataset(
         "facebook/mlqa",
         "mlqa.{code}.{code}",
@@ -134,6 +138,7 @@ TYDIQA = Task(
     languages=english_first("ar bn en fi id ko ru sw te"),
     labels=(),
     recipe=_ANSWERS_RECIPE,
+    selects=False,
     hub=HubDataset(
         "google-research-datasets/tydiqa",
         "secondary_task",

@@ -63,12 +63,16 @@ class EvalSet:
         return self.task.kind.settle(self.task, self.rows, self.features, predictions, label_ids)
 
     def counts(self, predictions: list) -> np.ndarray:
-        """(N, 3), what every row adds to the reported score, see `Kind.counts`; rows that belong together are one."""
+        """(N, 3), what every row adds to the reported score, see `Kind.counts`; rows that belong together are one.
+
+        Those are in the order of the file, so that a text and its translations have one number in all languages.
+        """
         counts = self.task.kind.counts(self.task, predictions, self.references)
         together = self.task.kind.together(self.rows)
         if together is None:
             return counts
-        _, places = np.unique(together, return_inverse=True)
+        _, first, found = np.unique(together, return_index=True, return_inverse=True)
+        places = np.argsort(np.argsort(first))[found]
         sums = np.zeros((places.max(initial=-1) + 1, counts.shape[1]), counts.dtype)
         np.add.at(sums, places, counts)
         return sums

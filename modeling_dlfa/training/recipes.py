@@ -8,7 +8,7 @@ from .selection import NO_SELECTION
 
 
 def recipe_defaults(task: Task, data: str, train: str = "all") -> dict[str, Any]:
-    """Defaults of a task: XTREME's recipe, selection on the development data of the training language.
+    """Defaults of a task: XTREME's recipe; if `Task.selects`, selection on development data of the training language.
 
     The sample has its own (our choice): enough to see transfer within minutes on two CPU cores, from the last step.
     Regimes have theirs.
@@ -37,6 +37,8 @@ def recipe_defaults(task: Task, data: str, train: str = "all") -> dict[str, Any]
     }
     if not task.kind.trains:
         return defaults | NO_SELECTION
+    if not task.selects:
+        defaults |= NO_SELECTION
     if data == "sample":
         defaults |= NO_SELECTION | {
             "num_train_epochs": task.kind.sample_epochs,

@@ -125,7 +125,7 @@ def test_what_a_run_has_settled_counts(tiny_encoder: str, tmp_path: Path):
     flags = "--no_answer_threshold -99 --max_steps 1 --max_length 16 --fusion_layer 1 --eval_strategy no --use_cpu"
     assert train([*map(str, argv), *flags.split()]) == 0
     run = open_gated(str(tmp_path / "run"), None, None, None, None, str(tmp_path / "gate"))
-    assert run.task.settled == run.results.settled == {"no_answer_threshold": -99.0, "set_on": "nothing"}
+    assert run.task.settled == run.results.settled == {"no_answer_threshold": -99.0, "set_on": "nothing, it was given"}
     assert set(run.predicted("en", {LEARNT: None})[LEARNT]) == {""}
     assert scores(run, used(run, run.sets)).by_way[LEARNT] == run.results.scores == {"en": 50.0}
 
@@ -182,6 +182,11 @@ def test_changes_have_intervals_over_sentences():
     small = Scores({**by_way, "less": {"en": 100.0, "de": 85.0}}, {**counts, "less": {"en": right, "de": other}}, "en")
     change = small.change("less")
     assert change.mean == -5 and change.low < -5 < change.high < 0
+    # Languages of as many rows are drawn together: what two translations of a set say is not twice as sure.
+    by_way = {name: {**scores, "fr": scores["de"]} for name, scores in by_way.items()}
+    counts = {name: {**of_way, "fr": of_way["de"]} for name, of_way in counts.items()}
+    twice = Scores(by_way, counts, "en").change("less")
+    assert (twice.low, twice.high) == pytest.approx((found.change("less").low, found.change("less").high))
     alone = Scores({LEARNT: {"en": 90.0}}, {LEARNT: {"en": right}}, "en")
     assert alone.asked == ["en"]
 

@@ -114,6 +114,17 @@ def test_other_data_are_tuned_anew(study, tmp_path: Path, monkeypatch, xtreme_fo
     assert len(tried) == 16
 
 
+def test_a_report_does_not_mix_grids(study, tmp_path: Path, monkeypatch, capsys):
+    scores_of(monkeypatch, {"none": (1e-2, "none"), "aif": (1e-5, "standard")})
+    tuned_study(load_spec(study, tmp_path / "out"), lambda _: None)
+    load_spec(study, tmp_path / "out").check_tuned()
+    study.write_text(study.read_text(encoding="utf-8").replace("1e-5", "2e-5"), encoding="utf-8")
+    assert main(["report", str(study), "--output_dir", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {tmp_path / 'out' / TUNED_FILE} was found for the grid")
+    assert line.endswith("run the study")
+
+
 def test_a_point_that_another_worker_tries_is_waited_for(study, tmp_path: Path, monkeypatch):
     """The first one is taken by another; it is left for last, and not tried where the other has."""
     spec = load_spec(study, tmp_path / "out")

@@ -98,6 +98,7 @@ def test_a_task_has_xtremes_languages_labels_and_recipe(name):
     recipe = task.recipe
     assert (recipe.num_train_epochs, recipe.eval_steps, recipe.seed) == (epochs, eval_steps, seed)
     expected = OF_ANSWERS if task.kind.name == "answers" else (2e-5, 32, 128, 0, 0)
+    assert task.selects == (task.kind.name != "answers"), "XTREME's script for questions takes the last model"
     rate, batch, length = recipe.learning_rate, recipe.per_device_train_batch_size, recipe.max_length
     assert (rate, batch, length, recipe.warmup_steps, recipe.weight_decay) == expected
 
