@@ -1,10 +1,10 @@
 """Use a checkpoint, your own or a published one. This needs transformers and torch, and nothing of modeling_dlfa.
 
-    python examples/use_checkpoint.py runs/hotel "Ist es ruhig?" "Die Straße ist laut."
-    python examples/use_checkpoint.py runs/entities "Maria trinkt Kaffee."
+    python examples/use_checkpoint.py runs/hotel/aif "Ist es ruhig?" "Die Straße ist laut."
+    python examples/use_checkpoint.py runs/entities/aif "Maria trinkt Kaffee."
     python examples/use_checkpoint.py user/repository --revision 0123456789abcdef... "A sentence."
 
-(`dlfa train` with examples/tasks/hotel.yaml and entities.yaml makes the first two.) The Python files of the checkpoint
+(The commands in examples/tasks/hotel.yaml and entities.yaml make the first two.) The Python files of the checkpoint
 are executed, that is what trust_remote_code means. So a repository must be pinned: --revision names the commit whose
 files you have looked at, and nobody can change them behind your back.
 """

@@ -136,7 +136,8 @@ def read_yaml(path: Path, what: str) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Unique)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: a number or date that is none
-        raise InputError(f"cannot read {what} {path}: {one_line(error)}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
+        raise InputError(f"cannot read {what} {path}: {reason}") from error
 
 
 class _Unique(yaml.SafeLoader):

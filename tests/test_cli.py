@@ -208,6 +208,22 @@ def test_how_a_command_ends(end, code: int, said: str, capsys: pytest.CaptureFix
             guarded(body, ["--debug"], failures=(ConnectionError,))
 
 
+def test_whoever_reads_the_output_may_stop():
+    program = (
+        "import sys; from modeling_dlfa.cli import guarded\n"
+        "sys.exit(guarded(lambda *_: [print('line') for _ in range(100_000)] and 0, []))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout.readline() == b"line\n"
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
 def test_exit_codes_of_real_processes(tmp_path: Path):
     done = dlfa("train", "--task", "quad", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "") and re.fullmatch(r"error: [^\n]*quad[^\n]*\n", done.stderr)

@@ -89,8 +89,9 @@ class CellStatus:
     @property
     def duration(self) -> timedelta | None:
         """How long a finished cell took; None if it is not done, or was before this storage knew of it."""
-        known = self.state is State.DONE and self.trial is not None and TAKEN not in self.trial.user_attrs
-        return self.trial.duration if known else None
+        if self.state is not State.DONE or self.trial is None or TAKEN in self.trial.user_attrs:
+            return None
+        return self.trial.duration
 
 
 class Engine:

@@ -237,8 +237,9 @@ def load_spec(path: str | Path, output_dir: str | Path | None = None) -> StudySp
     path = Path(expanded(path))
     values = read_yaml(path, "the study")
     entries = {entry.name for entry in fields(StudySpec)}
-    if not isinstance(values, dict) or not values.keys() <= entries:
-        unknown = sorted(map(str, values.keys() - entries)) if isinstance(values, dict) else [values]
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected entries such as 'tasks: [xnli]', found {str(values)[:60]}")
+    if unknown := sorted(map(str, values.keys() - entries)):
         raise InputError(f"{path}: unknown entry {unknown[0]!r}: expected {', '.join(sorted(entries))}")
     values = {name: value for name, value in values.items() if value is not None}
     values.setdefault("name", path.stem)

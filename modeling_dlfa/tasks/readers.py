@@ -272,9 +272,14 @@ def known_labels(task: "Task") -> dict[str, int]:
 def label_id(task: "Task", known: Mapping[str, int], record: Record, name: str, names: Sequence[str]) -> int:
     """The id of a line's label; where there is none, what the line holds instead is said."""
     label = record.values[name]
-    if label not in known:
-        malformed(record, names, task.labels)
-    return known[label]
+    if label in known:
+        return known[label]
+    columns = {} if task.files is None else task.files.columns
+    if columns or Path(record.where.rpartition(":")[0]).suffix in (".csv", ".jsonl"):
+        column = columns.get(name, name)
+        place = f"field {column + 1}" if isinstance(column, int) else repr(column)
+        raise record.fault(f"one of {', '.join(task.labels)} in {place}", repr(label) if label else "nothing")
+    malformed(record, names, task.labels)
 
 
 def malformed(record: Record, names: Sequence[str], labels: Sequence[str] = ()) -> NoReturn:

@@ -225,8 +225,11 @@ _MAY_BE_ZERO = ("seed", "learning_rate", "warmup_steps", "weight_decay")
 
 def _recipe(values: Any) -> Recipe:
     names = {entry.name: entry.type for entry in dataclasses.fields(Recipe)}
-    if not isinstance(values, dict) or not values.keys() <= names.keys():
+    if not isinstance(values, dict):
         raise InputError(f"expected some of {', '.join(names)}, found {values!r}")
+    if unknown := [name for name in values if name not in names]:
+        raise InputError(f"unknown entry {unknown[0]!r}: expected some of {', '.join(names)}")
+    values = {name: _as_number(value) for name, value in values.items()}
     for name, value in values.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         least = 0 if name in _MAY_BE_ZERO else 1 if names[name] is int else 1e-9
@@ -236,6 +239,14 @@ def _recipe(values: Any) -> Recipe:
             above = f"{least} or more" if least in (0, 1) else "more than 0"
             raise InputError(f"{name}: expected {whole} of {above}, found {value!r}")
     return Recipe(**values)
+
+
+def _as_number(value: Any) -> Any:
+    """1e-4 as a number, which YAML 1.1 takes for text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _text(value: Any) -> str:

@@ -38,7 +38,7 @@ from .folder import (
     last_checkpoint,
     write_settings,
 )
-from .model import check_model
+from .model import check_model, check_outputs
 from .regimes import check_regime
 from .results import RESULTS_FILE, RunResults, results_table
 from .run import finished_run
@@ -212,6 +212,7 @@ def plan_run(command: CommandLine, task: str | Task, fusion: str, folder: Path, 
     check_training(get_task(task), training_arguments)
     if not training_arguments.do_train:
         finished_run(Path(arguments.model_name_or_path))
+        check_outputs(Path(arguments.model_name_or_path), get_task(task))
     config = check_model(arguments)
     if get_task(task).kind.trains:
         check_regime(arguments, config, training_arguments)

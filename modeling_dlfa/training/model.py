@@ -12,6 +12,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from ..configuration_dlfa import FUSION_READS, DLFAConfig
 from ..encoders import EMBEDDED, EMBEDDED_HUB_ID, resolve_encoder
 from ..errors import InputError, one_line
+from ..files import expanded
 from ..modeling_dlfa import AIF, DLFAModel, DLFAPreTrainedModel, refuse_own_code
 from ..tasks.registry import get_task
 from ..tasks.task import Task
@@ -94,6 +95,8 @@ def open_config(name: str, revision: str | None = None) -> PreTrainedConfig:
     Raises:
         InputError: it cannot be opened.
     """
+    if name.startswith((".", "/", "~")) and not Path(expanded(name)).exists():
+        raise InputError(f"cannot open the encoder {name}: no such folder")
     try:
         where: dict[str, Any] = {"revision": revision}
         refuse_own_code(resolve_encoder(name), where)
@@ -181,11 +184,11 @@ def build_model(arguments: RunArguments, task: Task) -> DLFAPreTrainedModel:
     return model
 
 
-def open_finished(folder: Path, task: Task) -> DLFAPreTrainedModel:
-    """The model that a run has saved, with its head.
+def check_outputs(folder: Path, task: Task) -> None:
+    """Refuse the model in a folder for a task of other labels.
 
     Raises:
-        InputError: it cannot be read, lacks weights, or was trained for other labels.
+        InputError: naming both.
     """
     config = open_config(str(folder))
     labels = tuple((config.id2label or {}).values()) if is_dlfa(config) else ()
@@ -194,6 +197,15 @@ def open_finished(folder: Path, task: Task) -> DLFAPreTrainedModel:
             f"{folder} answers with {', '.join(labels) or 'no labels'}, expected those of {task.name}: "
             f"{', '.join(asked)}"
         )
+
+
+def open_finished(folder: Path, task: Task) -> DLFAPreTrainedModel:
+    """The model that a run has saved, with its head.
+
+    Raises:
+        InputError: it cannot be read, lacks weights, or was trained for other labels.
+    """
+    check_outputs(folder, task)
     try:
         model, info = cast(Any, task.kind.model_class.from_pretrained(folder, output_loading_info=True))
     except (ValueError, OSError, RuntimeError, SafetensorError) as error:

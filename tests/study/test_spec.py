@@ -250,3 +250,20 @@ def test_the_layer_that_is_found_and_that_of_the_default_are_two_models(write):
 def test_folders_by_other_spellings_are_one_encoder(write, tiny_encoder):
     with pytest.raises(InputError, match="encoders: two are called alike"):
         load_spec(write(encoders=[tiny_encoder, f"{tiny_encoder}/../tiny-encoder/"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "expected entries such as 'tasks: [xnli]', found None"),
+        ("[a]", "expected entries such as 'tasks: [xnli]', found ['a']"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_file_that_is_no_study(tmp_path: Path, content: str | None, message: str):
+    path = tmp_path / "study.yaml"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        load_spec(path)
+    assert str(error.value) == f"{path if content is not None else f'cannot read the study {path}'}: {message}"

@@ -125,6 +125,7 @@ def test_chance_level_is_a_warning(argv, tmp_path: Path, capsys):
         ("udpos", "--languages sw,th", "no test data for sw, th"),
         ("all", "--languages de,xx", "no test data for xx"),
         ("udpos", "--model_name_or_path no/such-encoder", "cannot open the encoder no/such-encoder"),
+        ("udpos", "--model_name_or_path ./nowhere", "cannot open the encoder ./nowhere: no such folder"),
         ("udpos", "--data nowhere", "no data folder 'nowhere'"),
         ("udpos", '--config_overrides {"aif_reduction":5}', "aif_reduction=5: expected a divisor of the hidden size"),
         ("udpos", '--config_overrides {"aif_reduction":"x"}', "cannot build the model"),
