@@ -16,6 +16,13 @@ from modeling_dlfa.files import write_bytes
 
 
 FILE = Path(__file__).resolve().parent / "fusing" / "regimes.png"
+# Study -> where its name stands beside the last layer's point: points to the right, up, and which side it begins at.
+PLACES = {
+    "frozen": (8, -14, "left"),
+    "lora": (-8, -14, "right"),
+    "top4": (10, -4, "left"),
+    "all_weights": (0, 20, "right"),
+}
 
 
 def figure() -> Figure:
@@ -29,22 +36,22 @@ def figure() -> Figure:
             ends = []
             for name, marker in (("baseline", "o"), (found.model, "D")):
                 runs = section.runs[name]
-                seconds = [run.results.train_runtime for run in runs]
+                seconds = [min(run.results.train_runtime for run in runs)] * len(runs)  # other work took from the rest
                 scores = [section.zero_shot(run) for run in runs]
                 axes.scatter(seconds, scores, marker="x", s=14, color=colour, alpha=0.5, linewidths=0.8)
                 ends.append((fmean(seconds), fmean(scores)))
                 axes.scatter(*ends[-1], marker=marker, s=46, color=colour, zorder=3)
             axes.annotate("", ends[1], ends[0], arrowprops={"arrowstyle": "->", "color": colour})
-            right = max(ends)[0] > 100
-            place = {"xytext": (-8 if right else 8, -14), "ha": "right" if right else "left"}
-            axes.annotate(title.replace("`", ""), ends[0], textcoords="offset points", color=colour, **place)
+            across, up, side = PLACES[study]
+            name = title.replace("`", "")
+            axes.annotate(name, ends[0], (across, up), textcoords="offset points", color=colour, ha=side)
         axes.scatter([], [], marker="o", color=GREY, label="last layer")
         axes.scatter([], [], marker="D", color=GREY, label="DLFA, layer chosen on English development data")
         axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
         axes.set_xscale("log")
-        axes.set_xticks([10, 30, 100, 300], ["10", "30", "100", "300"])
+        axes.set_xticks([5, 10, 30, 100, 300], ["5", "10", "30", "100", "300"])
         axes.set_xticks([], minor=True)
-        axes.set_xlabel("seconds of training, one core (with fusion: on states that are there)")
+        axes.set_xlabel("seconds of training, one core, least of the seeds (with fusion: on states that are there)")
         axes.set_ylabel("zero-shot F1, PAN-X, %")
         axes.grid(axis="y", color="#dddddd")
         axes.margins(x=0.12, y=0.15)
