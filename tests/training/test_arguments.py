@@ -15,6 +15,7 @@ from modeling_dlfa.tasks.registry import TASKS, XTREME_TASKS
 from modeling_dlfa.training.arguments import RunArguments
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.help import HEADINGS, OF_THE_TRAINER
+from modeling_dlfa.training.selection import NO_SELECTION
 from tests.of_kinds import TRAINED
 
 
@@ -41,9 +42,9 @@ def test_defaults_are_the_recipe(task: str):
     ):
         assert values[name] == getattr(recipe, name), name
     assert values["metric_for_best_model"] == TASKS[task].metric
-    assert (
-        values["load_best_model_at_end"] and values["save_strategy"] == "best" and values["eval_strategy"] == "steps"
-    )
+    chosen = {"eval_strategy": "steps", "save_strategy": "best", "load_best_model_at_end": True}
+    expected = chosen if TASKS[task].selects else NO_SELECTION
+    assert {name: values[name] for name in chosen} == expected
     assert values["lr_scheduler_type"] == "linear"
     assert values["head_learning_rate"] is None and not values["freeze_embeddings"]
     assert (values["model_name_or_path"], values["fusion"], values["fusion_layer"]) == ("embedded", "aif", None)
