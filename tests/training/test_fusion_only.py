@@ -60,7 +60,7 @@ def test_scores_are_those_of_the_saved_model(frozen_run, tmp_path: Path, task, f
     output, _ = frozen_run(task, flags)
     assert dlfa(["score", str(output), "--output_dir", str(tmp_path / "again"), "--use_cpu"]) == 0
     again, before = RunResults.load(tmp_path / "again"), RunResults.load(output)
-    assert again.scores == pytest.approx(before.scores, abs=0.5)  # 16 bits may turn a close answer
+    assert again.scores == pytest.approx(before.scores, abs=1.5)  # 16 bits may turn a close answer, one of ninety
 
 
 def test_a_second_run_computes_no_states(frozen_run, argv, tmp_path: Path, monkeypatch):
