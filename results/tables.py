@@ -559,7 +559,7 @@ def sureness(found: Comparison) -> str:
     seeds = f"{len(found.seeds)} seeds"
     if not math.isfinite(found.p_adjusted):
         return f"{seeds}: nothing can be said"
-    sure = "sure" if found.p_adjusted < 0.01 else "likely" if found.p_adjusted < 0.05 else "not shown to differ"
+    sure = "sure" if found.p_adjusted < 0.01 else "likely" if told_apart(found) else "not shown to differ"
     value = p_text(found.p_adjusted)
     return f"{sure}: {seeds}, p (Holm) {value if value.startswith('<') else f'= {value}'}"
 

@@ -273,7 +273,7 @@ def _same_tables(one: str, other: str) -> bool:
 
 def _same_cells(one: str, other: str) -> bool:
     with suppress(ValueError):
-        return one == other or math.isclose(float(one), float(other), rel_tol=1e-4, abs_tol=1e-6)
+        return one == other or math.isclose(float(one), float(other), rel_tol=1e-5, abs_tol=1e-6)
     return False
 
 
