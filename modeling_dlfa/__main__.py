@@ -2,11 +2,10 @@
 
 import importlib
 import sys
-from difflib import get_close_matches
 
 from . import __version__
 from .cli import guarded
-from .errors import InputError
+from .errors import InputError, did_you_mean
 
 
 COMMANDS = {
@@ -41,8 +40,7 @@ def _without_command(argv: list[str], debug: bool) -> None:
     elif first == "--version":
         print(f"dlfa {__version__}")
     else:
-        close = get_close_matches(first, COMMANDS, n=1)
-        advice = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(COMMANDS)}"
+        advice = did_you_mean(first, COMMANDS, f"expected one of {', '.join(COMMANDS)}")
         raise InputError(f"dlfa: unknown command {first!r}; {advice}")
 
 

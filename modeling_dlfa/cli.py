@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from .errors import InputError, one_line
+from .errors import InputError, did_you_mean, one_line
 from .privacy import without_secrets
 
 
@@ -21,8 +21,13 @@ class RaisesInputError(argparse.ArgumentParser):
     """A parser that raises where argparse would print its usage and end the process."""
 
     def error(self, message: str) -> NoReturn:
+        advice = "--help lists all arguments"
+        kind, _, given = message.partition(": ")
+        if kind == "unrecognized arguments" and given.startswith("--"):
+            flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
+            advice = did_you_mean(given.split()[0].partition("=")[0], flags, advice)
         message = message if len(message) <= 300 else f"{message[:300]}…"
-        raise InputError(f"{message} (--help lists all arguments)")
+        raise InputError(f"{message} ({advice})")
 
 
 class CommandParser(RaisesInputError):

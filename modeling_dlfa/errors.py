@@ -1,6 +1,8 @@
 """The one exception a user of the package is meant to read."""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class InputError(ValueError):
@@ -32,3 +34,9 @@ def shortened(line: str, limit: int = 80) -> str:
 def one_line(error: BaseException, limit: int | None = None) -> str:
     """The message of an error as a single line, of at most `limit` characters."""
     return " ".join(str(error).split())[:limit]
+
+
+def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
+    """ "did you mean 'train'?" where one of the names is close to what was typed, else the other advice."""
+    close = get_close_matches(name, list(names), n=1)
+    return f"did you mean {close[0]!r}?" if close else otherwise

@@ -100,6 +100,21 @@ def test_an_unknown_command(word: str, advice: str, capsys: pytest.CaptureFixtur
     assert error.startswith(f"error: dlfa: unknown command {word!r}; {advice}") and error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        ("train --lerning_rate 3", "did you mean '--learning_rate'?"),
+        ("train --max_stps=3", "did you mean '--max_steps'?"),
+        ("study run x.yaml --worker 2", "did you mean '--workers'?"),
+        ("train --zzz", "--help lists all arguments"),
+    ],
+)
+def test_an_unknown_flag(given: str, advice: str, capsys: pytest.CaptureFixture[str]):
+    assert main(given.split()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: unrecognized arguments: --") and error.endswith(f" ({advice})\n")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Help
 # ---------------------------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ OF_A_TASK: dict[str, Any] = {
     "separator": "tab",
     "train_language": "en",
     "label_aliases": {"neg": "negative"},
+    "together": "sentence1",
 }
 OF_A_STUDY: dict[str, Any] = {
     "tasks": {"panx": {"eval_split": "validation"}, "examples/tasks/entities.yaml": {}},

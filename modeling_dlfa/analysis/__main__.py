@@ -7,10 +7,9 @@
 """
 
 import sys
-from difflib import get_close_matches
 
 from ..cli import CommandParser, guarded
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from .commands import ANALYSES, run_analysis
 
 
@@ -26,8 +25,7 @@ def _main(argv: list[str], debug: bool) -> None:
     elif first in ANALYSES:
         run_analysis(first, argv[1:], debug)
     else:
-        close = get_close_matches(first, ANALYSES, n=1)
-        advice = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(ANALYSES)}"
+        advice = did_you_mean(first, ANALYSES, f"expected one of {', '.join(ANALYSES)}")
         raise InputError(f"dlfa analyse: unknown analysis {first!r}; {advice}")
 
 

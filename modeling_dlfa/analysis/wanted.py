@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from ..cli import CommandParser
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,7 @@ def wanted_measures(given: str | None, names: Sequence[str], usual: Sequence[str
     asked = given.replace(",", " ").split()
     for name in asked:
         if name not in names:
-            close = get_close_matches(name, names, n=1)
-            advice = f"did you mean {close[0]!r}?" if close else f"expected some of {', '.join(names)}"
+            advice = did_you_mean(name, names, f"expected some of {', '.join(names)}")
             raise InputError(f"--measures: unknown measure {name!r}; {advice}")
     if not asked:
         raise InputError(f"--measures {given!r}: expected some of {', '.join(names)}")

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from datasets import Value
+
 from ..errors import InputError
 from ..files import name_problem, text_hash
 from .columns import Column
@@ -157,6 +159,8 @@ class Task:
         labels_from: the file that the labels were found in; empty where they were given.
         layout: split -> pattern of a file's path in XTREME's download, `{code}` is the language; where there is none,
             or no such file, it is `<folder>/{train,dev,test}-{code}` with the ending of the kind.
+        together: column with text; rows that follow each other with the same, such as the hypotheses of one premise, come
+            into a test set together, see `Kind.together`. Empty: those that the kind knows of.
         selects: whether the best model on development data is kept; no, where what is scored is among those or made of
             them: then the model of the last step is.
         metric_note: what a reader of its scores must know.
@@ -191,6 +195,7 @@ class Task:
     folder: str = ""
     labels_from: str = ""
     layout: Mapping[str, str] = field(default_factory=dict)
+    together: str = ""
     selects: bool = True
     metric_note: str = ""
     note: str = ""
@@ -219,6 +224,11 @@ class Task:
             raise InputError(f"{self.name}: labels {found}: expected {fewest} or more different names")
         if unknown := [label for label in self.label_aliases.values() if label not in self.labels]:
             raise InputError(f"{self.name}: label_aliases: {unknown[0]!r} is not one of {', '.join(self.labels)}")
+        if self.together:
+            columns = [name for name, of in self.kind.features(self).items() if of == Value("string")]
+            if self.together not in columns:
+                known = f"expected a column with text of {self.kind.name}: {', '.join(columns) or 'there is none'}"
+                raise InputError(f"{self.name}: together: {self.together!r}: {known}")
 
     def __str__(self) -> str:
         return self.name
@@ -247,8 +257,9 @@ class Task:
     def definition(self) -> dict[str, Any]:
         """What results and checkpoints say of the task, as JSON; `task_of_definition` reads it."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        # Said by the scores; of the machine that it was trained on; of how it is trained by default; of one model.
-        for name in ("languages", "labels_from", "layout", "selects", "settled"):
+        # Said by the scores; of the machine that it was trained on; of how it is trained by default, or how sure scores
+        # are; of one model.
+        for name in ("languages", "labels_from", "layout", "together", "selects", "settled"):
             del values[name]
         values |= {"kind": self.kind.name, "recipe": asdict(self.recipe)}
         values["hub"] = None if self.hub is None else asdict(self.hub)

@@ -7,6 +7,7 @@
       validation: dev.csv           # the development data that choose the checkpoint
       test: test-{language}.csv     # or a table: {de: german.csv, th: thai.csv}
     columns: {sentence1: text, label: stars}
+    together: sentence1             # rows in a row with the same premise are drawn together by a study
     train_language: en
     metric: accuracy
     recipe: {num_train_epochs: 3}   # over the defaults of `Recipe`
@@ -37,7 +38,7 @@ from .task import SPLITS, Recipe, Task, TaskFiles
 FROM_TRAINING = "from the training file"
 ENTRIES = (
     *("name", "kind", "labels", "files", "columns", "separator", "train_language", "metric", "metrics", "recipe"),
-    *("label_aliases", "note", "metric_note", "license", "hub"),
+    *("label_aliases", "note", "metric_note", "license", "together", "hub"),
 )
 _PLACE = "{language}"
 
@@ -93,7 +94,7 @@ def _read(path: Path) -> Task:
     }
     if "files" in values:
         arguments["files"] = part("files", lambda files: _files(files, path.parent, values))
-    for entry in ("train_language", "metric", "note", "metric_note", "license"):
+    for entry in ("train_language", "metric", "note", "metric_note", "license", "together"):
         if entry in values:
             arguments[entry] = part(entry, _text)
     if "metrics" in values:

@@ -27,6 +27,7 @@ XNLI = Task(
         columns={"sentence1": "premise", "sentence2": "hypothesis", "label": "label"},
     ),
     label_aliases={"contradictory": "contradiction"},  # the spelling of XNLI's machine-translated files
+    together="sentence1",  # three hypotheses, one of each label, were written for a premise
     note="The test pairs are translations from English, and English hypotheses alone give part of the labels away.",
 )
 PAWSX = Task(

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from enum import Enum
 from functools import cache, lru_cache
 from numbers import Number
@@ -19,7 +18,7 @@ from transformers.hf_argparser import string_to_bool
 
 from ..cli import RaisesInputError
 from ..configuration_dlfa import CHOICES
-from ..errors import InputError, one_line
+from ..errors import InputError, did_you_mean, one_line
 from ..files import expanded, read_yaml
 from ..machine import native_bf16
 from ..privacy import secret_place
@@ -341,9 +340,8 @@ def _checked(values: Mapping[str, Any], where: str, parser: _Parser) -> list[str
     actions = {action.dest: action for action in parser._actions if action.dest != argparse.SUPPRESS}
     for name in values:
         if name not in actions:
-            close = get_close_matches(str(name), actions, n=1)
-            advice = f"; did you mean {close[0]!r}?" if close else " (--help-all lists all arguments)"
-            raise InputError(f"{where}: unknown argument {name!r}{advice}")
+            advice = did_you_mean(str(name), actions, "--help-all lists all arguments")
+            raise InputError(f"{where}: unknown argument {name!r}; {advice}")
     return as_argv(values, [name for name in values if actions[name].nargs in ("*", "+")], where)
 
 

@@ -68,7 +68,7 @@ class EvalSet:
         Those are in the order of the file, so that a text and its translations have one number in all languages.
         """
         counts = self.task.kind.counts(self.task, predictions, self.references)
-        together = self.task.kind.together(self.rows)
+        together = self.task.kind.together(self.task, self.rows)
         if together is None:
             return counts
         _, first, found = np.unique(together, return_index=True, return_inverse=True)

@@ -188,6 +188,7 @@ def test_languages_by_folder(task_file):
         ({"labels": ["yes"] * 2}, "labels yes, yes: expected 2 or more different names"),
         ({"labels": ["yes"]}, "labels yes: expected 2 or more different names"),
         ({"label_aliases": {"ja": "yess"}}, "label_aliases: 'yess' is not one of yes, no"),
+        ({"together": "label"}, "together: 'label': expected a column with text of pairs: sentence1, sentence2"),
         ({"labels": [True, False]}, "labels: expected text, found True: put yes, no, on and off in quotation marks"),
         ({"labels": []}, "labels: expected a list of names, found []"),
         (

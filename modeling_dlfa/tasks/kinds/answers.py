@@ -207,7 +207,7 @@ class Answers(Kind):
             for ours, one in zip(predicted, gold, strict=True)
         ]
 
-    def together(self, rows: Dataset) -> list[str] | None:
+    def together(self, task: "Task", rows: Dataset) -> Sequence | None:
         return rows["context"][:]
 
     def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:

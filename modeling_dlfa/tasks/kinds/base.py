@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -251,13 +252,16 @@ class Kind(MayBeProbed, MaySettle, MayTrainNothing, ShownOnAPage, ABC):
         """The names in what `score` returns."""
         return tuple(dict.fromkeys(name for metric in task.metrics for name in (metric, *self.beside.get(metric, ()))))
 
-    def together(self, rows: Dataset) -> list[str] | None:
+    def together(self, task: "Task", rows: Dataset) -> Sequence | None:
         """What each row shares with others, such as the text of a question; None where rows are independent.
 
         Rows that share it come into a test set together, and are drawn together where the luck of its examples is
-        estimated.
+        estimated. By default the number of a run of rows that are alike in the column `Task.together`: where another
+        text happens to have the same translation, rows still have the number that they have in other languages.
         """
-        return None
+        if not task.together:
+            return None
+        return [number for number, (_, run) in enumerate(groupby(rows[task.together][:])) for _ in run]
 
     @abstractmethod
     def counts(self, task: "Task", predicted: Sequence, gold: Sequence) -> np.ndarray:
