@@ -689,8 +689,10 @@ def check_labels(num_labels: int | None, id2label: dict | None, label2id: dict |
     """Refuse labels that contradict each other; Transformers would take one of them, with a warning at most.
 
     Raises:
-        ValueError: with what was given.
+        ValueError: with what was given; a head of no labels.
     """
+    if num_labels is not None and num_labels < 1:
+        raise ValueError(f"num_labels={num_labels}: expected a positive number")
     for name, labels in (("id2label", id2label), ("label2id", label2id)):
         if num_labels is not None and labels is not None and len(labels) != num_labels:
             raise ValueError(f"num_labels={num_labels}, {name} of {len(labels)} labels: expected the same number")

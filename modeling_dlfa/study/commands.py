@@ -65,6 +65,10 @@ def show_status(spec: StudySpec, arguments: argparse.Namespace) -> int:
     left = time_left(statuses)
     if left is not None:
         console.print(f"about {left} left", highlight=False)
+    try:
+        spec.check()
+    except InputError as error:
+        _line(f"run refuses it: {error}")
     return 0
 
 

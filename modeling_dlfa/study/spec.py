@@ -138,14 +138,19 @@ class StudySpec:
         return {name: one["arguments"] for name, one in values["best"].items()} if values["tune"] == self.tune else {}
 
     def check_tuned(self) -> None:
-        """Refuse what was tuned by another grid: cells would have arguments that nobody chose.
+        """Refuse what was tuned by another grid, or not for all models: cells would have arguments that nobody chose.
 
         Raises:
             InputError: there is such a file.
         """
         path = self.output_dir / TUNED_FILE
-        if self.tune and path.is_file() and (found := read_json(path)["tune"]) != self.tune:
+        if not (self.tune and path.is_file()):
+            return
+        if (found := read_json(path)["tune"]) != self.tune:
             raise InputError(f"{path} was found for the grid {found}, the study has {self.tune}: run the study")
+        for cell in self.cells:
+            if (name := self.tuned_name(cell.task, cell.encoder, cell.model.tuned_as)) not in self.tuned:
+                raise InputError(f"{path} has nothing for {name}: run the study")
 
     @staticmethod
     def tuned_name(task: str, encoder: str, group: str) -> str:
@@ -191,12 +196,16 @@ class StudySpec:
             _put(runs, json.dumps([said, config.to_dict()], sort_keys=True, default=str), cell)
 
     def check_distinct(self) -> None:
-        """Refuse cells that leave the study's folder or share one, or are one run by two names: it would count as two.
+        """Refuse cells that leave the study's folder or share one, are one run by two names, or cannot be compared.
+
+        One run would count as two; models beside one another are scored on the same data, with the same language left
+        out.
 
         Raises:
             InputError: naming them.
         """
         folders: dict[str, Cell] = {}
+        first: dict[tuple[str, ...], Cell] = {}
         runs: dict[str, Cell] = {}
         for cell in self.cells:
             for part in (*cell.place, cell.model.name):
@@ -206,6 +215,7 @@ class StudySpec:
                 raise InputError(f"{self.name}: two runs are called alike: {other.name}, {cell.name}")
             try:
                 _put(runs, json.dumps(cell.settings, sort_keys=True), cell)
+                _check_alike(first.setdefault(cell.place, cell), cell)
             except InputError as error:
                 raise InputError(f"{self.name}, {'/'.join(cell.place)}/{cell.model.name}: {error}") from error
 
@@ -215,6 +225,14 @@ def _put(runs: dict[str, Cell], key: str, cell: Cell) -> None:
         raise InputError(
             f"{other.name} and {cell.name} are the same run, with the same arguments: leave out one of them"
         )
+
+
+def _check_alike(first: Cell, cell: Cell) -> None:
+    for name in ("data", "eval_split", "train_language"):
+        there, here = (one.settings.get(name, "the default") for one in (first, cell))
+        if there != here:
+            instead = "under train_languages" if name == "train_language" else "in a study of its own"
+            raise InputError(f"{name} {here}, where {first.model.name} has {there}: give it {instead}")
 
 
 OF_CONFIG = ("fusion", "fusion_layer", "pooling", "config_overrides")  # arguments that the model's configuration holds

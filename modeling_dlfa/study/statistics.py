@@ -48,6 +48,7 @@ METHOD = (
     "any model is called different from the baseline without being so is at most 5 %. "
     "The layer chosen on development data of the training language is a fair pick; the layer that is best on test "
     "data is an oracle: chosen with the answers, and partly the luckiest. "
+    "Intervals take as given what was tuned or chosen on development data: the luck of that is not in them. "
     "With a single seed, the interval knows nothing of the spread over seeds and there is no p-value; with two, it "
     "rests on one degree of freedom, and is wide. Where no example differs with any seed, there is no interval."
 )

@@ -159,8 +159,8 @@ class Task:
         labels_from: the file that the labels were found in; empty where they were given.
         layout: split -> pattern of a file's path in XTREME's download, `{code}` is the language; where there is none,
             or no such file, it is `<folder>/{train,dev,test}-{code}` with the ending of the kind.
-        together: column with text; rows that follow each other with the same, such as the hypotheses of one premise, come
-            into a test set together, see `Kind.together`. Empty: those that the kind knows of.
+        together: column with text; rows that follow each other with the same, such as the hypotheses of one premise,
+            come into a test set together, see `Kind.together`. Empty: those that the kind knows of.
         selects: whether the best model on development data is kept; no, where what is scored is among those or made of
             them: then the model of the last step is.
         metric_note: what a reader of its scores must know.
@@ -257,8 +257,8 @@ class Task:
     def definition(self) -> dict[str, Any]:
         """What results and checkpoints say of the task, as JSON; `task_of_definition` reads it."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        # Said by the scores; of the machine that it was trained on; of how it is trained by default, or how sure scores
-        # are; of one model.
+        # Said by the scores; of the machine that it was trained on; of how sure scores are; of how it is trained by
+        # default; of one model.
         for name in ("languages", "labels_from", "layout", "together", "selects", "settled"):
             del values[name]
         values |= {"kind": self.kind.name, "recipe": asdict(self.recipe)}

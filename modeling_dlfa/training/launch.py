@@ -250,7 +250,8 @@ def show_labels(data: RunData, console: Console) -> None:
         each = (label for row in rows for label in (row if isinstance(row, list) else [row]))
         counts = Counter(label for label in each if isinstance(label, int))  # of an arc it is the head and the label
         found = [f"{label} ({counts[place]:,})" if counts else label for place, label in enumerate(task.labels)]
-        console.print(f"labels found in {task.labels_from}: {', '.join(found)}", **PLAIN)
+        read = f", counted in the {len(rows):,} rows that are trained on" if counts else ""
+        console.print(f"labels found in {task.labels_from}{read}: {', '.join(found)}", **PLAIN)
 
 
 def warn_of_missing(arguments: RunArguments, data: RunData, console: Console) -> None:

@@ -218,6 +218,18 @@ def test_mistakes_are_one_line(write, entries, words):
         ({"arguments": {"learning_rate": "fast"}}, ["learning_rate", "fast"]),
         ({"arguments": {"eval_strategy": False}}, ["eval_strategy", "False"]),
         ({"encoders": ["no/such"]}, ["no/such"]),
+        (
+            {"models": {"dlfa": {"train_language": "de"}}},
+            ["udpos/tiny-encoder/dlfa", "train_language de, where baseline has the default", "under train_languages"],
+        ),
+        (
+            {"models": {"dlfa": {"eval_split": "validation"}}},
+            [
+                "udpos/tiny-encoder/dlfa",
+                "eval_split validation, where baseline has the default",
+                "in a study of its own",
+            ],
+        ),
     ],
 )
 def test_check_finds_what_no_run_could_start_with(write, entries, words):

@@ -40,7 +40,8 @@ def study(tmp_path, tiny_encoder, xtreme_folder, monkeypatch):
 
 def test_from_the_file_to_the_report(study, tmp_path, capsys):
     assert main(["status", str(study)]) == 0
-    assert "xnli" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "xnli" in shown and "refuses" not in shown
 
     assert main(["run", str(study)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -65,6 +66,14 @@ def test_from_the_file_to_the_report(study, tmp_path, capsys):
     assert main(["report", str(study)]) == 0
     assert page.read_bytes() == first
     assert not (tmp_path / "runs" / "small" / "study.db").exists()
+
+
+def test_status_says_what_run_would_refuse(study, capsys):
+    values = yaml.safe_load(study.read_text())
+    values["encoders"] = ["no/such"]
+    study.write_text(yaml.safe_dump(values))
+    assert main(["status", str(study)]) == 0
+    assert "run refuses it: small, xnli/such/baseline: " in capsys.readouterr().out
 
 
 def test_failed_cells_are_shown_and_retried(study, capsys, monkeypatch):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.states import StatesCache
@@ -123,6 +124,17 @@ def test_a_report_does_not_mix_grids(study, tmp_path: Path, monkeypatch, capsys)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {tmp_path / 'out' / TUNED_FILE} was found for the grid")
     assert line.endswith("run the study")
+
+
+def test_a_report_has_no_model_that_was_not_tuned(study, tmp_path: Path, monkeypatch, capsys):
+    scores_of(monkeypatch, {"none": (1e-2, "none"), "aif": (1e-5, "standard")})
+    tuned_study(load_spec(study, tmp_path / "out"), lambda _: None)
+    values = yaml.safe_load(study.read_text(encoding="utf-8"))
+    values["models"]["later"] = {"fusion": "aif", "fusion_layer": 1}
+    study.write_text(yaml.safe_dump(values), encoding="utf-8")
+    assert main(["report", str(study), "--output_dir", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"error: {tmp_path / 'out' / TUNED_FILE} has nothing for udpos/tiny-encoder/later: run the study"
 
 
 def test_a_point_that_another_worker_tries_is_waited_for(study, tmp_path: Path, monkeypatch):
