@@ -119,7 +119,9 @@ class Predictor:
         """
         kind = self.task.kind
         if path.suffix == ".txt":
-            return kind.from_texts(self.task, [line for line in read_lines(path) if line.strip()], self.tokenizer)
+            lines = [line for line in read_lines(path) if line.strip()]
+            kind.check_running_text(path, lines)
+            return kind.from_texts(self.task, lines, self.tokenizer)
         columns = kind.read(self.task, path, "", labelled=False)
         return columns, [{} for _ in columns[kind.label_column]]
 
@@ -157,6 +159,7 @@ class Predictor:
 
     def _forward(self, features: Any) -> tuple[Any, Any, Any]:
         """Answers, their probabilities and the labels' places of all encoded rows, padded with -100."""
+        import numpy as np
         import torch
         from tqdm.auto import tqdm
         from transformers.trainer_pt_utils import nested_concat, nested_numpify
@@ -176,6 +179,8 @@ class Predictor:
             whole = kept if whole is None else nested_concat(whole, kept, padding_index=-100)
             bar.update(end - start)
         bar.close()
+        if whole is None:  # texts without anything to say something of
+            return np.zeros((0, 1), dtype=np.int64), np.zeros((0, 1)), np.zeros((0, 1), dtype=np.int64)
         predicted, probabilities, labels = (nested_numpify(part) for part in whole)
         return predicted, probabilities, labels
 

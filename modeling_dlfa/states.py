@@ -142,7 +142,10 @@ class StatesCache:
             finally:
                 cast(Any, encoder).to(at_home)
         states = RowsOfStates(self.folder, list(asked.values()), sorted(layers))
-        states.open()
+        try:
+            states.open()
+        except FileNotFoundError:  # deleted while others were computed
+            return self.states(encoder, sets, tokenizer, layers, also, device, autocast, report)
         return states
 
     @staticmethod

@@ -204,6 +204,21 @@ def test_own_columns_are_read_as_in_training(run_of, tmp_path: Path):
     assert isinstance(published, bytes) and str(tmp_path).encode() not in published and b'"mine.yaml"' in published
 
 
+def test_a_column_that_is_called_as_a_part_of_the_answer_is_kept(run_of, tmp_path: Path):
+    rows = "probability,label\n" + "".join(f"{label} a b,{label}\n" for _ in range(9) for label in ("yes", "no"))
+    for name in ("train.csv", "dev.csv", "test-de.csv"):
+        (tmp_path / name).write_text(rows, encoding="utf-8")
+    task = {
+        "kind": "pairs",
+        "labels": ["yes", "no"],
+        "files": {"train": "train.csv", "validation": "dev.csv", "test": "test-{language}.csv"},
+        "columns": {"sentence1": "probability", "label": "label"},
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(task), encoding="utf-8")
+    (answer,) = predict(run_of(str(tmp_path / "mine.yaml")), ["yes a b"])
+    assert answer["sentence1"] == "yes a b" and 0 < answer["probability"] <= 1
+
+
 def test_a_parser_of_ones_own(run_of, tmp_path: Path):
     """Relations without "dep", and a sentence that does not fit into a row."""
     tree = "1\ta1\t_\t{0}\t_\t_\t0\troot\t_\t_\n" + "".join(
@@ -331,6 +346,12 @@ def test_words_that_are_none(run_of, content: str, message: str | None, tmp_path
         assert code == 2 and message in error
     else:
         assert code == 0 and [line.split("\t")[0] for line in out.split()] != [] and "de:" not in out
+
+
+def test_words_with_labels_are_no_running_text(run_of, tmp_path: Path, capsys):
+    (tmp_path / "x.txt").write_text("Maria\tB-PER\nsings\tO\n", encoding="utf-8")
+    assert main([str(run_of("panx")), str(tmp_path / "x.txt")]) == 2
+    assert "x.txt: expected running text, found a tab in every line" in capsys.readouterr().err
 
 
 def test_answers_do_not_go_over_the_run(run_of, tmp_path: Path, capsys):

@@ -323,6 +323,24 @@ def test_states_that_are_read_can_be_cleared(model_of, tokenizer, tmp_path: Path
     assert at(known, [1], 9, 3).any()
 
 
+def test_states_that_are_cleared_while_others_are_computed_are_computed_too(
+    model_of, tokenizer, tmp_path: Path, monkeypatch
+):
+    cache, encoder = StatesCache(tmp_path), encoder_of(model_of())
+    first = cache.states(encoder, {"a": rows()}, tokenizer, [3])
+    compute = StatesCache._compute
+
+    def cleared(self, *arguments) -> bool:
+        monkeypatch.setattr(StatesCache, "_compute", compute)
+        self.clear()
+        return compute(self, *arguments)
+
+    monkeypatch.setattr(StatesCache, "_compute", cleared)
+    known = cache.states(encoder, {"a": rows(), "b": rows(seed=1)}, tokenizer, [3])
+    torch.testing.assert_close(at(known, [1], 9, 3), at(first, [1], 9, 3))
+    assert len(cache.sets()) == 2
+
+
 @pytest.mark.parametrize("fusion", FUSIONS)
 @torch.no_grad()
 def test_rows_of_several_sequences(tiny_config, tokenizer, tmp_path: Path, fusion):

@@ -82,16 +82,16 @@ def table(path: Path, names: Sequence[str], columns: Mapping[str, str | int]) ->
         if not text.strip() and (path.suffix == ".csv" or columns):
             continue
         width = width or len(fields)
-        record = Record(f"{path}:{number}", text, {}, fields)
+        record = Record(f"{path}:{number}", text.partition("\n")[0], {}, fields)
         if len(fields) != width or max(places.values()) >= width:
             if not columns and path.suffix == ".tsv":
                 malformed(record, names)
             raise record.fault(f"{max(width, max(places.values()) + 1)} fields", f"{len(fields)}")
-        if any("\n" in field for field in fields) and len(text.split(",")) >= width:
+        if any("\n" in field for field in fields) and all(len(line.split(",")) == width for line in text.split("\n")):
             found = "a quotation mark that is closed on a later line; a line that is whole without it has lost its own"
             raise record.fault("the fields of a row on one line", found)
         values = {name: _field(name, fields[place], columns) for name, place in places.items()}
-        yield Record(record.where, text, values, fields)
+        yield Record(record.where, record.text, values, fields)
 
 
 def _field(name: str, field: str, columns: Mapping[str, str | int]) -> str:
@@ -136,7 +136,7 @@ def _csv(path: Path) -> Iterator[tuple[int, str, list[str]]]:
                 f"{path}:{start}: expected fields between commas, those with a quotation mark in quotation marks and "
                 f"the mark doubled; found: {one_line(error)}: {shortened(lines[start - 1])}"
             ) from error
-        yield start, lines[start - 1] if start <= len(lines) else "", fields
+        yield start, "\n".join(lines[start - 1 : reader.line_num]), fields
         start = reader.line_num + 1
 
 

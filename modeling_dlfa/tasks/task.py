@@ -211,6 +211,7 @@ class Task:
             raise InputError(f"name of a task: {problem}")
         settle("kind", get_kind(self.kind))
         settle("labels", tuple(map(as_label, self.labels)))
+        settle("label_aliases", {as_label(one): as_label(label) for one, label in self.label_aliases.items()})
         settle("folder", self.folder or self.name)
         settle("metric", self.metric or self.kind.default_metric(self.labels))
         settle("metrics", tuple(self.metrics) or (self.metric,))

@@ -147,7 +147,7 @@ _FOUND: dict[tuple, frozenset[str]] = {}
 
 def _natural(label: str) -> tuple:
     """ "O" first, numbers by value, the rest alphabetically, an entity's B- beside its I-."""
-    numeric = label.lstrip("-").isdecimal()
+    numeric = re.fullmatch(r"-?\d+", label) is not None
     prefix, _, rest = label.partition("-")
     entity = (rest, prefix) if prefix in ("B", "I") and rest else (label, "")
     return (label != "O", not numeric, int(label) if numeric else 0, *entity)
@@ -173,6 +173,8 @@ def _files(files: Any, folder: Path, values: Mapping[str, Any]) -> TaskFiles:
     if separator not in separators:
         raise InputError(f"separator: {separator!r}: expected tab or space")
     paths = {split: _of_split(split, files[split], folder, language) for split in SPLITS if files.get(split)}
+    if _PLACE in str(files.get("test")):
+        _check_only_test(paths, language)
     return TaskFiles(paths, columns, separators[separator])
 
 
@@ -199,6 +201,18 @@ def _of_split(split: str, given: Any, folder: Path, train_language: str) -> dict
         if not file.is_file():
             raise InputError(f"{split}: no file {file}")
     return found
+
+
+def _check_only_test(paths: Mapping[str, Mapping[str, Path]], train_language: str) -> None:
+    """Refuse a pattern that takes other splits' files too; development data may be scored in their own language."""
+    for code, file in paths["test"].items():
+        for split in ("train", "validation"):
+            own = split == "validation" and code == train_language
+            if not own and any(file.samefile(other) for other in paths.get(split, {}).values()):
+                raise InputError(
+                    f"test: {file}, the one of {split}, is like the pattern and would be scored as {code!r}: "
+                    "give another pattern, or a table of languages"
+                )
 
 
 def _matching(split: str, pattern: str, folder: Path) -> dict[str, Path]:

@@ -1,5 +1,7 @@
 """The model card of a run: scores per language as model-index, how it was made, how to load it."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,6 +37,12 @@ LICENSES = {
 }
 
 
+def _language_tags(codes: Iterable[str]) -> list[str] | None:
+    """The languages of some codes as the Hub takes them, without region or treebank: it refuses a card with others."""
+    found = (re.match(r"[a-z]{2,3}(?![a-z0-9])", code.lower()) for code in codes)
+    return sorted({one[0] for one in found if one}) or None
+
+
 def model_card(results: RunResults) -> ModelCard:
     """The card of a finished run, filled from its results alone.
 
@@ -54,7 +62,7 @@ def model_card(results: RunResults) -> ModelCard:
         license=LICENSES.get(base_model) if on_hub else None,
         library_name="transformers",
         pipeline_tag=kind.pipeline_tag,
-        language=sorted(results.scores),
+        language=_language_tags([results.train_language, *results.scores]),
         datasets=list(dict.fromkeys([*trained_on, hub.repository(results.eval_split)])) if hub is not None else None,
         metrics=[name for name in (results.metric, *beside) if name in HUB_METRICS] or ["accuracy"],
         tags=["dlfa", "cross-lingual", "zero-shot", "custom_code"],

@@ -134,6 +134,11 @@ class RunData:
         collate = self.task.kind.collator(self.tokenizer)
         return collate if self.states is None else StatesCollator(collate, self.states)
 
+    def used_now(self, before: Mapping[str, str]) -> dict[str, str]:
+        """What a finished training has used, with what is scored now in place of what was to be scored then."""
+        scored = (scored_data(""), tuning_data(""))
+        return {name: value for name, value in before.items() if not name.startswith(scored)} | self.fingerprints
+
     def settled(self, settled: Mapping[str, Any]) -> "RunData":
         """The same rows, of a task for whose model this was set."""
         task = replace(self.task, settled=settled)
@@ -337,6 +342,13 @@ def evaluated_languages(arguments: RunArguments, source: Source) -> list[str]:
         InputError: there is none, or an unknown language is asked for.
     """
     asked, available = asked_languages(arguments), source.languages(get_task(arguments.task), arguments.eval_split)
+    spelt: dict[str, str] = {}
+    for code in available:
+        if (other := spelt.setdefault(code.casefold(), code)) != code:
+            raise InputError(
+                f"{arguments.task} has {arguments.eval_split} data in {other!r} and {code!r}: expected one spelling "
+                "of the language"
+            )
     twins = [code for code in available if code.casefold() == arguments.train_language.casefold()]
     if twins and arguments.train_language not in twins:
         raise InputError(

@@ -47,6 +47,14 @@ def checkpoint_to_resume(output: Path, asked: str | None) -> str | None:
     if asked is not None and asked.lower() not in LAST_CHECKPOINT:
         if not is_complete(Path(asked)):
             raise InputError(f"--resume_from_checkpoint {asked}: no such folder, or no whole checkpoint in it")
+        elsewhere = Path(asked).resolve().parent != output.resolve()
+        there = [path.name for path in output.iterdir() if SETTINGS_FILE not in path.name] if output.is_dir() else []
+        if elsewhere and there:
+            raise InputError(
+                f"--resume_from_checkpoint {asked} is in another folder than {output}, which is not empty: give that "
+                "folder as --output_dir, or an empty one"
+            )
+        check_writable(output)
         return asked
     if (output / TRAINED_FILE).is_file():
         if asked is not None:
@@ -170,6 +178,28 @@ def last_checkpoint(output: Path) -> Path | None:
     folders = [folder for folder in output.glob("checkpoint-*") if folder.name.rpartition("-")[2].isdecimal()]
     folders.sort(key=lambda folder: int(folder.name.rpartition("-")[2]))
     return next((folder for folder in reversed(folders) if is_complete(folder)), None)
+
+
+def find_best_again(checkpoint: Path) -> None:
+    """Have a checkpoint say where the best one so far is now: the Trainer notes the path that the folder had then.
+
+    It would forget one that is not there, keep the last step and say nothing. One process does it.
+
+    Raises:
+        InputError: the best checkpoint is not beside this one.
+    """
+    file = checkpoint / "trainer_state.json"
+    state = read_json(file)
+    noted = state.get("best_model_checkpoint")
+    if noted is None or Path(noted).is_dir():
+        return
+    there = checkpoint.parent / Path(noted).name
+    if not is_complete(there):
+        raise InputError(
+            f"{checkpoint} says that {noted} was the best checkpoint so far, and there is none: give another "
+            "--output_dir, or delete this one"
+        )
+    write_text(file, json.dumps({**state, "best_model_checkpoint": str(there)}, indent=2, sort_keys=True) + "\n")
 
 
 def is_complete(checkpoint: Path) -> bool:

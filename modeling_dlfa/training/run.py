@@ -25,9 +25,16 @@ from .arguments import AUTO_LAYER, RunArguments
 from .averaging import Snapshots, remove_snapshots
 from .card import model_card
 from .counts import counts_file, write_counts
-from .data import RunData, prepare, scored_data, tuning_data
+from .data import RunData, prepare
 from .fingerprints import used
-from .folder import TRAINED_FILE, check_optimizer, check_same_model, checkpoint_to_resume, remove_checkpoints
+from .folder import (
+    TRAINED_FILE,
+    check_optimizer,
+    check_same_model,
+    checkpoint_to_resume,
+    find_best_again,
+    remove_checkpoints,
+)
 from .made import model_config, origin, recorded_untrained
 from .made import recipe as trained_by
 from .model import build_model, open_finished
@@ -35,6 +42,7 @@ from .results import RESULTS_FILE, RunResults, averages, versions
 from .scoring import outputs, predictions
 from .scout import scout
 from .selection import fit_intervals
+from .spent import TimeSpent
 from .trainer import DLFATrainer, LanguageProgress, make_trainer
 from .untrained import regime_of, search
 from .warm_start import WarmStarted, warm_start
@@ -113,6 +121,7 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         summary = read_json(note)
         arguments = replace(arguments, fusion_layer=summary["fusion_layer"])
         data = data or prepare(arguments)
+        summary["used"] = data.used_now(summary["used"])
         model, data = regime.scored(open_finished(output, data.task), data, arguments, training_arguments)
         return Fitted(arguments, data, _new_trainer(model, arguments, training_arguments, data), summary)
     if checkpoint is None and PartialState().is_main_process:
@@ -127,6 +136,9 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
     if checkpoint is not None:
         check_same_model(checkpoint, model.config)
         check_optimizer(Path(checkpoint))
+        if PartialState().is_main_process:
+            find_best_again(Path(checkpoint))
+        PartialState().wait_for_everyone()
     if not data.task.kind.trains:
         trained, trainer = model, _new_trainer(model, arguments, training_arguments, data)
         seconds, recipe = 0.0, recorded_untrained(arguments, training_arguments, model)
@@ -136,14 +148,15 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         trained, data = regime.begin(model, data, arguments, training_arguments)
         trainer = _new_trainer(trained, arguments, training_arguments, data)
         snapshots = Snapshots(arguments.average_checkpoints, output) if arguments.average_checkpoints else None
-        for callback in filter(None, (warm, snapshots)):
+        spent = TimeSpent.of(checkpoint)
+        for callback in filter(None, (warm, snapshots, spent)):
             trainer.add_callback(callback)
         training = trainer.train(resume_from_checkpoint=checkpoint)
         if snapshots is not None:
             trainer.accelerator.wait_for_everyone()  # one process writes them
             snapshots.average(trained)
         _check_converged(trained, arguments, training_arguments)
-        seconds = training.metrics["train_runtime"]
+        seconds = spent.before + training.metrics["train_runtime"]
         recipe = trained_by(arguments, training_arguments, trainer, warm, snapshots)
     encoder, intermediate = origin(arguments)
     config: DLFAConfig = model.config
@@ -340,8 +353,7 @@ def score_finished(
     # The development score chose this checkpoint, on the data that it was trained with.
     kept = ("development_score", "development_majority")
     changes = {name: value for name, value in scored.summary(data, arguments).items() if name not in kept}
-    earlier = {name(language) for language in before.scores for name in (scored_data, tuning_data)}
-    changes["used"] = {name: value for name, value in before.used.items() if name not in earlier} | data.fingerprints
+    changes["used"] = data.used_now(before.used)
     results = replace(before, **changes, eval_data=elsewhere, task_definition=data.task.definition())
     leave(output, results, scored, data, card=False)
     return results

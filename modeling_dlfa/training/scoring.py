@@ -95,6 +95,8 @@ def merged(sets: Mapping[str, EvalSet]) -> tuple[Dataset, np.ndarray]:
 
 
 def _joined(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    if not parts:  # rows without anything to predict
+        return np.zeros((0, 1), dtype=np.int64), np.zeros((0, 1), dtype=np.int64)
     whole: Any = parts[0]
     for part in parts[1:]:
         whole = nested_concat(whole, part, padding_index=IGNORED)

@@ -49,6 +49,63 @@ def task_file(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ({"train": "train.csv", "validation": "dev.csv", "test": "{language}.csv"}, "'dev'"),
+        ({"train": "test-de.csv", "validation": "dev.csv", "test": "test-{language}.csv"}, "'de'"),
+        ({"train": "train.csv", "validation": "test-sw.csv", "test": "test-{language}.csv"}, "'sw'"),
+    ],
+)
+def test_a_pattern_does_not_take_files_of_other_splits(task_file, files: dict, code: str):
+    """They would be scored as languages, training data too."""
+    with pytest.raises(InputError, match=f"files: test: .* is like the pattern and would be scored as {code}: give"):
+        get_task(str(task_file({"files": files})))
+
+
+def test_development_data_may_be_scored_in_their_language(task_file):
+    files = {"train": "train.csv", "validation": "dev-en.csv", "test": "dev-{language}.csv"}
+    task = get_task(str(task_file({"files": files}, {"dev-en.csv": PAIRS, "dev-de.csv": PAIRS})))
+    assert open_source("files").languages(task, "test") == ["en", "de"]
+
+
+def test_spellings_are_those_of_labels(task_file):
+    """Composed or not, with one space or two."""
+    labels = ["caf\u00e9", "no good"]
+    aliases = {"cafe\u0301s": "cafe\u0301", "not  good": "no  good"}
+    task = get_task(str(task_file({"labels": labels, "label_aliases": aliases})))
+    assert task.label_aliases == {"caf\u00e9s": "caf\u00e9", "not good": "no good"}
+
+
+@pytest.mark.parametrize("label", ["--5", "-", "5-", "\u0663"])
+def test_labels_like_numbers(task_file, label: str):
+    rows = f"sentence1,sentence2,label\na,b,yes\na,b,{label}\n"
+    task = get_task(str(task_file({"labels": "from the training file"}, {"train.csv": rows})))
+    assert set(task.labels) == {"yes", label}
+
+
+@pytest.mark.parametrize(
+    ("labels", "metric"),
+    [(["O", "B-X", "I-X"], "f1"), (["O", "B-X", "E-X", "S-Y"], "f1"), (["NOUN", "B-X"], "accuracy")],
+)
+def test_entities_have_f1_whatever_their_scheme(labels: list[str], metric: str):
+    assert Task("mine", KINDS["tags"], tuple(labels)).metric == metric
+
+
+def test_a_field_over_several_lines(task_file):
+    rows = 'sentence1,sentence2,label\n"Good, really.\nI liked it, a lot.",b,yes\nc,d,no\n'
+    task = get_task(str(task_file(None, {"train.csv": rows})))
+    (first, _) = open_source("files").load(task, "train", "en").to_list()
+    assert first["sentence1"] == "Good, really.\nI liked it, a lot."
+
+
+def test_a_mark_that_was_lost_is_no_long_field(task_file):
+    rows = 'sentence1,sentence2,label\n"TV,b,yes\n5",d,no\n'
+    task = get_task(str(task_file(None, {"train.csv": rows})))
+    with pytest.raises(InputError, match="train.csv:2: .*"):
+        open_source("files").load(task, "train", "en")
+
+
 def test_a_task_file_is_a_task(task_file):
     task = get_task(str(task_file({"recipe": {"num_train_epochs": 3}, "license": "mit", "train_language": "fr"})))
     assert (task.name, task.kind.name, task.labels, task.metric) == ("hotel", "pairs", ("yes", "no"), "accuracy")

@@ -155,6 +155,21 @@ def test_fusions(fusion: str, layer: int | list[int] | None, says: str):
     assert "None" not in text and "[4" not in text
 
 
+@pytest.mark.parametrize(
+    ("codes", "tags"),
+    [
+        (["de", "zh"], ["de", "en", "zh"]),
+        (["zh-TW", "pt-BR", "en_gum", "deu"], ["deu", "en", "pt", "zh"]),
+        (["x1", "klingon"], ["en"]),
+    ],
+)
+def test_languages_are_those_that_the_hub_takes(codes: list[str], tags: list[str], tmp_path: Path):
+    """It refuses the whole commit for "zh-TW"."""
+    metrics = {code: {"accuracy": 1.0} for code in codes}
+    _, metadata = read_back(results(scores=dict.fromkeys(codes, 1.0), all_metrics=metrics), tmp_path)
+    assert metadata.language == tags
+
+
 def test_without_other_languages():
     one = results(scores={"en": 90.0}, zero_shot_average=None, transfer_gap=None, chance_level=[])
     text = model_card(one).text

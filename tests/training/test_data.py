@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
+from modeling_dlfa.data.sources import open_source
 from modeling_dlfa.errors import InputError
 from modeling_dlfa.tasks.encoding import IGNORED
 from modeling_dlfa.tasks.scores import score_of_counts
 from modeling_dlfa.training.arguments import RunArguments
 from modeling_dlfa.training.command_line import CommandLine
-from modeling_dlfa.training.data import EvalSet, load_rows, open_tokenizer, prepare
+from modeling_dlfa.training.data import EvalSet, evaluated_languages, load_rows, open_tokenizer, prepare
 from tests.of_kinds import data_collator, majority_predictions
 
 
@@ -189,6 +190,20 @@ def test_a_folder_without_tokenizer(arguments, tmp_path: Path, tiny_encoder: str
     with pytest.raises(InputError, match="cannot open the tokenizer of") as caught:
         prepare(arguments("udpos", f"--model_name_or_path {folder}"))
     assert "\n" not in str(caught.value)
+
+
+def test_one_language_has_one_spelling(tmp_path: Path):
+    """Their files of predictions would be one on some systems."""
+    for name in ("train.csv", "dev.csv", "test-zh-TW.csv", "test-zh-tw.csv"):
+        (tmp_path / name).write_text("text,label\na,yes\nb,no\n", encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(
+        "kind: pairs\nlabels: ['yes', 'no']\ncolumns: {sentence1: text, label: label}\n"
+        "files: {train: train.csv, validation: dev.csv, test: 'test-{language}.csv'}\n"
+    )
+    line = CommandLine(["--task", str(tmp_path / "mine.yaml")])
+    found, _ = line.arguments(str(tmp_path / "mine.yaml"), "aif", tmp_path / "out")
+    with pytest.raises(InputError, match="test data in 'zh-TW' and 'zh-tw': expected one spelling"):
+        evaluated_languages(found, open_source("files"))
 
 
 def test_questions_about_one_text_add_up_to_one_row_of_counts(arguments):

@@ -11,6 +11,7 @@ from modeling_dlfa.errors import InputError
 from modeling_dlfa.training.folder import (
     check_same_model,
     checkpoint_to_resume,
+    find_best_again,
     is_complete,
     last_checkpoint,
     remove_checkpoints,
@@ -56,6 +57,34 @@ def test_half_written_checkpoints_are_passed_over(tmp_path: Path, state: str | N
 def test_a_given_checkpoint(tmp_path: Path):
     folder = checkpoint(tmp_path / "elsewhere", 5)
     assert checkpoint_to_resume(tmp_path / "new", str(folder)) == str(folder)
+    own = checkpoint(tmp_path / "own", 5)
+    assert checkpoint_to_resume(tmp_path / "own", str(own)) == str(own)
+
+
+@pytest.mark.parametrize("content", ["trained.json", "checkpoint-7/trainer_state.json", "notes.txt"])
+def test_a_checkpoint_of_another_run_does_not_go_on_over_this_one(tmp_path: Path, content: str):
+    folder, output = checkpoint(tmp_path / "elsewhere", 5), tmp_path / "this"
+    (output / content).parent.mkdir(parents=True)
+    (output / content).write_text('{"global_step": 7}', encoding="utf-8")
+    with pytest.raises(InputError, match="is in another folder than .*, which is not empty") as caught:
+        checkpoint_to_resume(output, str(folder))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_best_checkpoint_of_a_moved_folder_is_found_again(tmp_path: Path):
+    best = checkpoint(tmp_path, 5)
+    last = checkpoint(tmp_path, 10, '{"global_step": 10, "best_model_checkpoint": "before/checkpoint-5"}')
+    find_best_again(last)
+    assert json.loads((last / "trainer_state.json").read_text()) == {
+        "global_step": 10,
+        "best_model_checkpoint": str(best),
+    }
+    find_best_again(last)  # it is there now
+    find_best_again(best)  # and here nothing was chosen
+    remove_checkpoints(tmp_path)
+    last = checkpoint(tmp_path, 10, '{"global_step": 10, "best_model_checkpoint": "before/checkpoint-5"}')
+    with pytest.raises(InputError, match="says that before/checkpoint-5 was the best checkpoint so far, and there is"):
+        find_best_again(last)
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,35 @@ def test_a_checkpoint_that_is_named(argv, unfinished: Path, tmp_path: Path, caps
     assert main(argv("pawsx", tmp_path / "out", flags)) == 0
 
 
+def test_a_moved_run_keeps_its_best_checkpoint_and_its_seconds(argv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The Trainer notes where the best checkpoint was; it would forget it, and take the last step."""
+    flags = "--max_train_samples 24 --max_eval_samples 9 --languages de --max_steps 4 --load_best_model_at_end true "
+    flags += "--eval_strategy steps --eval_steps 1 --save_strategy steps --save_steps 1 --save_total_limit 9"
+    with monkeypatch.context() as patched:
+        patched.setattr(run_module, "trained_by", stop)
+        assert main(argv("pawsx", tmp_path / "one", flags)) == 130
+    for step in (3, 4):
+        shutil.rmtree(tmp_path / "one" / f"checkpoint-{step}")
+    state = tmp_path / "one" / "checkpoint-2" / "trainer_state.json"
+    noted = json.loads(state.read_text(encoding="utf-8"))
+    noted["best_metric"], noted["best_model_checkpoint"] = 1e9, str(tmp_path / "one" / "checkpoint-1")
+    noted["stateful_callbacks"]["TimeSpent"]["args"]["seconds"] += 1000
+    state.write_text(json.dumps(noted), encoding="utf-8")
+    (tmp_path / "one").rename(tmp_path / "two")
+    assert main(argv("pawsx", tmp_path / "two", f"{flags} {LAST}")) == 0
+    results = json.loads((tmp_path / "two" / "all_results.json").read_text(encoding="utf-8"))
+    assert results["training"]["selection"].startswith("best")
+    assert 1000 < results["train_runtime"] < 2000
+
+
+def test_a_run_that_goes_on_to_its_scores_says_what_they_are_of(argv, stopped):
+    output = stopped("score", FEW)
+    assert main(argv("pawsx", output, f"{FEW.replace('de,zh', 'ru')} {LAST}")) == 0
+    results = json.loads((output / "all_results.json").read_text(encoding="utf-8"))
+    assert list(results["scores"]) == ["ru"]
+    assert [name for name in results["used"] if name.startswith("scored")] == ["scored data in ru"]
+
+
 def test_folders_of_old_versions_go_on(argv, finished: Path, tmp_path: Path):
     settings = json.loads((finished / SETTINGS_FILE).read_text(encoding="utf-8"))
     check_same_settings(tmp_path, settings)

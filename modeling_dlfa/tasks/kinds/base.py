@@ -343,6 +343,9 @@ class Kind(MayBeProbed, MaySettle, MayTrainNothing, ShownOnAPage, ABC):
         """
         raise self.cannot(task, "labelling texts")
 
+    def check_running_text(self, path: Path, lines: Sequence[str]) -> None:
+        """Refuse the lines of a .txt file that are in the form of labelled data, where texts are expected."""
+
     def confident(self, outputs: Any, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Answers of a batch, as `keep`, and how probable each is to the model, without the last dimension."""
         best = outputs.logits.float().softmax(dim=-1).max(dim=-1)

@@ -171,9 +171,10 @@ class Pairs(OneLabel):
 
     @staticmethod
     def _own_names(task: "Task") -> dict[str, str]:
-        """Our column name -> that of the task's files, where they have a header."""
+        """Our column name -> that of the task's files, where they have a header, and an answer has no such field."""
         columns = task.files.columns if task.files is not None else {}
-        return {ours: theirs for ours, theirs in columns.items() if isinstance(theirs, str)}
+        taken = ("probability", "probabilities")
+        return {ours: name for ours, name in columns.items() if isinstance(name, str) and name not in taken}
 
     def format_answers(self, task: "Task", described: Sequence[Mapping[str, Any]], form: str) -> str:
         if form == "jsonl":

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ..task import Task
 
 
+ENTITY = re.compile("[BIES]-.")  # a label of a word of an entity
+
+
 class Tags(Kind):
     """One label for every word of a sentence."""
 
@@ -52,9 +55,9 @@ class Tags(Kind):
         return DLFAForTokenClassification
 
     def default_metric(self, labels: Sequence[str]) -> str:
-        """F1 of spans for entities as IOB tags, accuracy else."""
+        """F1 of spans for entities as IOB or IOBES tags, accuracy else."""
         entities = [label for label in labels if label != "O"]
-        return "f1" if entities and all(label[:2] in ("B-", "I-") for label in entities) else "accuracy"
+        return "f1" if entities and all(map(ENTITY.match, entities)) else "accuracy"
 
     # -----------------------------------------------------------------------------------------------------------------
     # Rows
@@ -98,7 +101,7 @@ class Tags(Kind):
         if "f1" not in task.metrics:
             return
         for label in task.labels:
-            if not re.match(r"(O$|[BIES]-.)", label):
+            if label != "O" and not ENTITY.match(label):
                 raise InputError(
                     f"metric: f1 counts entities labelled O, B-X, I-X (or E-X, S-X), found {label!r}: expected such "
                     "labels, or the metric accuracy"
@@ -201,6 +204,13 @@ class Tags(Kind):
         return [tags for tags in found if tags]
 
     formats = ("conll", "jsonl")
+
+    def check_running_text(self, path: Path, lines: Sequence[str]) -> None:
+        if lines and all("\t" in line for line in lines):
+            raise InputError(
+                f"{path}: expected running text, found a tab in every line: words with labels, a word a line, belong "
+                "into a .conll or .tsv file"
+            )
 
     def from_texts(
         self, task: "Task", texts: Sequence[str | Sequence[str]], tokenizer: PreTrainedTokenizerBase
