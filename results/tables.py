@@ -24,7 +24,7 @@ from modeling_dlfa.study.intermediate import conditions_table, families_table, m
 from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.sections import Section, sections
 from modeling_dlfa.study.spec import StudySpec, load_spec
-from modeling_dlfa.study.statistics import Comparison
+from modeling_dlfa.study.statistics import Comparison, compare, holm
 from modeling_dlfa.study.tables import tables_of
 from modeling_dlfa.study.transfer import transfer_tables, transfers
 from modeling_dlfa.tasks.languages import LANGUAGES, by_family
@@ -47,7 +47,7 @@ CARDS = {
     "pawsx": "pairs/cells/pawsx/embedded/dlfa-k8-seed1.json",
     "panx-frozen": "frozen/cells/panx/embedded/dlfa-k6-seed1.json",
     "panx-lora": "lora/cells/panx/embedded/dlfa-seed1.json",
-    "udpos-frozen": "frozen/cells/udpos/embedded/dlfa-k6-seed1.json",
+    "udpos-frozen": "frozen/cells/udpos/embedded/dlfa-k5-seed1.json",
     "xnli-frozen": "frozen_pairs/cells/xnli/embedded/dlfa-seed1.json",
 }
 
@@ -256,6 +256,9 @@ def findings() -> str:
         ("Encoder frozen, parts of speech (UD-POS)", "frozen", "udpos", "dlfa", None, "the last layer"),
         ("", "frozen", "udpos", "dlfa", "aif-layer", one_layer),
         ("Encoder frozen, pairs of sentences (XNLI)", "frozen_pairs", "xnli", "dlfa", None, "the last layer"),
+        ("", "frozen_pairs", "xnli", "dlfa", "aif-layer", one_layer),
+        ("Encoder frozen, pairs of sentences (PAWS-X)", "frozen_pairs", "pawsx", "dlfa", None, "the last layer"),
+        ("", "frozen_pairs", "pawsx", "dlfa", "aif-layer", one_layer),
         ("Encoder frozen, questions (XQuAD by article)", "xquad_frozen", "xquad", "dlfa", None, "the last layer"),
         ("", "xquad_frozen", "xquad", "dlfa", "aif-layer", one_layer),
         ("Encoder frozen, choices (generated sample)", "choices", "xcopa", "dlfa", None, "the last layer"),
@@ -264,14 +267,14 @@ def findings() -> str:
         ("", "lora", "panx", "dlfa", "aif-last", "the same module on the last layer"),
         ("Upper four layers, entities", "top4", "panx", "dlfa", None, "the last layer"),
         ("All weights, entities", "all_weights", "panx", "dlfa", None, "the last layer"),
+        ("All weights, entities, 200 sentences", "few_labels_all_weights", "panx", "dlfa", None, "the last layer"),
         ("All weights, pairs of sentences (XNLI)", "intermediate_learnt", "xnli", "dlfa", None, "the last layer"),
     ]
     rows = []
     for where, study, task, group, rival, what in asked:
         section, found = chosen(study, task, group)
         found = found if rival is None else against(section, group, rival)
-        verb = "not told apart from" if not told_apart(found) else "above" if found.difference > 0 else "below"
-        rows.append([where, f"DLFA is {verb} {what}", sized(found), sureness(found)])
+        rows.append([where, f"DLFA is {verdict(found)} {what}", sized(found), sureness(section, found)])
     return Table("findings", "", ["", "finding", "size (95 % CI)", "confidence"], rows, text_columns=4).markdown()
 
 
@@ -284,28 +287,60 @@ def other_findings() -> str:
         _holds(not any(told_apart(one) for one in section.comparisons.values()), f"layers, {task}: none differs")
         where = f"All weights, {title}, 1,000 sentences"
         rows.append(
-            [where, "DLFA is not told apart from the last layer at any of 7 layers", sized(found), sureness(found)]
+            [
+                where,
+                "DLFA is not told apart from the last layer at any of 7 layers",
+                sized(found),
+                sureness(section, found),
+            ]
         )
-    of_stages = next(section for section in study_sections("intermediate_learnt")[1] if section.of_conditions)
-    for condition, finding in (
-        ("tree", "dependency parsing before is not told apart from nothing before"),
-        ("upos", "tagging before is not told apart from nothing before"),
-    ):
-        found = of_stages.comparisons[f"baseline+{condition}"]
-        _holds(not told_apart(found), f"{condition} does not differ from none")
-        rows.append(["Intermediate task, then XNLI", finding, sized(found), sureness(found)])
+    for study, title in STAGED.items():
+        of_stages = next(section for section in study_sections(study)[1] if section.of_conditions)
+        for condition, task in (("tree", "dependency parsing"), ("upos", "tagging")):
+            found = of_stages.comparisons[f"baseline+{condition}"]
+            what = f"{task} before is {verdict(found)} nothing before"
+            where = f"Intermediate task, then XNLI, {title}"
+            rows.append([where, what, sized(found), sureness(of_stages, found)])
     runs = [RunResults.load(HERE / "label_piece" / f"udpos-{piece}-seed1.json") for piece in ("character", "first")]
     gains = [runs[0].scores[code] - runs[1].scores[code] for code in ("zh", "ja", "th")]
     where = "Parts of speech in Chinese, Japanese, Thai"
     what = "a label on a word's first piece with characters is above one on its first piece"
-    rows.append([where, what, f"{signed(min(gains))} to {signed(max(gains))}", "sure by its size: 1 seed"])
+    rows.append([where, what, f"range {signed(min(gains))} to {signed(max(gains))}", "large, 1 seed"])
     *_, one = (row.split(" | ") for row in heads().splitlines() if row.startswith("| head of its own"))
-    size = f"{min(one[1:])} to {max(one[1:]).rstrip(' |')}"
+    size = f"range {min(one[1:])} to {max(one[1:]).rstrip(' |')}"
     what = "DLFA is behind, at every layer, where it is level with the baseline's head"
     rows.append(["One seed, a head of its own each", what, size, "seen: 7 layers, 1 seed"])
     return Table(
         "other_findings", "", ["", "finding", "size (95 % CI)", "confidence"], rows, text_columns=4
     ).markdown()
+
+
+STAGED = {"intermediate_frozen": "encoder frozen after it", "intermediate_learnt": "all weights trained"}
+
+
+def easy_and_hard(study: str, model: str) -> tuple[Section, Comparison]:
+    """XNLI after labelled trees, the hard task, against XNLI after parts of speech, the easy one."""
+    section = next(
+        one for one in study_sections(study)[1] if one.of_conditions and one.reference == model and one.runs
+    )
+    hard, easy = f"{model}+tree", f"{model}+upos"
+    return section, compare({hard: section.runs[hard]}, section.runs[easy], languages=section.languages)[hard]
+
+
+def easy_hard() -> str:
+    """XNLI after an easy and a hard task against none, and against each other."""
+    asked = [(study, model) for study in STAGED for model in ("baseline", "dlfa")]
+    found = {one: easy_and_hard(*one) for one in asked}
+    adjusted = holm([difference.p_value for _, difference in found.values()])
+    rows = []
+    for ((study, model), (section, difference)), p in zip(found.items(), adjusted, strict=True):
+        conditions = (section.comparisons[f"{model}+{one}"] for one in ("shuffled", "upos", "tree"))
+        title = f"{STAGED[study]}, {'DLFA' if model == 'dlfa' else 'last layer'}"
+        sizes = [sized(one) for one in (*conditions, difference)]
+        rows.append([title, str(len(difference.seeds)), *sizes, p_text(difference.p_value), p_text(p)])
+    header = ["", "seeds", "labels without meaning", "parts of speech (easy)", "labelled trees (hard)"]
+    header += ["hard - easy (95 % CI)", "p", "p (Holm)"]
+    return Table("easy_hard", "", header, rows, is_markdown=True).markdown()
 
 
 def in_short() -> str:
@@ -324,35 +359,53 @@ def in_short() -> str:
     lora, upper, everything = (chosen(name, "panx")[1] for name in ("lora", "top4", "all_weights"))
     pairs = chosen("intermediate_learnt", "xnli")[1]
     stages = next(one for one in study_sections("intermediate_learnt")[1] if one.of_conditions).comparisons
+    still = next(one for one in study_sections("intermediate_frozen")[1] if one.of_conditions).comparisons
     frozen = [chosen("frozen", task) for task in ("panx", "udpos")]
+    parts = {
+        group: [signed(chosen("frozen", task, group)[1].difference) for task in ("panx", "udpos")]
+        for group in ("layer", "aif-layer")
+    }
     for section, found in frozen:
         over_one = against(section, "dlfa", "aif-layer")
         _holds(found.low > 0 and told_apart(found), f"frozen, {section.task}: DLFA gains")
-        _holds(over_one.difference < found.difference / 5, f"frozen, {section.task}: nearly all of it is the layer's")
+        _holds(over_one.difference < found.difference / 5, f"frozen, {section.task}: fusing adds little")
         _holds(told_apart(over_one) == (section.task == "panx"), f"frozen, {section.task}: DLFA and the module alone")
-    for study, task in (("frozen_pairs", "xnli"), ("xquad_frozen", "xquad")):
-        _holds(not told_apart(against(chosen(study, task)[0], "dlfa", "aif-layer")), f"{study}: fusing is not shown")
+    for study, task, is_told in (("frozen_pairs", "xnli", True), ("xquad_frozen", "xquad", False)):
+        section, found = chosen(study, task)
+        over_one = against(section, "dlfa", "aif-layer")
+        _holds(found.low > 0 and told_apart(found), f"{study}: DLFA gains")
+        _holds(told_apart(over_one) == is_told and over_one.difference < 0, f"{study}: better not fused")
     _holds(told_apart(lora) and lora.low > 0, "lora: DLFA gains a little")
     _holds(not told_apart(against(chosen("lora", "panx")[0], "dlfa", "aif-last")), "lora: not over its control")
-    for found in (upper, everything, pairs, stages["baseline+upos"], stages["baseline+tree"]):
+    _holds(told_apart(still["baseline+upos"]) and still["baseline+upos"].high < 0, "frozen after it: the easy harms")
+    for found in (
+        upper,
+        everything,
+        pairs,
+        stages["baseline+upos"],
+        *(one["baseline+tree"] for one in (stages, still)),
+    ):
         _holds(not told_apart(found), f"{found.model} does not differ")
     return "\n".join(
         [
-            "- **Encoder frozen, words: yes, and nearly all of it by the lower layer.** "
-            f"{told('frozen', 'panx')} of F1 on entities and {told('frozen', 'udpos')} on parts of speech over the "
-            f"last layer; over the same module on one lower layer {told('frozen', 'panx', 'aif-layer')}, and "
+            "- **Encoder frozen, words: yes, by a lower layer and the module that reads it; fusing adds little.** "
+            f"DLFA is {told('frozen', 'panx')} of F1 on entities, {told('frozen', 'udpos')} on parts of speech above "
+            f"the last layer. Of that one lower layer alone has {' and '.join(parts['layer'])}, behind the module "
+            f"{' and '.join(parts['aif-layer'])}; fusing adds {told('frozen', 'panx', 'aif-layer')}, and "
             f"{told('frozen', 'udpos', 'aif-layer')}, which is not told from none.",
-            f"- **Encoder frozen, pairs of sentences and questions: a lower layer may, fusing it is not shown to.** "
-            f"{told('frozen_pairs', 'xnli')} on XNLI and {told('xquad_frozen', 'xquad')} on questions over the last "
-            f"layer; over the same module on one lower layer {told('frozen_pairs', 'xnli', 'aif-layer')} and "
-            f"{told('xquad_frozen', 'xquad', 'aif-layer')}.",
-            f"- **LoRA: a little; more weights trained: not shown.** {told('lora', 'panx')} of F1 on entities, "
+            f"- **Encoder frozen, pairs of sentences and questions: yes, by the same; pairs better not fused.** DLFA is "
+            f"{told('frozen_pairs', 'xnli')} on XNLI and {told('xquad_frozen', 'xquad')} on questions above the last "
+            f"layer; against the module on one lower layer alone {told('frozen_pairs', 'xnli', 'aif-layer')}, and "
+            f"{told('xquad_frozen', 'xquad', 'aif-layer')}, which is not told from none.",
+            f"- **LoRA: perhaps a little; more weights trained: not shown.** {told('lora', 'panx')} of F1 on entities, "
             f"{told('lora', 'panx', 'aif-last')} over the same module on the last layer ({seeds(lora)}); upper four "
             f"layers {of(upper)}, all weights {of(everything)} ({seeds(everything)}), and {of(pairs)} on XNLI "
             f"({seeds(pairs)}).",
-            "- **A parsing task before XNLI, easy or hard: not shown to help.** All weights trained, parts of speech "
-            f"{of(stages['baseline+upos'])}, labelled trees {of(stages['baseline+tree'])} "
-            f"({seeds(stages['baseline+tree'])}; [more](results/intermediate_learnt/README.md)).",
+            "- **A parsing task before XNLI: not shown to help; the easy one harms what lies frozen.** Encoder frozen "
+            f"after it, parts of speech {of(still['baseline+upos'])}, labelled trees {of(still['baseline+tree'])} "
+            f"({seeds(still['baseline+tree'])}); all weights trained, {of(stages['baseline+upos'])} and "
+            f"{of(stages['baseline+tree'])} ({seeds(stages['baseline+tree'])}; "
+            "[more](results/intermediate_frozen/README.md)).",
         ]
     )
 
@@ -419,6 +472,12 @@ def claims() -> str:
 
     frozen, tagging = chosen("frozen", "panx"), chosen("frozen", "udpos")
     questions, pairs = chosen("xquad_frozen", "xquad"), chosen("frozen_pairs", "xnli")
+    of_frozen = dict(zip(("entities", "parts of speech", "questions", "XNLI"), (frozen, tagging, questions, pairs)))
+    gained = {what: found for what, (_, found) in of_frozen.items()}
+    of_frozen["choices"] = chosen("choices", "xcopa")
+    fused = {what: against(section, "dlfa", "aif-layer") for what, (section, _) in of_frozen.items()}
+    for count in (50, 200, 1000):
+        _holds(not told_apart(against_alone(count)), f"{count} sentences: DLFA and the module alone")
     layers = {study: [chosen(study, task)[1] for task in ("panx", "udpos")] for study in ("layers", "frozen")}
     best = {study: " and ".join(one.model.partition("-k")[2] for one in both) for study, both in layers.items()}
     alone = " and ".join(chosen("frozen", task, "aif-layer")[1].model.partition("-k")[2] for task in ("panx", "udpos"))
@@ -426,10 +485,15 @@ def claims() -> str:
     held = {row["w"]: row for row in of_analysis("gate/held.csv")}
     mean = held["its mean in each channel"]
     shares = {row["name"]: float(row["mean"]) for row in of_analysis("gate/where.csv")}
-    kin = [row for row in of_analysis("families/kinship.csv") if row["similarity"] == "CKA"]
+    kinship = of_analysis("families/kinship.csv")
+    kin, centred = ([row for row in kinship if row["similarity"] == one] for one in ("CKA", "cosine of centred means"))
     of_eight = [row for row in of_analysis("families/transfer.csv") if row["layer"] == "8"]
+    counted = [int(row["languages"]) for row in of_eight]
     low_p, high_p = (bound(float(row["p"]) for row in of_eight) for bound in (min, max))
     stages = next(section for section in study_sections("intermediate_learnt")[1] if section.of_conditions)
+    still, against_easy = easy_and_hard("intermediate_frozen", "baseline")
+    conditions = {"trees": "baseline+tree", "parts of speech": "baseline+upos"}
+    before = {name: still.comparisons[condition] for name, condition in conditions.items()}
     tree, upos = (stages.comparisons[f"baseline+{name}"] for name in ("tree", "upos"))
 
     def course(measure: str) -> str:
@@ -452,17 +516,13 @@ def claims() -> str:
             "It gains where the encoder is frozen (ours)",
             "PAN-X, UD-POS; questions; XNLI",
             f"{sized(frozen[1])}, {sized(tagging[1])}; {sized(questions[1])}; {sized(pairs[1])}",
-            "sure for words and questions, not shown for XNLI; 3 to 5 seeds",
+            f"{verdicts(gained)}; 3 to 5 seeds",
         ],
         [
             "... because two layers are fused",
             "against the same module on one lower layer: PAN-X, UD-POS; questions; XNLI; the sample's choices",
-            "; ".join(
-                sized(against(section, "dlfa", "aif-layer"))
-                for section, _ in (frozen, tagging, questions, pairs, chosen("choices", "xcopa"))
-            ),
-            "a small part of it, for entities with some thousand labels; not shown for parts of speech, questions and "
-            "pairs; the contrary for choices",
+            "; ".join(map(sized, fused.values())),
+            f"{verdicts(fused)}; entities with 3,000 sentences, with 1,000 or fewer not told apart",
         ],
         [
             "The best layer differs from task to task",
@@ -494,20 +554,28 @@ def claims() -> str:
             "CKA on parallel sentences, 13 languages",
             f"a relative is nearest for {kin[0]['nearest_is_a_relative']} in the embeddings, "
             f"{kin[-1]['nearest_is_a_relative']} in the last layer",
-            "in the lowest layers; above, all are nearest to English; few languages have a relative here",
+            "in the lowest layers; above, all are nearest to English (by cosine of centred means "
+            f"{centred[0]['nearest_is_a_relative']} and {centred[-1]['nearest_is_a_relative']}); few have one here",
         ],
         [
             "... and likeness to English goes with the score",
             "rank correlation in layer 8, families permuted",
             f"{min(float(row['rank_correlation']) for row in of_eight):+.2f} to "
             f"{max(float(row['rank_correlation']) for row in of_eight):+.2f}, p {low_p:.2f} to {high_p:.2f}",
-            "not shown: 10 languages or fewer",
+            f"not shown: {min(counted)} to {max(counted)} languages",
         ],
         [
             "A hard or an easy intermediate task helps XNLI (X-STILTs' question)",
             "dependency trees; parts of speech; all weights, XNLI learnt",
             f"{sized(tree)}; {sized(upos)}",
-            f"{sureness(tree)} and {p_text(upos.p_adjusted)}",
+            f"{sureness(stages, tree)} and {p_text(upos.p_adjusted)}",
+        ],
+        [
+            "... in an encoder that is frozen after it",
+            "dependency trees; parts of speech; the first against the second",
+            "; ".join(map(sized, (*before.values(), against_easy))),
+            f"{verdicts(before)}; the difference p = {p_text(against_easy.p_value)}, one of four that were looked at; "
+            f"{len(against_easy.seeds)} seeds",
         ],
     ]
     header = ["claim", "how it was looked at", "found (points, 95 % CI)", "how sure"]
@@ -521,7 +589,7 @@ def few_labels() -> str:
     for count in (50, 200, 1000):
         names = [f"{model}-{count}" for model in ("last", "layer", "aif-layer", "dlfa")]
         means = [section.comparisons[name] for name in names]
-        rivals = [against(section, names[-1], names[0]), against(section, names[-1], names[2])]
+        rivals = [against(section, names[-1], names[0]), against_alone(count)]
         sizes = [sized(one) for one in rivals]
         rows.append([f"{count:,}", *(plus_minus(one.mean, one.std) for one in means), *sizes])
     whole = next(iter(section.comparisons.values()))
@@ -538,6 +606,23 @@ def few_labels() -> str:
     return Table("few_labels", "", header, rows, text_columns=0, is_markdown=True).markdown()
 
 
+def few_labels_trained() -> str:
+    """200 sentences: the last layer and DLFA, the encoder frozen and all weights trained."""
+    (frozen,) = study_sections("few_labels")[1]
+    (everything,) = study_sections("few_labels_all_weights")[1]
+    rows = []
+    for title, section, last, dlfa, found in (
+        ("fusion and head", frozen, "last-200", "dlfa-200", against(frozen, "dlfa-200", "last-200")),
+        ("all weights", everything, "baseline", "dlfa", everything.comparisons["dlfa"]),
+    ):
+        seconds = [min(run.results.train_runtime for run in section.runs[model]) for model in (last, dlfa)]
+        scores = [plus_minus(found.baseline_mean, found.baseline_std), plus_minus(found.mean, found.std)]
+        rows.append([title, *scores, sized(found), str(len(found.seeds)), *(f"{value:.0f}" for value in seconds)])
+    header = ["what is trained", "last layer", "DLFA", "DLFA - last (95 % CI)", "seeds"]
+    header += ["seconds, last layer", "seconds, DLFA"]
+    return Table("few_labels_trained", "", header, rows, is_markdown=True).markdown()
+
+
 def sized(found: Comparison) -> str:
     """ "+1.6 (+0.3 to +3.0)"."""
     return f"{signed(found.difference)} ({interval(found.low, found.high)})"
@@ -548,20 +633,39 @@ def told_apart(found: Comparison) -> bool:
     return found.p_adjusted < 0.05
 
 
+def verdict(found: Comparison) -> str:
+    return "not told apart from" if not told_apart(found) else "above" if found.difference > 0 else "below"
+
+
+def verdicts(by_name: Mapping[str, Comparison]) -> str:
+    """ "above: entities; not told apart: questions, XNLI"."""
+    grouped: dict[str, list[str]] = {}
+    for name, found in by_name.items():
+        grouped.setdefault(verdict(found).removesuffix(" from"), []).append(name)
+    return "; ".join(f"{what}: {', '.join(names)}" for what, names in grouped.items())
+
+
+def against_alone(sentences: int) -> Comparison:
+    """DLFA with few labels against the same module on layer 8 alone."""
+    return against(study_sections("few_labels")[1][0], f"dlfa-{sentences}", f"aif-layer-{sentences}")
+
+
 def _holds(true: bool, what: str) -> None:
     """A sentence that is written out stands only as long as the records say so."""
     if not true:
         raise InputError(f"the records say otherwise, and the sentence has to be changed: {what}")
 
 
-def sureness(found: Comparison) -> str:
-    """How sure a difference is, in words: our choice."""
+def sureness(section: Section, found: Comparison) -> str:
+    """How sure a difference is, in words (our choice); with the number of p-values that Holm's correction is over."""
+    beside = section.of_rivals if any(found is one for one in section.of_rivals.values()) else section.comparisons
+    count = sum(math.isfinite(one.p_value) for one in beside.values())
     seeds = f"{len(found.seeds)} seeds"
     if not math.isfinite(found.p_adjusted):
         return f"{seeds}: nothing can be said"
     sure = "sure" if found.p_adjusted < 0.01 else "likely" if told_apart(found) else "not shown to differ"
     value = p_text(found.p_adjusted)
-    return f"{sure}: {seeds}, p (Holm) {value if value.startswith('<') else f'= {value}'}"
+    return f"{sure}: {seeds}, p (Holm, of {count}) {value if value.startswith('<') else f'= {value}'}"
 
 
 def regimes() -> str:
@@ -595,6 +699,31 @@ def regimes() -> str:
         "seconds, DLFA",
     ]
     return Table("regimes", "", header, rows, is_markdown=True).markdown()
+
+
+def parts() -> str:
+    """Where the encoder is frozen: what each part of DLFA brings over the last layer with a linear head."""
+    groups = {
+        "layer": "a lower layer",
+        "aif-last": "the module on the last layer",
+        "aif-layer": "the module on a lower layer",
+        "dlfa": "DLFA: the module on both",
+    }
+    rows = []
+    for title, study, task in (
+        ("entities (PAN-X)", "frozen", "panx"),
+        ("parts of speech (UD-POS)", "frozen", "udpos"),
+        ("pairs of sentences (XNLI)", "frozen_pairs", "xnli"),
+        ("pairs of sentences (PAWS-X)", "frozen_pairs", "pawsx"),
+        ("questions (XQuAD by article)", "xquad_frozen", "xquad"),
+        ("choices (generated sample)", "choices", "xcopa"),
+    ):
+        section = next(section for section in study_sections(study)[1] if section.task == task)
+        there = {model.group for model in section.models}
+        cells = [sized(chosen(study, task, group)[1]) if group in there else "" for group in groups]
+        rows.append([title, *cells, sized(against(section, "dlfa", "aif-layer"))])
+    header = ["over the last layer", *groups.values(), "DLFA over the module on a lower layer"]
+    return Table("parts", "", header, rows, is_markdown=True).markdown()
 
 
 def families() -> str:
@@ -676,10 +805,13 @@ TABLES: dict[str, Callable[[], str]] = {
     "findings": findings,
     "other_findings": other_findings,
     "in_short": in_short,
+    "easy_hard": easy_hard,
     "claims": claims,
     "regimes": regimes,
+    "parts": parts,
     "families": families,
     "few_labels": few_labels,
+    "few_labels_trained": few_labels_trained,
     "sweep": sweep,
 }
 
