@@ -394,12 +394,12 @@ def in_short() -> str:
             f"{' and '.join(parts['aif-layer'])}; fusing adds {told('frozen', 'panx', 'aif-layer')}, and "
             f"{told('frozen', 'udpos', 'aif-layer')}, which is not told from none.",
             f"- **Encoder frozen, pairs of sentences and questions: yes, by the same; pairs better not fused.** DLFA "
-            f"is {told('frozen_pairs', 'xnli')} on XNLI and {told('xquad_frozen', 'xquad')} on questions above the last "
-            f"layer; against the module on one lower layer alone {told('frozen_pairs', 'xnli', 'aif-layer')}, and "
+            f"is {told('frozen_pairs', 'xnli')} on XNLI and {told('xquad_frozen', 'xquad')} on questions above the "
+            f"last layer; against the module on one lower layer alone {told('frozen_pairs', 'xnli', 'aif-layer')}, and "
             f"{told('xquad_frozen', 'xquad', 'aif-layer')}, which is not told from none.",
             f"- **LoRA: perhaps a little; more weights trained: not shown.** {told('lora', 'panx')} of F1 on entities "
-            f"and {told('lora', 'panx', 'aif-last')} over the same module on the last layer ({seeds(lora)}); upper four "
-            f"layers {of(upper)}, all weights {of(everything)} ({seeds(everything)}), and {of(pairs)} on XNLI "
+            f"and {told('lora', 'panx', 'aif-last')} over the same module on the last layer ({seeds(lora)}); upper "
+            f"four layers {of(upper)}, all weights {of(everything)} ({seeds(everything)}), and {of(pairs)} on XNLI "
             f"({seeds(pairs)}).",
             "- **A parsing task before XNLI: not shown to help; the easy one harms what lies frozen.** Encoder frozen "
             f"after it, parts of speech {of(still['baseline+upos'])}, labelled trees {of(still['baseline+tree'])} "
