@@ -395,7 +395,7 @@ def in_short() -> str:
             f"{told('frozen', 'udpos', 'aif-layer')}, which is not told from none.",
             f"- **Encoder frozen, pairs of sentences and questions: yes, by the same; pairs better not fused.** DLFA "
             f"is {told('frozen_pairs', 'xnli')} on XNLI and {told('xquad_frozen', 'xquad')} on questions above the "
-            f"last layer; against the module on one lower layer alone {told('frozen_pairs', 'xnli', 'aif-layer')}, and "
+            f"last layer; against the module on one lower layer alone {told('frozen_pairs', 'xnli', 'aif-layer')} and "
             f"{told('xquad_frozen', 'xquad', 'aif-layer')}, which is not told from none.",
             f"- **LoRA: perhaps a little; more weights trained: not shown.** {told('lora', 'panx')} of F1 on entities "
             f"and {told('lora', 'panx', 'aif-last')} over the same module on the last layer ({seeds(lora)}); upper "
