@@ -267,6 +267,8 @@ def findings() -> str:
         ("", "lora", "panx", "dlfa", "aif-last", "the same module on the last layer"),
         ("Upper four layers, entities", "top4", "panx", "dlfa", None, "the last layer"),
         ("All weights, entities", "all_weights", "panx", "dlfa", None, "the last layer"),
+        ("All weights after head and fusion (warm start)", "all_weights", "panx", "last-warm", None, "the last layer"),
+        ("", "all_weights", "panx", "dlfa-warm", "last-warm", "the last layer after a warm start"),
         ("All weights, entities, 200 sentences", "few_labels_all_weights", "panx", "dlfa", None, "the last layer"),
         ("All weights, pairs of sentences (XNLI)", "intermediate_learnt", "xnli", "dlfa", None, "the last layer"),
     ]
@@ -274,7 +276,8 @@ def findings() -> str:
     for where, study, task, group, rival, what in asked:
         section, found = chosen(study, task, group)
         found = found if rival is None else against(section, group, rival)
-        rows.append([where, f"DLFA is {verdict(found)} {what}", sized(found), sureness(section, found)])
+        subject = "the last layer after a warm start" if group == "last-warm" else "DLFA"
+        rows.append([where, f"{subject} is {verdict(found)} {what}", sized(found), sureness(section, found)])
     return Table("findings", "", ["", "finding", "size (95 % CI)", "confidence"], rows, text_columns=4).markdown()
 
 
