@@ -477,7 +477,9 @@ def claims() -> str:
 
     frozen, tagging = chosen("frozen", "panx"), chosen("frozen", "udpos")
     questions, pairs = chosen("xquad_frozen", "xquad"), chosen("frozen_pairs", "xnli")
-    of_frozen = dict(zip(("entities", "parts of speech", "questions", "XNLI"), (frozen, tagging, questions, pairs)))
+    of_frozen: dict[str, tuple[Section, Comparison]] = dict(
+        zip(("entities", "parts of speech", "questions", "XNLI"), (frozen, tagging, questions, pairs))
+    )
     gained = {what: found for what, (_, found) in of_frozen.items()}
     of_frozen["choices"] = chosen("choices", "xcopa")
     fused = {what: against(section, "dlfa", "aif-layer") for what, (section, _) in of_frozen.items()}
