@@ -148,7 +148,7 @@ def fit(arguments: RunArguments, training_arguments: TrainingArguments, data: Ru
         trained, data = regime.begin(model, data, arguments, training_arguments)
         trainer = _new_trainer(trained, arguments, training_arguments, data)
         snapshots = Snapshots(arguments.average_checkpoints, output) if arguments.average_checkpoints else None
-        spent = TimeSpent.of(checkpoint)
+        spent = TimeSpent() if checkpoint is None else TimeSpent.of(checkpoint)
         for callback in filter(None, (warm, snapshots, spent)):
             trainer.add_callback(callback)
         training = trainer.train(resume_from_checkpoint=checkpoint)
@@ -216,7 +216,7 @@ def _warm_start(
     if not arguments.warm_start:
         return None
     if checkpoint is not None:
-        return WarmStarted.of(Path(checkpoint))
+        return WarmStarted.of(checkpoint)
     return WarmStarted(warm_start(model, data, arguments, training_arguments))
 
 

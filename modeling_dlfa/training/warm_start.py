@@ -9,14 +9,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, TrainingArguments, set_seed
-from transformers.trainer_callback import ExportableState
+from transformers import TrainingArguments, set_seed
 
-from ..files import read_json
 from ..modeling_dlfa import DLFAPreTrainedModel
 from .arguments import RunArguments
 from .data import RunData
 from .regimes import FusionOnly
+from .spent import Remembered
 from .trainer import quiet_trainer
 
 
@@ -62,7 +61,7 @@ def _as_frozen(
     return replace(arguments, train="fusion", warm_start=False, average_checkpoints=0, **changes), of_trainer
 
 
-class WarmStarted(TrainerCallback, ExportableState):
+class WarmStarted(Remembered):
     """Has every checkpoint say how many updates came before the first of the main training."""
 
     def __init__(self, steps: int):
@@ -70,9 +69,3 @@ class WarmStarted(TrainerCallback, ExportableState):
 
     def state(self) -> dict[str, Any]:
         return {"args": {"steps": self.steps}, "attributes": {}}
-
-    @classmethod
-    def of(cls, checkpoint: Path) -> "WarmStarted":
-        """What a checkpoint says."""
-        saved = read_json(checkpoint / "trainer_state.json")
-        return cls(**saved["stateful_callbacks"][cls.__name__]["args"])
