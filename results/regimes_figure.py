@@ -9,7 +9,7 @@ from statistics import fmean
 from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from tables import REGIMES, chosen
+from tables import REGIMES, chosen, least_seconds
 
 from modeling_dlfa.drawing import COLOURS, GREY, STYLE, png
 from modeling_dlfa.files import write_bytes
@@ -36,7 +36,7 @@ def figure() -> Figure:
             ends = []
             for name, marker in (("baseline", "o"), (found.model, "D")):
                 runs = section.runs[name]
-                seconds = [min(run.results.train_runtime for run in runs)] * len(runs)  # other work took from the rest
+                seconds = least_seconds(section, [name]) * len(runs)
                 scores = [section.zero_shot(run) for run in runs]
                 axes.scatter(seconds, scores, marker="x", s=14, color=colour, alpha=0.5, linewidths=0.8)
                 ends.append((fmean(seconds), fmean(scores)))

@@ -238,9 +238,24 @@ REGIMES = {
 }
 
 
+def section_of(name: str, task: str) -> Section:
+    """A task of a study."""
+    return next(section for section in study_sections(name)[1] if section.task == task)
+
+
+def under_conditions(name: str, model: str = "baseline") -> Section:
+    """A model of a study with intermediate tasks before it, against the same model without."""
+    return next(one for one in study_sections(name)[1] if one.of_conditions and one.reference == model)
+
+
+def least_seconds(section: Section, models: Iterable[str]) -> list[float]:
+    """Of training, of each model the least over its seeds: other work took from the rest."""
+    return [min(run.results.train_runtime for run in section.runs[model]) for model in models]
+
+
 def chosen(name: str, task: str, group: str = "dlfa") -> tuple[Section, Comparison]:
     """A task of a study, and a model at the layer chosen on development data against the last layer."""
-    section = next(section for section in study_sections(name)[1] if section.task == task)
+    section = section_of(name, task)
     choice = section.selections.get(group)
     return section, choice.chosen if choice else section.comparisons[group]
 
@@ -299,7 +314,7 @@ def other_findings() -> str:
             ]
         )
     for study, title in STAGED.items():
-        of_stages = next(section for section in study_sections(study)[1] if section.of_conditions)
+        of_stages = under_conditions(study)
         for condition, task in (("tree", "dependency parsing"), ("upos", "tagging")):
             found = of_stages.comparisons[f"baseline+{condition}"]
             what = f"{task} before is {verdict(found)} nothing before"
@@ -324,9 +339,7 @@ STAGED = {"intermediate_frozen": "encoder frozen after it", "intermediate_learnt
 
 def easy_and_hard(study: str, model: str) -> tuple[Section, Comparison]:
     """XNLI after labelled trees, the hard task, against XNLI after parts of speech, the easy one."""
-    section = next(
-        one for one in study_sections(study)[1] if one.of_conditions and one.reference == model and one.runs
-    )
+    section = under_conditions(study, model)
     hard, easy = f"{model}+tree", f"{model}+upos"
     return section, compare({hard: section.runs[hard]}, section.runs[easy], languages=section.languages)[hard]
 
@@ -362,10 +375,9 @@ def in_short() -> str:
 
     lora, upper, everything = (chosen(name, "panx")[1] for name in ("lora", "top4", "all_weights"))
     pairs = chosen("intermediate_learnt", "xnli")[1]
-    stages = next(one for one in study_sections("intermediate_learnt")[1] if one.of_conditions).comparisons
-    still = next(one for one in study_sections("intermediate_frozen")[1] if one.of_conditions).comparisons
+    stages, still = (under_conditions(name).comparisons for name in ("intermediate_learnt", "intermediate_frozen"))
     frozen = [chosen("frozen", task) for task in ("panx", "udpos")]
-    parts = {
+    gained = {
         group: [signed(chosen("frozen", task, group)[1].difference) for task in ("panx", "udpos")]
         for group in ("layer", "aif-layer")
     }
@@ -394,8 +406,8 @@ def in_short() -> str:
         [
             "- **Encoder frozen, words: yes, by a lower layer and the module that reads it; fusing adds little.** "
             f"DLFA is {told('frozen', 'panx')} of F1 on entities, {told('frozen', 'udpos')} on parts of speech above "
-            f"the last layer. Of that one lower layer alone has {' and '.join(parts['layer'])}, behind the module "
-            f"{' and '.join(parts['aif-layer'])}; fusing adds {told('frozen', 'panx', 'aif-layer')}, and "
+            f"the last layer. Of that one lower layer alone has {' and '.join(gained['layer'])}, behind the module "
+            f"{' and '.join(gained['aif-layer'])}; fusing adds {told('frozen', 'panx', 'aif-layer')}, and "
             f"{told('frozen', 'udpos', 'aif-layer')}, which is not told from none.",
             f"- **Encoder frozen, pairs of sentences and questions: yes, by the same; pairs better not fused.** DLFA "
             f"is {told('frozen_pairs', 'xnli')} on XNLI and {told('xquad_frozen', 'xquad')} on questions above the "
@@ -497,7 +509,7 @@ def claims() -> str:
     of_eight = [row for row in of_analysis("families/transfer.csv") if row["layer"] == "8"]
     counted = [int(row["languages"]) for row in of_eight]
     low_p, high_p = (bound(float(row["p"]) for row in of_eight) for bound in (min, max))
-    stages = next(section for section in study_sections("intermediate_learnt")[1] if section.of_conditions)
+    stages = under_conditions("intermediate_learnt")
     still, against_easy = easy_and_hard("intermediate_frozen", "baseline")
     conditions = {"trees": "baseline+tree", "parts of speech": "baseline+upos"}
     before = {name: still.comparisons[condition] for name, condition in conditions.items()}
@@ -622,7 +634,7 @@ def few_labels_trained() -> str:
         ("fusion and head", frozen, "last-200", "dlfa-200", against(frozen, "dlfa-200", "last-200")),
         ("all weights", everything, "baseline", "dlfa", everything.comparisons["dlfa"]),
     ):
-        seconds = [min(run.results.train_runtime for run in section.runs[model]) for model in (last, dlfa)]
+        seconds = least_seconds(section, (last, dlfa))
         scores = [plus_minus(found.baseline_mean, found.baseline_std), plus_minus(found.mean, found.std)]
         rows.append([title, *scores, sized(found), str(len(found.seeds)), *(f"{value:.0f}" for value in seconds)])
     header = ["what is trained", "last layer", "DLFA", "DLFA - last (95 % CI)", "seeds"]
@@ -681,9 +693,7 @@ def regimes() -> str:
     for name, title in REGIMES.items():
         section, found = chosen(name, "panx")
         layer = layer_name(section.model(found.model).fusion_layer)
-        seconds = [
-            min(run.results.train_runtime for run in section.runs[model]) for model in ("baseline", found.model)
-        ]
+        seconds = least_seconds(section, ("baseline", found.model))
         rows.append(
             [
                 title,
@@ -725,7 +735,7 @@ def parts() -> str:
         ("questions (XQuAD by article)", "xquad_frozen", "xquad"),
         ("choices (generated sample)", "choices", "xcopa"),
     ):
-        section = next(section for section in study_sections(study)[1] if section.task == task)
+        section = section_of(study, task)
         there = {model.group for model in section.models}
         cells = [sized(chosen(study, task, group)[1]) if group in there else "" for group in groups]
         rows.append([title, *cells, sized(against(section, "dlfa", "aif-layer"))])
