@@ -124,6 +124,7 @@ def _tsv(path: Path) -> Iterator[tuple[int, str, list[str]]]:
 def _csv(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     """Quotation marks as the module `csv` reads them strictly; a field may go over several lines."""
     lines = read_lines(path)
+    csv.field_size_limit(2**31 - 1)  # a text may be long; a mark that is not closed is seen at the end of the file
     reader = csv.reader((f"{line}\n" for line in lines), strict=True)
     start = 1
     while True:
@@ -276,10 +277,15 @@ def label_id(task: "Task", known: Mapping[str, int], record: Record, name: str, 
         return known[label]
     columns = {} if task.files is None else task.files.columns
     if columns or Path(record.where.rpartition(":")[0]).suffix in (".csv", ".jsonl"):
-        column = columns.get(name, name)
-        place = f"field {column + 1}" if isinstance(column, int) else repr(column)
-        raise record.fault(f"one of {', '.join(task.labels)} in {place}", repr(label) if label else "nothing")
+        found = repr(label) if label else "nothing"
+        raise record.fault(f"one of {', '.join(task.labels)} {place(columns, name)}", found)
     malformed(record, names, task.labels)
+
+
+def place(columns: Mapping[str, str | int], name: str) -> str:
+    """Where a file has what we call `name`, for messages; `columns` as for `table`."""
+    column = columns.get(name, columns.get(f"{name}s", name))  # tags are a row's, a tag is a line's
+    return f"in field {column + 1}" if isinstance(column, int) else f"in {column!r}"
 
 
 def malformed(record: Record, names: Sequence[str], labels: Sequence[str] = ()) -> NoReturn:

@@ -137,9 +137,13 @@ def _labels_in(file: Path, arguments: dict[str, Any]) -> tuple[str, ...]:
         _FOUND[key] = frozenset(names)
     aliases = arguments.get("label_aliases", {})
     found = {aliases.get(label, label) for label in _FOUND[key]}
-    if found & {"", "_"}:
+    labels = tuple(sorted(found - {"", "_"}, key=_natural))
+    if len(labels) < len(found):
+        if len(labels) > 1:  # the reader knows the line
+            task = Task(**{**arguments, "labels": labels, "label_aliases": aliases})
+            task.kind.read(task, file, "")
         raise InputError(f"{file}: expected a label in every row, to take the task's labels from")
-    return tuple(sorted(found, key=_natural))
+    return labels
 
 
 _FOUND: dict[tuple, frozenset[str]] = {}

@@ -374,6 +374,7 @@ def test_the_hub_of_a_task_file(task_file):
         ("test-de.csv", 'sentence1,sentence2,label\na,"b said,no\nc,"d",no\ne,f,no\n', r"test-de.csv:2: expected fields between"),
         ("test-de.csv", b"sentence1,sentence2,label\na,b,yes\n" + b"K\xf6ln,b,no\n", "test-de.csv:3: byte 0xf6 is not UTF-8"),
         ("test-de.csv", "sentence1,sentence2,label\n", "test-de.csv: no data"),
+        ("test-de.csv", "sentence1,sentence2,label\na,b,no\na, ,no\n", "test-de.csv:3: expected text in 'sentence2', found nothing: 'a, ,no'"),
     ],
 )  # fmt: skip
 def test_mistakes_in_tables_are_named_by_line(task_file, file: str, content: str | bytes, message: str):
@@ -398,6 +399,34 @@ def test_mistakes_in_words_are_named_by_line(task_file, content: str, message: s
     task = get_task(str(task_file(entries, {"x.conll": content, "train.conll": WORDS})))
     with pytest.raises(InputError, match=message):
         open_source("files").load(task, "test", "de")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "content", "message"),
+    [
+        ("pairs", "x.csv", PAIRS + "a,b,\n", "x.csv:4: expected one of no, yes in 'label', found nothing: 'a,b,'"),
+        ("tags", "x.conll", f"{WORDS}in\t_\n", "x.conll:5: .* the tag '_', which is not one of O, B-LOC, B-PER: 'in.t_'"),
+        ("tags", "x.conll", f"{WORDS}in\t\n", "x.conll:5: .* found no tag: 'in.t'"),
+        ("pairs", "x.csv", f"{PAIRS.splitlines()[0]}\na,b,\n", "x.csv: expected a label in every row"),
+    ],
+)  # fmt: skip
+def test_a_row_without_the_label_that_labels_are_taken_from_is_named(task_file, kind, name, content, message):
+    files = {"train": name, "validation": name, "test": {"de": name}}
+    path = task_file({"kind": kind, "labels": "from the training file", "files": files}, {name: content})
+    with pytest.raises(InputError, match=message):
+        get_task(str(path))
+
+
+def test_what_is_to_be_answered_may_be_empty(task_file, tmp_path: Path):
+    task, path = get_task(str(task_file())), tmp_path / "new.csv"
+    path.write_text("sentence1,sentence2\na,\n", encoding="utf-8")
+    assert task.kind.read(task, path, "", labelled=False) == {"sentence1": ["a"], "sentence2": [""], "label": [0]}
+
+
+def test_a_field_may_be_as_long_as_a_book(task_file):
+    book = " ".join(["word"] * 100_000)
+    task = get_task(str(task_file({}, {"test-de.csv": f"sentence1,sentence2,label\n{book},b,no\n"})))
+    assert open_source("files").load(task, "test", "de")["sentence1"][:] == [book]
 
 
 def test_a_header_is_no_row(task_file):

@@ -14,7 +14,7 @@ from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from ...errors import InputError
 from ..encoding import LabelPiece, check_fast
-from ..readers import Record, known_labels, label_id, table
+from ..readers import Record, known_labels, label_id, place, table
 from .base import Answers, label_name
 from .examples import pipeline_example
 from .normalise import label_ids
@@ -75,6 +75,8 @@ class Pairs(OneLabel):
         columns: dict[str, list] = {name: [] for name in (*texts, "label")}
         for record in self._records(task, path, names):
             for name in texts:
+                if labelled and task.files is not None and not record.values[name].strip():
+                    raise record.fault(f"text {place(task.files.columns, name)}", "nothing")
                 columns[name].append(record.values[name])
             columns["label"].append(label_id(task, known, record, "label", names) if labelled else 0)
         return columns
