@@ -144,9 +144,13 @@ def sample_across() -> str:
 
 
 def own_labels() -> str:
-    """What the commands of `results/own_labels/commands.txt` print: a table, and an answer."""
-    answer = (HERE / "own_labels" / "prediction.jsonl").read_text("utf-8").strip()
-    return f"{across('own_labels', 'accuracy')}\n\n```json\n{answer}\n```"
+    """What the first command of `results/own_labels/commands.txt` prints."""
+    return across("own_labels", "accuracy")
+
+
+def own_answer() -> str:
+    """What its second command prints."""
+    return f"```json\n{(HERE / 'own_labels' / 'prediction.jsonl').read_text('utf-8').strip()}\n```"
 
 
 def versions(report: Mapping[str, Any]) -> str:
@@ -303,12 +307,12 @@ def other_findings() -> str:
     rows = []
     for task, title in (("udpos", "parts of speech"), ("panx", "entities")):
         section, found = chosen("layers", task)
-        _holds(not any(told_apart(one) for one in section.comparisons.values()), f"layers, {task}: none differs")
+        _holds(not any(significant(one) for one in section.comparisons.values()), f"layers, {task}: none differs")
         where = f"All weights, {title}, 1,000 sentences"
         rows.append(
             [
                 where,
-                "DLFA is not told apart from the last layer at any of 7 layers",
+                "DLFA is not significantly different from the last layer at any of 7 layers",
                 sized(found),
                 sureness(section, found),
             ]
@@ -360,70 +364,61 @@ def easy_hard() -> str:
     return Table("easy_hard", "", header, rows, is_markdown=True).markdown()
 
 
+# README's rows: what is trained, the task, its study and its name there.
+IN_SHORT = (
+    ("fusion and head, encoder frozen", "entities (PAN-X, F1)", "frozen", "panx"),
+    ("", "parts of speech (UD-POS, F1)", "frozen", "udpos"),
+    ("", "questions (XQuAD, F1)", "xquad_frozen", "xquad"),
+    ("", "inference (XNLI)", "frozen_pairs", "xnli"),
+    ("", "paraphrases (PAWS-X)", "frozen_pairs", "pawsx"),
+    ("LoRA", "entities", "lora", "panx"),
+    ("upper four layers", "entities", "top4", "panx"),
+    ("all weights", "entities", "all_weights", "panx"),
+    ("", "inference", "intermediate_learnt", "xnli"),
+)
+
+
 def in_short() -> str:
-    """Whether fusing, and an easy or hard intermediate task, help: README's lines."""
+    """Whether fusing helps: README's table."""
 
-    def told(study: str, task: str, rival: str | None = None) -> str:
+    def cell(found: Comparison) -> str:
+        bold = "**" if significant(found) else ""
+        return f"{bold}{signed(found.difference)}{bold} ({interval(found.low, found.high)})"
+
+    rows = []
+    for trained, what, study, task in IN_SHORT:
         section, found = chosen(study, task)
-        return of(found if rival is None else against(section, "dlfa", rival))
+        alone = "aif-layer" in {model.group for model in section.models}
+        over = [cell(found), cell(against(section, "dlfa", "aif-layer")) if alone else "–"]
+        rows.append([trained, what, f"{found.baseline_mean:.1f}", *over, str(len(found.seeds))])
+    header = ["trained", "task", "last layer", "DLFA over it", "DLFA over the module on one lower layer", "seeds"]
+    return Table("in_short", "", header, rows, text_columns=2, is_markdown=True).markdown()
 
-    def of(found: Comparison) -> str:
-        return f"{signed(found.difference)} points ({interval(found.low, found.high)})"
 
-    def seeds(found: Comparison) -> str:
-        return f"{('one', 'two', 'three', 'four', 'five')[len(found.seeds) - 1]} seeds"
-
-    lora, upper, everything = (chosen(name, "panx")[1] for name in ("lora", "top4", "all_weights"))
-    pairs = chosen("intermediate_learnt", "xnli")[1]
-    stages, still = (under_conditions(name).comparisons for name in ("intermediate_learnt", "intermediate_frozen"))
-    frozen = [chosen("frozen", task) for task in ("panx", "udpos")]
-    gained = {
-        group: [signed(chosen("frozen", task, group)[1].difference) for task in ("panx", "udpos")]
-        for group in ("layer", "aif-layer")
-    }
-    for section, found in frozen:
-        over_one = against(section, "dlfa", "aif-layer")
-        _holds(found.low > 0 and told_apart(found), f"frozen, {section.task}: DLFA gains")
-        _holds(over_one.difference < found.difference / 5, f"frozen, {section.task}: fusing adds little")
-        _holds(told_apart(over_one) == (section.task == "panx"), f"frozen, {section.task}: DLFA and the module alone")
-    for study, task, is_told in (("frozen_pairs", "xnli", True), ("xquad_frozen", "xquad", False)):
-        section, found = chosen(study, task)
-        over_one = against(section, "dlfa", "aif-layer")
-        _holds(found.low > 0 and told_apart(found), f"{study}: DLFA gains")
-        _holds(told_apart(over_one) == is_told and over_one.difference < 0, f"{study}: better not fused")
-    _holds(not told_apart(lora) and lora.low > 0, "lora: DLFA perhaps gains a little")
-    _holds(not told_apart(against(chosen("lora", "panx")[0], "dlfa", "aif-last")), "lora: not over its control")
-    _holds(told_apart(still["baseline+upos"]) and still["baseline+upos"].high < 0, "frozen after it: the easy harms")
-    for found in (
-        upper,
-        everything,
-        pairs,
-        stages["baseline+upos"],
-        *(one["baseline+tree"] for one in (stages, still)),
-    ):
-        _holds(not told_apart(found), f"{found.model} does not differ")
-    return "\n".join(
-        [
-            "- **Encoder frozen, words: yes, by a lower layer and the module that reads it; fusing adds little.** "
-            f"DLFA is {told('frozen', 'panx')} of F1 on entities, {told('frozen', 'udpos')} on parts of speech above "
-            f"the last layer. Of that one lower layer alone has {' and '.join(gained['layer'])}, behind the module "
-            f"{' and '.join(gained['aif-layer'])}; fusing adds {told('frozen', 'panx', 'aif-layer')}, and "
-            f"{told('frozen', 'udpos', 'aif-layer')}, which is not told from none.",
-            f"- **Encoder frozen, pairs of sentences and questions: yes, by the same; pairs better not fused.** DLFA "
-            f"is {told('frozen_pairs', 'xnli')} on XNLI and {told('xquad_frozen', 'xquad')} on questions above the "
-            f"last layer; against the module on one lower layer alone {told('frozen_pairs', 'xnli', 'aif-layer')} and "
-            f"{told('xquad_frozen', 'xquad', 'aif-layer')}, which is not told from none.",
-            f"- **LoRA: perhaps a little; more weights trained: not shown.** {told('lora', 'panx')} of F1 on entities "
-            "over the last layer, not told from none beside its controls; the same module on one lower layer is "
-            f"level, DLFA {told('lora', 'panx', 'aif-layer')} ({seeds(lora)}). Upper "
-            f"four layers {of(upper)}, all weights {of(everything)} ({seeds(everything)}), and {of(pairs)} on XNLI "
-            f"({seeds(pairs)}).",
-            "- **A parsing task before XNLI: not shown to help; the easy one harms what lies frozen.** Encoder frozen "
-            f"after it, parts of speech {of(still['baseline+upos'])}, labelled trees {of(still['baseline+tree'])} "
-            f"({seeds(still['baseline+tree'])}); all weights trained, {of(stages['baseline+upos'])} and "
-            f"{of(stages['baseline+tree'])} ({seeds(stages['baseline+tree'])}; "
-            "[more](results/intermediate_frozen/README.md)).",
-        ]
+def in_words() -> str:
+    """What README's table says, and whether an easy or hard intermediate task helps."""
+    fused = {(study, task): chosen(study, task) for _, _, study, task in IN_SHORT}
+    gains = {one: significant(found) and found.low > 0 for one, (_, found) in fused.items()}
+    frozen = [one for one in fused if one[0] in ("frozen", "xquad_frozen", "frozen_pairs")]
+    _holds({one for one in frozen if not gains[one]} == {("frozen_pairs", "pawsx")}, "frozen: all but PAWS-X gain")
+    _holds(not any(gains[one] for one in fused if one not in frozen), "no gain where the encoder is trained")
+    over_one = {one: against(fused[one][0], "dlfa", "aif-layer") for one in frozen}
+    apart = {task: one.difference > 0 for (_, task), one in over_one.items() if significant(one)}
+    _holds(apart == {"panx": True, "xnli": False, "pawsx": False}, "where fusing adds to the module alone, or takes")
+    still, trained = (under_conditions(name).comparisons for name in ("intermediate_frozen", "intermediate_learnt"))
+    easy, hard = "baseline+upos", "baseline+tree"
+    _holds(significant(still[easy]) and still[easy].high < 0, "frozen after it: the easy harms")
+    _holds(not any(map(significant, (still[hard], trained[easy], trained[hard]))), "no other stage is told apart")
+    seeds = [f"{len(one[hard].seeds)} seeds" for one in (still, trained)]
+    return (
+        "- **Encoder frozen: read a lower layer through the module.** That is nearly all of the gain. Fusing it with "
+        "the last layer adds a little on entities, nothing significant on parts of speech and questions, and costs "
+        "on pairs of sentences.\n"
+        "- **Encoder trained, with LoRA or as a whole: no gain shown.**\n"
+        "- **A parsing task before XNLI: no gain shown; an easy one harms what lies frozen.** Encoder frozen after "
+        f"it, parts of speech {sized(still[easy])}, labelled trees {sized(still[hard])} ({seeds[0]}); all weights "
+        f"trained, {sized(trained[easy])} and {sized(trained[hard])} ({seeds[1]}; "
+        "[more](results/intermediate_frozen/README.md))."
     )
 
 
@@ -496,7 +491,7 @@ def claims() -> str:
     of_frozen["choices"] = chosen("choices", "xcopa")
     fused = {what: against(section, "dlfa", "aif-layer") for what, (section, _) in of_frozen.items()}
     for count in (50, 200, 1000):
-        _holds(not told_apart(against_alone(count)), f"{count} sentences: DLFA and the module alone")
+        _holds(not significant(against_alone(count)), f"{count} sentences: DLFA and the module alone")
     layers = {study: [chosen(study, task)[1] for task in ("panx", "udpos")] for study in ("layers", "frozen")}
     best = {study: " and ".join(one.model.partition("-k")[2] for one in both) for study, both in layers.items()}
     alone = " and ".join(chosen("frozen", task, "aif-layer")[1].model.partition("-k")[2] for task in ("panx", "udpos"))
@@ -541,7 +536,7 @@ def claims() -> str:
             "... because two layers are fused",
             "against the same module on one lower layer: PAN-X, UD-POS; questions; XNLI; the sample's choices",
             "; ".join(map(sized, fused.values())),
-            f"{verdicts(fused)}; entities with 3,000 sentences, with 1,000 or fewer not told apart",
+            f"{verdicts(fused)}; entities with 3,000 sentences, with 1,000 or fewer not significantly different",
         ],
         [
             "The best layer differs from task to task",
@@ -647,17 +642,19 @@ def sized(found: Comparison) -> str:
     return f"{signed(found.difference)} ({interval(found.low, found.high)})"
 
 
-def told_apart(found: Comparison) -> bool:
-    """Whether a difference is told from none, after Holm's correction over the rows of its table."""
+def significant(found: Comparison) -> bool:
+    """Whether a difference is significant, after Holm's correction over the rows of its table."""
     return found.p_adjusted < 0.05
 
 
 def verdict(found: Comparison) -> str:
-    return "not told apart from" if not told_apart(found) else "above" if found.difference > 0 else "below"
+    if not significant(found):
+        return "not significantly different from"
+    return "above" if found.difference > 0 else "below"
 
 
 def verdicts(by_name: Mapping[str, Comparison]) -> str:
-    """ "above: entities; not told apart: questions, XNLI"."""
+    """ "above: entities; not significantly different: questions, XNLI"."""
     grouped: dict[str, list[str]] = {}
     for name, found in by_name.items():
         grouped.setdefault(verdict(found).removesuffix(" from"), []).append(name)
@@ -682,7 +679,7 @@ def sureness(section: Section, found: Comparison) -> str:
     seeds = f"{len(found.seeds)} seeds"
     if not math.isfinite(found.p_adjusted):
         return f"{seeds}: nothing can be said"
-    sure = "sure" if found.p_adjusted < 0.01 else "likely" if told_apart(found) else "not shown to differ"
+    sure = "sure" if found.p_adjusted < 0.01 else "likely" if significant(found) else "not significant"
     value = p_text(found.p_adjusted)
     return f"{sure}: {seeds}, p (Holm, of {count}) {value if value.startswith('<') else f'= {value}'}"
 
@@ -814,6 +811,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sample": sample,
     "sample_across": sample_across,
     "own_labels": own_labels,
+    "own_answer": own_answer,
     "encoders": encoders,
     "word_spaces": word_spaces,
     "overhead": overhead,
@@ -822,6 +820,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "findings": findings,
     "other_findings": other_findings,
     "in_short": in_short,
+    "in_words": in_words,
     "easy_hard": easy_hard,
     "claims": claims,
     "regimes": regimes,

@@ -66,7 +66,7 @@ RUN = re.compile(r"((python|accelerate|torchrun)\b.* |python )run_xtreme\.py|dlf
 
 
 def test_readme_is_short():
-    assert len(README.splitlines()) <= 120
+    assert len(README.splitlines()) <= 130
 
 
 def test_two_setup_commands():
