@@ -172,7 +172,6 @@ class DLFAConfig(PreTrainedConfig):
             self.fusion_layer = None
         elif self.fusion_layer is None:
             self.fusion_layer = self.num_hidden_layers * 2 // 3
-        self.fusion_layer = in_order(self.fusion_layer)
         self.architectures = self.architectures or []  # AutoModel goes through them, where a model was saved or not
         super().__post_init__(**{**kwargs, "auto_map": auto_map(self.architectures)})
         if self.output_attentions:  # set so, it asks for the attention that has weights to give
@@ -213,6 +212,7 @@ class DLFAConfig(PreTrainedConfig):
 
     def validate_fusion(self):
         """Check every choice; run at construction, and by the model, since attributes can be changed in between."""
+        self.fusion_layer = in_order(self.fusion_layer)
         for field, choices in CHOICES.items():
             if getattr(self, field) not in choices:
                 raise ValueError(f"{field}={getattr(self, field)!r}: expected one of {', '.join(choices)}")

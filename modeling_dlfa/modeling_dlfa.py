@@ -7,7 +7,7 @@ x = `hidden_states[L]`, y = `hidden_states[k]`, or the mean of several.
 import copy
 import inspect
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -606,6 +606,14 @@ class DLFAPreTrainedModel(PreTrainedModel):
         if callable(start):  # and not a parameter of that name
             start(self.config)
 
+    def set_attn_implementation(self, attn_implementation: str | dict, *args: Any, **kwargs: Any) -> None:
+        """As every `set_attn_implementation`, for the encoder: attention is there alone."""
+        if isinstance(attn_implementation, dict):
+            attn_implementation = attn_implementation.get("encoder_config", attn_implementation.get("", "eager"))
+        encoder: Any = cast(Any, self.base_model).encoder
+        encoder.set_attn_implementation(attn_implementation, *args, **kwargs)
+        self.config._attn_implementation_internal = encoder.config._attn_implementation
+
     @classmethod
     def from_encoder(cls, encoder_name_or_path: str, **kwargs: Any):
         """Build the model around a pretrained encoder; fusion and head are new.
@@ -623,7 +631,7 @@ class DLFAPreTrainedModel(PreTrainedModel):
         """
         own = {*DLFAConfig.__annotations__, *WHOLE_MODEL_ARGUMENTS}
         config_kwargs = {name: kwargs.pop(name) for name in own & kwargs.keys()}
-        check_labels(**{name: config_kwargs.get(name) for name in ("num_labels", "id2label", "label2id")})
+        config_kwargs |= named_labels(*(config_kwargs.get(name) for name in ("num_labels", "id2label", "label2id")))
         DLFAConfig.check_spelling(kwargs)
         # Reading the configuration uses these up; the weights must come from the same place.
         where = {name: kwargs.pop(name) for name in HUB_ARGUMENTS if name in kwargs}
@@ -685,8 +693,10 @@ class DLFAPreTrainedModel(PreTrainedModel):
         return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
 
-def check_labels(num_labels: int | None, id2label: dict | None, label2id: dict | None) -> None:
-    """Refuse labels that contradict each other; Transformers would take one of them, with a warning at most.
+def named_labels(num_labels: int | None, id2label: Any, label2id: Any) -> dict[str, dict]:
+    """`id2label` and `label2id`, of one the other; empty without either.
+
+    Transformers would leave `label2id` alone unheard, and take one of two that contradict each other.
 
     Raises:
         ValueError: with what was given; a head of no labels.
@@ -694,12 +704,18 @@ def check_labels(num_labels: int | None, id2label: dict | None, label2id: dict |
     if num_labels is not None and num_labels < 1:
         raise ValueError(f"num_labels={num_labels}: expected a positive number")
     for name, labels in (("id2label", id2label), ("label2id", label2id)):
+        if labels is not None and not isinstance(labels, Mapping):
+            raise ValueError(f"{name}={labels!r}: expected a dictionary")
         if num_labels is not None and labels is not None and len(labels) != num_labels:
             raise ValueError(f"num_labels={num_labels}, {name} of {len(labels)} labels: expected the same number")
-    if id2label is None or label2id is None:
-        return
-    if {int(index): label for index, label in id2label.items()} != {int(i): name for name, i in label2id.items()}:
+    if id2label is None and label2id is None:
+        return {}
+    by_id = {int(index): label for index, label in (id2label or {}).items()}
+    by_name = {int(index): label for label, index in (label2id or {}).items()}
+    if id2label is not None and label2id is not None and by_id != by_name:
         raise ValueError(f"id2label={id2label}, label2id={label2id}: expected the same labels")
+    names = by_id if id2label is not None else by_name
+    return {"id2label": names, "label2id": {label: index for index, label in names.items()}}
 
 
 class CapturingHook:
@@ -1606,8 +1622,9 @@ class DLFAForMaskedLM(DLFAPreTrainedModel):
 
         loss = None
         if targets is not None:
-            items = cast(Any, num_items_in_batch)
-            loss = fixed_cross_entropy(logits.float().flatten(0, -2), targets.flatten(), items)
+            items = (targets != -100).sum() if num_items_in_batch is None else num_items_in_batch
+            items = torch.as_tensor(items).clamp(min=1)  # of short texts, none may hide a word
+            loss = fixed_cross_entropy(logits.float().flatten(0, -2), targets.flatten(), cast(Any, items))
         output = DLFAMaskedLMOutput(
             loss, logits, outputs.hidden_states, outputs.attentions, *fusion_states(outputs, output_fusion)
         )

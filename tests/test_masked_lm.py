@@ -204,3 +204,13 @@ def test_compiles_and_exports(family, tiny_config):
     compiled = torch.compile(model, backend="eager", fullgraph=True)
     close(compiled(**inputs).logits, expected)
     close(torch.export.export(model, (), inputs).module()(**inputs).logits, expected)
+
+
+@pytest.mark.parametrize("items", [None, 0, 3])
+@pytest.mark.parametrize("training", [False, True])
+def test_a_batch_in_which_no_word_is_hidden_changes_nothing(items, training, tiny_config):
+    model, inputs = build(tiny_config()).train(training), batch()
+    loss = model(**inputs, labels=torch.full_like(inputs["input_ids"], -100), num_items_in_batch=items).loss
+    loss.backward()
+    assert loss == 0
+    assert all(not grad.any() for grad in (parameter.grad for parameter in model.parameters()) if grad is not None)

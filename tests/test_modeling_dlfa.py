@@ -1348,6 +1348,7 @@ def test_from_encoder_takes_what_belongs_to_the_whole_model(family, encoder_fold
         ({"num_labels": 3, "id2label": {0: "a", 1: "b"}}, "num_labels=3, id2label of 2 labels"),
         ({"num_labels": 3, "label2id": {"a": 0, "b": 1}}, "num_labels=3, label2id of 2 labels"),
         ({"id2label": {0: "a", 1: "b"}, "label2id": {"a": 1, "b": 0}}, "expected the same labels"),
+        ({"id2label": ["a", "b"]}, r"id2label=\['a', 'b'\]: expected a dictionary"),
         ({"num_labels": 1, "problem_type": "single_label_classification"}, "num_labels > 1"),
         ({"num_labels": 2, "problem_type": "other"}, "problem_type"),
     ],
@@ -1356,6 +1357,37 @@ def test_from_encoder_takes_what_belongs_to_the_whole_model(family, encoder_fold
 def test_from_encoder_refuses_labels_that_contradict_each_other(head, labels, message, encoder_folder):
     with pytest.raises(ValueError, match=message):
         head.from_encoder(encoder_folder(), fusion_layer=1, **labels)
+
+
+@pytest.mark.parametrize(
+    "labels", [{"label2id": {"a": 0, "b": 1, "c": 2}}, {"num_labels": 3, "id2label": {0: "a", 1: "b", 2: "c"}}]
+)
+def test_from_encoder_makes_one_table_of_labels_of_the_other(labels, encoder_folder, tmp_path):
+    model = DLFAForSequenceClassification.from_encoder(encoder_folder(), fusion_layer=1, **labels)
+    model.save_pretrained(tmp_path)
+    for one in (model, DLFAForSequenceClassification.from_pretrained(tmp_path)):
+        assert one.config.id2label == {0: "a", 1: "b", 2: "c"} and one.config.label2id == {"a": 0, "b": 1, "c": 2}
+        assert one(**batch()).logits.shape[-1] == 3
+
+
+@pytest.mark.parametrize("asked", ["eager", {"": "eager"}, {"encoder_config": "eager"}])
+def test_attention_can_be_switched(asked, encoder_folder, caplog):
+    model = DLFAForSequenceClassification.from_encoder(encoder_folder(), fusion_layer=1)
+    assert model.config._attn_implementation == "sdpa"
+    model.set_attn_implementation(asked)
+    assert model.config._attn_implementation == model.dlfa.encoder.config._attn_implementation == "eager"
+    assert model(**batch(), output_attentions=True).attentions[0] is not None and not caplog.records
+
+
+def test_layers_are_read_from_the_lowest_up_whoever_names_them(encoder_folder, tmp_path):
+    options = {"fusion": "sum", "input_norm": "standard"}
+    model = DLFAModel.from_encoder(encoder_folder(), fusion_layer=[0, 2], **options)
+    model.input_norm.fit(torch.arange(3.0)[:, None].expand(3, 32), torch.ones(3, 32))
+    model.save_pretrained(tmp_path)
+    again = DLFAModel.from_pretrained(tmp_path, fusion_layer=[2, 0])
+    assert again.config.fusion_layer == [0, 2]
+    inputs = batch()
+    assert torch.equal(again(**inputs).last_hidden_state, model(**inputs).last_hidden_state)
 
 
 def test_from_encoder_reads_everything_from_one_place(tiny_config, tmp_path):
