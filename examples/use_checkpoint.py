@@ -23,8 +23,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--revision", help="the commit, of a Hub id")
     parser.add_argument("--words", action="store_true", help="the text is split into words: one argument, one word")
     arguments = parser.parse_args()
-    if arguments.revision is None and not Path(arguments.checkpoint).is_dir():
-        parser.error(f"{arguments.checkpoint} is no folder; of a Hub id, --revision must name the commit")
+    folder = Path(arguments.checkpoint)
+    if arguments.revision is None and not folder.is_dir():
+        parser.error(f"{folder} is no folder; of a Hub id, --revision must name the commit")
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        inside = ", ".join(sorted(str(path.parent) for path in folder.glob("*/config.json")))
+        parser.error(f"{folder} holds no model{f'; give one of {inside}' if inside else ''}")
     return arguments
 
 
@@ -35,6 +39,9 @@ def main() -> None:
     if architectures == ["DLFAForSequenceClassification"]:
         classify: Any = pipeline("text-classification", arguments.checkpoint, **where)
         inputs = dict(zip(("text", "text_pair"), arguments.text))
+        print(
+            f"read as {'a pair' if len(inputs) > 1 else 'one sentence'}:"
+        )  # the checkpoint does not say which it takes
         for answer in classify([inputs], top_k=None)[0]:
             print(f"{answer['label']}: {answer['score']:.1%}")
     elif architectures == ["DLFAForTokenClassification"]:

@@ -35,6 +35,11 @@ def expanded(path: str | Path) -> str:
     return home
 
 
+def missing_file(path: Path) -> str:
+    """What is to be said of a path at which a file was expected, and is none."""
+    return f"{path} is a folder, expected a file" if path.is_dir() else f"no file {path}"
+
+
 def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 file without their ends; a byte order mark and CRLF are tolerated.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .cli import CommandParser, guarded, quiet_libraries
 from .errors import InputError, one_line
-from .files import check_writable, decoded_lines, expanded, read_lines, write_text
+from .files import check_writable, decoded_lines, expanded, missing_file, read_lines, write_text
 
 
 DESCRIPTION = """\
@@ -66,7 +66,7 @@ def predict(
             raise InputError(f"predict(): text {number}: expected a string, or a list of strings, found {text!r}")
     opened = Predictor(run, revision, batch_tokens, no_answer_threshold)
     answers = opened.answers(*opened.task.kind.from_texts(opened.task, texts, opened.tokenizer))
-    if note := opened.note_of_length():
+    for note in opened.notes():
         warnings.warn(note, stacklevel=2)
     return answers
 
@@ -106,10 +106,22 @@ class Predictor:
         self.tokenizer = read_tokenizer(str(folder))
         self.batch_tokens = batch_tokens
         self.full = 0
+        self.blank = 0
 
-    def note_of_length(self) -> str:
-        """What is to be said of texts that were too long, if any may have been."""
-        return self.task.kind.note_of_full(self.full, self.results.training["max_length"]) if self.full else ""
+    def notes(self) -> list[str]:
+        """What is to be said of texts that were too long, if any may have been, and of lines without one."""
+        said = []
+        if self.full:
+            said.append(self.task.kind.note_of_full(self.full, self.results.training["max_length"]))
+        if self.blank:
+            said.append(f"{self.blank} blank lines have no answer")
+        return said
+
+    def of_lines(self, lines: Sequence[str]) -> tuple[dict[str, list], list[dict[str, Any]]]:
+        """The rows of lines of text, and what is known of each; blank lines have none."""
+        texts = [line for line in lines if line.strip()]
+        self.blank += len(lines) - len(texts)
+        return self.task.kind.from_texts(self.task, texts, self.tokenizer)
 
     def read(self, path: Path) -> tuple[dict[str, list], list[dict[str, Any]]]:
         """The rows of a file without labels, and what is known of each beside its columns.
@@ -119,9 +131,9 @@ class Predictor:
         """
         kind = self.task.kind
         if path.suffix == ".txt":
-            lines = [line for line in read_lines(path) if line.strip()]
-            kind.check_running_text(path, lines)
-            return kind.from_texts(self.task, lines, self.tokenizer)
+            lines = read_lines(path)
+            kind.check_running_text(path, [line for line in lines if line.strip()])
+            return self.of_lines(lines)
         columns = kind.read(self.task, path, "", labelled=False)
         return columns, [{} for _ in columns[kind.label_column]]
 
@@ -222,7 +234,7 @@ def _main(argv: list[str], debug: bool) -> None:
     output = None if arguments.output is None else Path(expanded(arguments.output))
     for file in (Path(expanded(name)) for name in arguments.files if name != "-"):
         if not file.is_file():
-            raise InputError(f"no file {file}")
+            raise InputError(missing_file(file))
         if output is not None and output.exists() and output.samefile(file):
             raise InputError(f"--output {output}: this is what is to be labelled, give another file")
     if output is not None:
@@ -240,13 +252,9 @@ def _main(argv: list[str], debug: bool) -> None:
         raise InputError(f"--format {form}: expected one of {', '.join(kind.formats)} for {opened.task.name}")
     answers: list[dict[str, Any]] = []
     for name in arguments.files:
-        if name == "-":
-            lines = [line for line in _standard_input() if line.strip()]
-            rows = kind.from_texts(opened.task, lines, opened.tokenizer)
-        else:
-            rows = opened.read(Path(expanded(name)))
+        rows = opened.of_lines(_standard_input()) if name == "-" else opened.read(Path(expanded(name)))
         answers += opened.answers(*rows)
-    if note := opened.note_of_length():
+    for note in opened.notes():
         print(f"note: {note}", file=sys.stderr)
     text = kind.format_answers(opened.task, answers, form)
     if output is None:

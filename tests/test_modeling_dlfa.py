@@ -1371,9 +1371,10 @@ def test_from_encoder_makes_one_table_of_labels_of_the_other(labels, encoder_fol
 
 
 @pytest.mark.parametrize("asked", ["eager", {"": "eager"}, {"encoder_config": "eager"}])
-def test_attention_can_be_switched(asked, encoder_folder, caplog):
+def test_attention_is_switched_in_both_configurations(asked, encoder_folder, caplog):
     model = DLFAForSequenceClassification.from_encoder(encoder_folder(), fusion_layer=1)
     assert model.config._attn_implementation == "sdpa"
+    caplog.clear()
     model.set_attn_implementation(asked)
     assert model.config._attn_implementation == model.dlfa.encoder.config._attn_implementation == "eager"
     assert model(**batch(), output_attentions=True).attentions[0] is not None and not caplog.records

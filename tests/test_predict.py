@@ -241,6 +241,7 @@ def test_a_parser_of_ones_own(run_of, tmp_path: Path):
     [
         (["nowhere", "-"], "nowhere holds no finished run: expected all_results.json"),
         (["{run}", "missing.txt"], "no file missing.txt"),
+        (["{run}", "."], ". is a folder, expected a file"),
         (["{run}", "-", "--format", "conll"], "--format conll: expected one of tsv, csv, jsonl for xnli"),
         (["{run}", "-", "--output", "x.parquet"], "--format parquet: expected one of"),
         (["{run}", "-", "--batch_tokens", "0"], "--batch_tokens 0: expected a positive number"),
@@ -329,6 +330,14 @@ def test_texts_that_are_too_long_are_told(run_of, task: str, text: str, cut: boo
         warnings.simplefilter("always")
         predict(run_of(task), [text])
     assert any("what lies behind" in str(warning.message) for warning in caught) is cut
+
+
+def test_blank_lines_are_told(run_of, tmp_path: Path, capsys):
+    (tmp_path / "x.txt").write_text("a b\n\n \nc\n\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main([str(run_of("udpos")), str(tmp_path / "x.txt"), "--format", "jsonl"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2 and err == "note: 2 blank lines have no answer\n"
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
     dlfa analyse gate runs/panx --data ../data/xtreme --output_dir looked/gate
 
 By language, label, place in a word and channel; over training where the run has kept its checkpoints
-(`--keep_checkpoints`); and what becomes of the scores where the gate is held fast: at the last layer alone, at layer k
-alone, at its mean in each channel, and at its mean over everything.
+(`--keep_checkpoints --save_total_limit N`); and what becomes of the scores where the gate is held fast: at the last
+layer alone, at layer k alone, at its mean in each channel, and at its mean over everything.
 """
 
 import argparse

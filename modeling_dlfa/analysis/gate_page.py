@@ -23,6 +23,7 @@ from .page import Page, Part, Sheet
 
 
 ROWS_OF_TRAINING = 10
+KEEPING = "--keep_checkpoints --save_strategy epoch --save_total_limit N"
 """Sentences of each language that every checkpoint is asked for (our choice)."""
 
 FEWEST = 20
@@ -234,7 +235,7 @@ class _Said:
         title, begun = "Over training", self._begun()
         kept = checkpoints(self.run.folder)
         if not kept:
-            nothing = "The run has kept no checkpoints (--keep_checkpoints): what lies between is not known."
+            nothing = f"The run has kept no checkpoints ({KEEPING}): what lies between is not known."
             return Part("training", title, [*begun, nothing])
         few = few_rows(self.run.sets)
         rows = []
@@ -244,6 +245,9 @@ class _Said:
             low, mean, high = spread_of(found.of_tokens)
             of_step = {"step": step, "mean": mean, "low": low, "high": high, "spread": found.spread}
             rows.append({**of_step, "between_tokens": 100 * found.dynamic})
+        if len(rows) < 2:
+            nothing = f"The run has kept one checkpoint ({KEEPING} keeps more): what lies between is not known."
+            return Part("training", title, [*begun, nothing])
         first, last = rows[0], rows[-1]
         said = (
             f"From step {first['step']} to step {last['step']} the share of {self.layer} goes from "

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 from ..errors import InputError
-from ..training.results import RunResults, data_name
+from ..training.results import RESULTS_FILE, RunResults, data_name
 from ..vectors import Layer
 from .permutation import correlation_p, rank_correlation
 from .relatives import Alike, branch, family
@@ -54,10 +55,17 @@ def read_scores(files: Sequence[str]) -> list[Scores]:
     """The scores in results files, a mean for each task.
 
     Raises:
-        InputError: a file is none, or runs of a task differ in encoder, fusion, metric or training language.
+        InputError: a file is none or named twice, or runs of a task differ in encoder, fusion, metric or training
+            language.
     """
     by_task: dict[str, list[RunResults]] = {}
+    read: set[Path] = set()
     for file in files:
+        path = Path(file)
+        path = (path / RESULTS_FILE if path.is_dir() else path).resolve()
+        if path in read:
+            raise InputError(f"--scores {file}: this run is named twice")
+        read.add(path)
         results = RunResults.load(file)
         by_task.setdefault(results.task, []).append(results)
         first = _of_all_runs(by_task[results.task][0])

@@ -90,7 +90,7 @@ class DemoRun:
             picture=kind.picture(self.task, typed, answer),
             gate=self._gate(columns),
             layer="" if layer is None else str(layer_name(layer)),
-            note=opened.note_of_length(),
+            note="; ".join(opened.notes()),
         )
 
     def asked(self, typed: Sequence[str]) -> str | tuple[str, ...]:

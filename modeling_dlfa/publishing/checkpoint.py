@@ -153,9 +153,11 @@ def _without_folders(results: dict[str, Any]) -> dict[str, Any]:
 
 def _card(path: Path, repository: str) -> str:
     """The text of the card, with the repository's name in its gaps."""
-    text = path.read_text(encoding="utf-8").replace(REPOSITORY, repository)
-    try:
-        ModelCard(text)
+    try:  # a UnicodeDecodeError is a ValueError
+        text = path.read_text(encoding="utf-8").replace(REPOSITORY, repository)
+        metadata = ModelCard(text).data.to_dict()
     except (ValueError, TypeError, KeyError, yaml.YAMLError) as error:
         raise InputError(f"{path}: its metadata cannot be read: {one_line(error)}") from error
+    if "library_name" not in metadata:
+        raise InputError(f"{path}: expected library_name in its metadata, the lines between --- at its beginning")
     return text

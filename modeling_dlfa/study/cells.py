@@ -13,6 +13,7 @@ from ..tasks.registry import get_task
 from ..training.arguments import RunArguments, fused_layers
 from ..training.checks import check_training
 from ..training.command_line import CommandLine, as_argv
+from ..training.data import data_fingerprints
 from ..training.fingerprints import ENCODER, used_here
 from ..training.model import check_model
 from ..training.noted import digest
@@ -169,6 +170,15 @@ class Cell:
         check_regime(arguments, config, training_arguments)
         check_stages(self.stages())
         return config
+
+    def check_data(self) -> None:
+        """Look for the data of the run and of its stages.
+
+        Raises:
+            InputError: what is missing.
+        """
+        for arguments in (self.run_arguments("unused")[0], *(stage.run_arguments() for stage in self.stages())):
+            data_fingerprints(arguments)
 
     @cached_property
     def _command(self) -> CommandLine:

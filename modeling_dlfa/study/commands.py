@@ -37,6 +37,8 @@ def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     engine = _engine(spec, arguments)
     if arguments.retry:
         engine.retry()
+    if os.environ.get(WORKER) is None:
+        _check_data(engine.status())
     with stopped_by_signals():
         if arguments.workers > 1:
             _run_workers(arguments)
@@ -54,6 +56,20 @@ def run_study(spec: StudySpec, arguments: argparse.Namespace) -> int:
     statuses = engine.status()
     _show_failures(statuses)
     return int(any(status.state is not State.DONE for status in statuses))
+
+
+def _check_data(statuses: Sequence[CellStatus]) -> None:
+    """Look for the data of what is to be done, before hours of work on the rest.
+
+    Raises:
+        InputError: naming the task and what is missing.
+    """
+    waiting = [status.cell for status in statuses if status.state is State.WAITING]
+    for cell in {(*cell.place, cell.model.condition): cell for cell in waiting}.values():
+        try:
+            cell.check_data()
+        except InputError as error:
+            raise InputError(f"{'/'.join(cell.place)}: {error}") from error
 
 
 def show_status(spec: StudySpec, arguments: argparse.Namespace) -> int:

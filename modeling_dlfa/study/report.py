@@ -130,7 +130,7 @@ def write_report(spec: StudySpec, records: Sequence[Record], folder: Path) -> Pa
 def settings(spec: StudySpec) -> str:
     """The study's file again, without title, notes and folder: saved as `<name>.yaml`, it is the same study.
 
-    Of folders of this machine only the names are said.
+    Of folders of this machine only the names are said, and a comment says so: others have theirs elsewhere.
     """
     names = [
         "name",
@@ -146,8 +146,10 @@ def settings(spec: StudySpec) -> str:
     ]
     given = {name: getattr(spec, name) for name in names}
     optional = ("conditions", "rivals", "train_languages", "tune")
-    values = without_paths({name: value for name, value in given.items() if value or name not in optional})
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    values = {name: value for name, value in given.items() if value or name not in optional}
+    public = without_paths(values)
+    text = yaml.safe_dump(public, sort_keys=False, allow_unicode=True)
+    return text if public == values else f"# Of folders of the machine that ran it only the names are here.\n{text}"
 
 
 def chapter(section: Section, found: Sequence[Condition] = ()) -> Chapter:

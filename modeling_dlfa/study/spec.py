@@ -125,17 +125,21 @@ class StudySpec:
 
     def _arguments(self, task: str, encoder: str, model: Model) -> dict[str, Any]:
         own = {"task": task, "model_name_or_path": encoder}
-        tuned = self.tuned.get(self.tuned_name(get_task(task).name, short_label(encoder), model.tuned_as), {})
+        name = self.tuned_name(get_task(task).name, short_label(encoder), model.tuned_as)
+        tuned = self.tuned[name]["arguments"] if name in self.tuned else {}
         return {**merged(self.arguments, self.tasks[task], model.arguments, tuned), **own}
 
     @cached_property
     def tuned(self) -> dict[str, dict[str, Any]]:
-        """What tuning has found for each of `tuned_name`; empty where it was not done, or for another grid."""
+        """What tuning has found for each of `tuned_name`; empty where it was not done, or for another grid.
+
+        The `arguments` that were best, their `score`, and how many choices were `equal` to it, itself included.
+        """
         path = self.output_dir / TUNED_FILE
         if not self.tune or not path.is_file():
             return {}
         values = read_json(path)
-        return {name: one["arguments"] for name, one in values["best"].items()} if values["tune"] == self.tune else {}
+        return values["best"] if values["tune"] == self.tune else {}
 
     def check_tuned(self) -> None:
         """Refuse what was tuned by another grid, or not for all models: cells would have arguments that nobody chose.

@@ -102,7 +102,11 @@ def rival_rows(section: Section) -> list[Row]:
 
 def tuned_rows(section: Section) -> list[Row]:
     """One row for every group of models, with what tuning has found for it."""
-    return [{"model": group, **chosen} for group, chosen in section.tuned.items() if chosen]
+    return [
+        {"model": group, **found["arguments"], f"{section.train_language} dev": f"{found['score']:.1f}"}
+        for group, found in section.tuned.items()
+        if found
+    ]
 
 
 def language_rows(section: Section) -> list[Row]:
@@ -249,6 +253,10 @@ def tuned_table(section: Section) -> Table:
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: partial(_of_row, name) for name in names}
     notes = [f"Of one grid, on {section.train_language} development data with the first seed."]
+    equal = {group: found["equal"] for group, found in section.tuned.items() if found.get("equal", 1) > 1}
+    if equal:
+        several = ", ".join(f"{group} ({count})" for group, count in equal.items())
+        notes.append(f"Several choices were equally good, and the first of the grid was taken: {several}.")
     return make_table(f"tuned_{section.name}", "Tuned", columns, rows, notes, len(columns))
 
 

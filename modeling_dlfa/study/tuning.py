@@ -78,6 +78,8 @@ def _grid(tune: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
 def tuned_study(spec: StudySpec, report: Callable[[str], None] = print) -> StudySpec:
     """Try what has not been tried, note the best of every model, and return the study with that.
 
+    Of several that are equally good the first of the grid is taken; how many there are is noted, for the report.
+
     Several workers may do so at once: each point is tried by one of them.
 
     Args:
@@ -99,7 +101,9 @@ def tuned_study(spec: StudySpec, report: Callable[[str], None] = print) -> Study
     for point in grid:
         known, score = best.get(point.group), point.score
         if score is not None and (known is None or score > known["score"]):
-            best[point.group] = {"arguments": dict(point.chosen), "score": score}
+            best[point.group] = {"arguments": dict(point.chosen), "score": score, "equal": 1}
+        elif known is not None and score == known["score"]:
+            known["equal"] += 1
     write_text(spec.output_dir / TUNED_FILE, json.dumps({"tune": spec.tune, "best": best}, indent=1) + "\n")
     return replace(spec)  # it reads the file anew
 

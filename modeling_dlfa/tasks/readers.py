@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 TABLES = (".tsv", ".csv", ".jsonl")
-SENTENCES = (".tsv", ".conll", ".txt", ".conllu")
+SENTENCES = (".tsv", ".conll", ".txt", ".conllu", ".jsonl")
 
 
 @dataclass(frozen=True)
@@ -186,20 +186,23 @@ def is_text(value: str | float) -> bool:
 def sentences(
     path: Path, names: Sequence[str], columns: Mapping[str, str | int], separator: str = "\t"
 ) -> Iterator[list[Record]]:
-    """The sentences of a file with a word a line, a blank line after each.
+    """The sentences of a file with a word a line, a blank line after each, or with an object a line.
 
     Args:
         path: CoNLL files in any form of columns (`.tsv`, `.conll`, `.txt`), or `.conllu`, of which comments,
-            multiword ranges and empty nodes are passed over.
+            multiword ranges and empty nodes are passed over; or `.jsonl`, with a list of words and one of tags.
         names: our names of what is wanted of each word: "token", and "tag" where there are tags.
-        columns: our name -> place of the field from 0 on, in CoNLL-U the name of the column; empty: the fields in
-            this order and no others, in CoNLL-U FORM and UPOS.
+        columns: our name -> place of the field from 0 on, in CoNLL-U the name of the column, in JSON the key; empty:
+            the fields in this order and no others, in CoNLL-U FORM and UPOS, in JSON "tokens" and "tags".
         separator: between the fields; " " is any white space.
 
     Raises:
         InputError: with file and line.
     """
     _check_form(path, SENTENCES)
+    if path.suffix == ".jsonl":
+        yield from _listed_words(path, {name: str(columns.get(name, f"{name}s")) for name in names})
+        return
     words: list[Record] = []
     width = 0
     conllu = path.suffix == ".conllu"
@@ -236,6 +239,31 @@ def sentences(
                 raise record.fault("a word", "an empty one")
             malformed(record, names)
         words.append(record)
+
+
+def _listed_words(path: Path, keys: Mapping[str, str]) -> Iterator[list[Record]]:
+    """The sentences of a JSON lines file: our name -> key of a list with an entry for every word."""
+    for where, line, values in json_objects(path):
+        lists = []
+        for key in keys.values():
+            found = values.get(key)
+            if not isinstance(found, list) or not all(isinstance(one, str) and is_text(one) for one in found):
+                raise InputError(
+                    f"{where}: expected a list of texts under {key!r}, found {shortened(json.dumps(found))}; there is "
+                    f"{', '.join(values) or 'nothing'}"
+                )
+            lists.append(found)
+        if len({len(found) for found in lists}) > 1:
+            counts = " and ".join(f"{len(found)} {key}" for key, found in zip(keys.values(), lists))
+            raise InputError(f"{where}: expected one of each for every word, found {counts}: {shortened(line)}")
+        words = [
+            Record(where, line, {name: _field(name, entry.strip(), {}) for name, entry in zip(keys, word)})
+            for word in zip(*lists)
+        ]
+        if any(not word.values["token"] for word in words):
+            raise InputError(f"{where}: expected words, found an empty one: {shortened(line)}")
+        if words:
+            yield words
 
 
 def _places(path: Path, names: Sequence[str], columns: Mapping[str, str | int]) -> dict[str, int]:
@@ -284,7 +312,8 @@ def label_id(task: "Task", known: Mapping[str, int], record: Record, name: str, 
 
 def place(columns: Mapping[str, str | int], name: str) -> str:
     """Where a file has what we call `name`, for messages; `columns` as for `table`."""
-    column = columns.get(name, columns.get(f"{name}s", name))  # tags are a row's, a tag is a line's
+    name = "tags" if name == "tag" else name  # what a row has is called so, what a line has the other
+    column = columns.get(name, name)
     return f"in field {column + 1}" if isinstance(column, int) else f"in {column!r}"
 
 
@@ -294,7 +323,7 @@ def malformed(record: Record, names: Sequence[str], labels: Sequence[str] = ()) 
     label = record.values.get(names[-1], fields[-1].strip())
     labelled = names[-1] in ("tag", "label")
     if len(fields) == 1 < len(names) and len(fields[0].split()) >= len(names) and names[0] == "token":
-        found = "no tab: fields are separated by tabs"
+        found = "no tab: fields are separated by tabs, unless a task file says 'separator: space'"
     elif labelled and (len(fields) == len(names) - 1 or (len(fields) == len(names) and not label)):
         public = "; XTREME's public test files leave them out, labelled files are needed"
         found = f"no {names[-1]}{public if Path(record.where).name.startswith('test') else ''}"

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import expanded, read_yaml, stamp
+from ..files import expanded, missing_file, read_yaml, stamp
 from .columns import is_column
 from .hub_entry import check_hub, hub_dataset
 from .kinds import KINDS, get_kind
@@ -203,7 +203,7 @@ def _of_split(split: str, given: Any, folder: Path, train_language: str) -> dict
         found = {train_language: folder / expanded(given)}
     for file in found.values():
         if not file.is_file():
-            raise InputError(f"{split}: no file {file}")
+            raise InputError(f"{split}: {missing_file(file)}")
     return found
 
 

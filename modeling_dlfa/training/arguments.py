@@ -256,7 +256,9 @@ class RunArguments:
         stage=False,
         cell=False,
     )
-    keep_checkpoints: bool = argument(False, "Keep the Trainer's checkpoint folders after a run has succeeded.")
+    keep_checkpoints: bool = argument(
+        False, "Keep the Trainer's checkpoint folder after a run has succeeded; with --save_total_limit N, so many."
+    )
 
     _argument_group_name: ClassVar[str] = "the run"
 

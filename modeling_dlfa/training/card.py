@@ -103,7 +103,7 @@ def model_card(results: RunResults) -> ModelCard:
         trained=_trained(results),
         license=card_data.license,
         language_labels={code: language_label(code) for code in results.scores},
-        example=kind.example(task, REPOSITORY),
+        example=kind.example(task, REPOSITORY, results.training.get("prefix") or ""),
         opens_with=kind.opens_with.format(auto_class=kind.auto_class),
         metric_name=kind.metric_names[results.metric],
         vectors_of=_vectors_of(results),

@@ -39,6 +39,7 @@ from .folder import (
     write_settings,
 )
 from .model import check_model, check_outputs
+from .overlap import repeated
 from .regimes import check_regime
 from .results import RESULTS_FILE, RunResults, results_table
 from .run import finished_run
@@ -118,7 +119,7 @@ def launch(command: CommandLine) -> dict[str, list[RunResults]]:
                 if new:
                     show_labels(data, console)
                     warn_of_missing(one.arguments, data, console)
-                    tell_what_is_cut(one.arguments, data, console)
+                    tell_of_rows(one.arguments, data, console)
                 folder = stages_folder(one.arguments, root)
                 for place, stage in enumerate(one.stages, start=1):
                     console.print(f"stage {place} of {len(one.stages)}: {stage.task}, {folder / stage.name}", **PLAIN)
@@ -265,14 +266,16 @@ def warn_of_missing(arguments: RunArguments, data: RunData, console: Console) ->
         )
 
 
-def tell_what_is_cut(arguments: RunArguments, data: RunData, console: Console) -> None:
-    """Say how much of the data does not fit into the rows that the encoder reads, where something does not."""
+def tell_of_rows(arguments: RunArguments, data: RunData, console: Console) -> None:
+    """Say how much of the data does not fit into the rows that the encoder reads, and which rows stand there twice."""
     kind, length = data.task.kind, arguments.max_length
     full = {"training data": kind.full(data.train, length) if len(data.train) else 0}
     full["scored data"] = sum(kind.full(one.features, length) for one in data.evaluation.values())
     for what, rows in full.items():
         if rows:
             console.print(f"note, {what}: {kind.note_of_full(rows, length)}", style="dim", **PLAIN)
+    for note in repeated(data, length):
+        console.print(f"note, {note}", style="dim", **PLAIN)
 
 
 def warn_of_left_out(command: CommandLine, planned: Mapping[str, list[PlannedRun]], console: Console) -> None:

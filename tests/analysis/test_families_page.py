@@ -104,6 +104,12 @@ def test_runs_that_are_averaged_are_of_one_model(run: RunResults, tmp_path: Path
         read_scores(list(map(str, files)))
 
 
+def test_a_run_counts_once(run: RunResults, tmp_path: Path):
+    run.save(tmp_path)
+    with pytest.raises(InputError, match=r"--scores .*all_results.json: this run is named twice"):
+        read_scores([str(tmp_path), str(tmp_path / "all_results.json")])
+
+
 @pytest.mark.parametrize("encoder", ["tiny-encoder", "other"])
 def test_scores_of_another_encoder_are_called_so(run: RunResults, encoder: str):
     languages = ["en", "de", "fr", "es", "tr", "zh", "ru"]

@@ -296,6 +296,18 @@ def test_a_checkpoint_that_does_not_fit(gated, tmp_path: Path, content, message:
         raise AssertionError
 
 
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_what_lies_between_checkpoints_needs_two(run_of, xtreme_folder: Path, tmp_path: Path, kept: int):
+    folder = tmp_path / "run"
+    shutil.copytree(run_of("panx", *KEPT), folder)
+    for path in sorted(folder.glob("checkpoint-*"))[kept:]:
+        shutil.rmtree(path)
+    page = analyse(folder, xtreme_folder, tmp_path / "page", "--max_samples", "10")
+    said = {0: "kept no checkpoints", 1: "kept one checkpoint", 2: "From step"}
+    assert [count for count, words in said.items() if words in page.text] == [kept]
+    assert (tmp_path / "page" / "training.csv").exists() == (kept == 2)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The page
 # ---------------------------------------------------------------------------------------------------------------------

@@ -254,6 +254,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         set_to("all_results.json", "training", "optim", value="as in /home/jane/notes"),
         r"all_results\.json:\d+: names a folder of this machine, /home/jane",
     ),
+    "a card that is only a word": (
+        lambda folder: (folder / "README.md").write_text("hello"),
+        r"README\.md: expected library_name in its metadata, the lines between --- at its beginning",
+    ),
+    "a card that is no text": (
+        lambda folder: (folder / "README.md").write_bytes(b"\xff\xfe\x00"),
+        r"README\.md: its metadata cannot be read: .*utf-8",
+    ),
     "results of no task": (set_to("all_results.json", "task", value="chess"), r"all_results\.json: no task 'chess'"),
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 
 from modeling_dlfa.study.records import Record
@@ -186,6 +187,13 @@ def test_settings_are_the_study_again(study, tmp_path):
     file.write_text(settings(spec), encoding="utf-8")
     again = load_spec(file)
     assert [(cell.name, cell.key) for cell in again.cells] == [(cell.name, cell.key) for cell in spec.cells]
+    assert not settings(spec).startswith("#")
+
+
+def test_settings_say_that_folders_of_the_machine_are_elsewhere(make_spec):
+    text = settings(make_spec(arguments={"data": "/home/somebody/xtreme"}))
+    assert text.startswith("# Of folders of the machine that ran it only the names are here.\n")
+    assert yaml.safe_load(text)["arguments"]["data"] == "xtreme"
 
 
 def test_rivals_and_what_was_tuned_are_in_the_report(make_spec, make_records, tmp_path):
@@ -195,14 +203,15 @@ def test_rivals_and_what_was_tuned_are_in_the_report(make_spec, make_records, tm
         "rivals": {"dlfa": ["sum"]},
         "output_dir": tmp_path,
     }
-    best = {"xnli/embedded/dlfa": {"arguments": {"learning_rate": 0.005}, "score": 60.0}}
+    best = {"xnli/embedded/dlfa": {"arguments": {"learning_rate": 0.005}, "score": 60.0, "equal": 2}}
     (tmp_path / "tuned.json").write_text(json.dumps({"tune": entries["tune"], "best": best}), encoding="utf-8")
     spec = make_spec(**entries)
     records = make_records(spec, lambda cell: {"en": 80, "de": 60 + cell.seed + 4 * (cell.model.name == "dlfa-k4")})
     page = Page(write_report(spec, records, tmp_path / "report").read_text("utf-8"))
     assert [title for title in page.headings if title in ("Against rivals", "Tuned")] == ["Against rivals", "Tuned"]
     assert ["dlfa-k0", "sum", "2", "61.5", "61.5", "0.0", "–", "–", "–"] in [row for one in page.tables for row in one]
-    assert [["model", "learning_rate"], ["dlfa", "0.005"]] in page.tables
+    assert [["model", "learning_rate", "English dev"], ["dlfa", "0.005", "60.0"]] in page.tables
+    assert "equally good, and the first of the grid was taken: dlfa (2)." in page.text
     (row,) = csv.DictReader((tmp_path / "report" / "rivals.csv").open(encoding="utf-8"))
     assert (row["model"], row["rival"], row["difference"]) == ("dlfa-k0", "sum", "0") and "rivals.csv" in page.text
     file = tmp_path / "demo.yaml"

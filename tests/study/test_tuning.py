@@ -87,6 +87,24 @@ def test_every_model_takes_its_best_point(study, tmp_path: Path, monkeypatch):
     assert len(tried) == 12
 
 
+def test_of_equal_choices_the_first_is_taken_and_said_to_be_one_of_several(study, tmp_path: Path, monkeypatch):
+    scores_of(monkeypatch, {"none": (1e-2, "none"), "aif": (0.5, "none")})  # the second is not in the grid
+    best = tuned_study(load_spec(study, tmp_path / "out"), lambda _: None).tuned
+    assert [(one["arguments"], one["equal"]) for one in best.values()] == [
+        ({"learning_rate": "1e-2", "input_norm": "none"}, 1),
+        ({"learning_rate": "1e-5", "input_norm": "none"}, 4),
+    ]
+
+
+def test_data_that_are_missing_are_found_before_anything_is_tuned(study, tmp_path: Path, monkeypatch, capsys):
+    tried = scores_of(monkeypatch, {"none": (1e-2, "none"), "aif": (1e-5, "none")})
+    missing = "{udpos: {}, panx: {data: /nowhere}}"
+    study.write_text(study.read_text().replace("[udpos]", missing), encoding="utf-8")
+    assert main(["run", str(study), "--output_dir", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert not tried and "panx/" in said and "no data folder '/nowhere'" in said
+
+
 def test_the_middle_one_is_that_of_the_layers(study, tmp_path: Path):
     study.write_text(study.read_text().replace("[0, 1, 2]", "[2, 0, 1]"), encoding="utf-8")
     layers = [point.cell.model.fusion_layer for point in points(load_spec(study, tmp_path / "out"))]

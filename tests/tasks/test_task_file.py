@@ -203,8 +203,10 @@ def test_single_sentences(task_file, bert_tokenizer):
             "1\tBonn\t_\t_\tB-LOC\t_\t_\t_\t_\t_\n",
             {"columns": {"tags": "xpos"}},
         ),
+        ("x.jsonl", '{"tokens": ["Maria", "sings"], "tags": ["B-PER", "O"]}\n{"tokens": [], "tags": []}\n{"id": 3, "tokens": ["Bonn"], "tags": ["B-LOC"]}\n', {}),
+        ("x.jsonl", '{"words": ["Maria", " sings"], "ner": ["B-PER", "O "]}\n{"words": ["Bonn"], "ner": ["B-LOC"]}\n', {"columns": {"tokens": "words", "tags": "ner"}}),
     ],
-    ids=["conll", "docstart", "CoNLL-2003", "Universal NER", "conllu"],
+    ids=["conll", "docstart", "CoNLL-2003", "Universal NER", "conllu", "jsonl", "jsonl, other keys"],
 )  # fmt: skip
 def test_forms_of_tags(task_file, name: str, content: str, entries: dict):
     files = {"train": name, "validation": name, "test": {"de": name}}
@@ -260,6 +262,7 @@ def test_languages_by_folder(task_file):
             "files: expected train, validation and test, found 'dev'",
         ),
         ({"files": {"train": "a.csv", "validation": "dev.csv", "test": "dev.csv"}}, "files: train: no file "),
+        ({"files": {"train": ".", "validation": "dev.csv", "test": "dev.csv"}}, " is a folder, expected a file"),
         (
             {"files": {"train": "train.csv", "validation": "dev.csv", "test": "x-{language}.csv"}},
             "files: test: no file is like ",
@@ -391,12 +394,19 @@ def test_mistakes_in_tables_are_named_by_line(task_file, file: str, content: str
         ("Maria\tB-PER\t-\t-\n", "x.conll:1: expected token<tab>tag, found 4 fields"),
         ("Maria\tB-PER\nsings\tQ\n", "x.conll:2: .* the tag 'Q', which is not one of O, B-PER"),
         ("de:Maria\tB-PER\nde:sings\tO\nBonn\tO\n", "x.conll:3: expected 'de:' before every token, .* found 'Bonn'"),
+        ('{"tokens": ["a", "b"], "tags": ["O"]}\n', "x.jsonl:1: .* for every word, found 2 tokens and 1 tags"),
+        ('\n{"tokens": ["a"], "tags": ["Q"]}\n', "x.jsonl:2: expected one of O, B-PER in 'tags', found 'Q'"),
+        ('{"tokens": "a b", "tags": ["O"]}\n', "x.jsonl:1: expected a list of texts under 'tokens', found .*a b"),
+        ('{"tokens": ["a"], "tags": [3]}\n', r"x.jsonl:1: expected a list of texts under 'tags', found '\[3\]'"),
+        ('{"tokens": ["a"], "ner_tags": ["O"]}\n', "under 'tags', found 'null'; there is tokens, ner_tags"),
+        ('{"tokens": ["a", " "], "tags": ["O", "O"]}\n', "x.jsonl:1: expected words, found an empty one"),
     ],
 )
 def test_mistakes_in_words_are_named_by_line(task_file, content: str, message: str):
-    files = {"train": "train.conll", "validation": "train.conll", "test": {"de": "x.conll"}}
+    name = "x.jsonl" if "{" in content else "x.conll"
+    files = {"train": "train.conll", "validation": "train.conll", "test": {"de": name}}
     entries = {"kind": "tags", "labels": ["O", "B-PER"], "files": files}
-    task = get_task(str(task_file(entries, {"x.conll": content, "train.conll": WORDS})))
+    task = get_task(str(task_file(entries, {name: content, "train.conll": WORDS})))
     with pytest.raises(InputError, match=message):
         open_source("files").load(task, "test", "de")
 

@@ -197,7 +197,16 @@ def test_how_to_load_with_a_pinned_revision(task: str):
     (code,) = re.findall("```python\n(.*?)```", text, flags=re.DOTALL)
     ast.parse(code)
     assert len(re.findall(r"<commit>", code)) == code.count("trust_remote_code") == code.count(REPOSITORY) == 1
+    loads = [line for line in code.splitlines() if "from_pretrained(" in line]
+    assert all("**source" in line or "trust_remote_code" in line for line in loads)  # else Transformers asks back
     assert "In place of `<commit>` write the commit that you have read" in text
+
+
+@pytest.mark.parametrize("prefix", ["query: ", None])
+def test_texts_have_the_prefix_of_those_that_were_scored(prefix: str | None):
+    text = model_card(results("tatoeba", training={"prefix": prefix} if prefix else {})).text
+    assert f'tokenizer(["{prefix or ""}A man sleeps.", "{prefix or ""}Ein Mann schläft."]' in text
+    assert ('- prefix: `"query: "`' in text) == bool(prefix)
 
 
 @pytest.mark.parametrize("task", TASKS)

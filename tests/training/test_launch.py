@@ -236,6 +236,48 @@ def test_what_is_cut_is_told(argv, tmp_path: Path, capsys, task: str, said: str)
     assert all(said in note for note in notes)
 
 
+def pair(number: int, label: str) -> str:
+    """A row, of words that the encoder knows."""
+    return f"a{number % 6} b{number // 6},b1,{label}\n"
+
+
+WHOLE = "".join(pair(number, "yes" if number % 2 else "no") for number in range(20))
+OTHER = pair(30, "no")
+
+
+@pytest.mark.parametrize(
+    ("train", "development", "said"),
+    [
+        (WHOLE, OTHER, []),
+        (
+            WHOLE + pair(3, "yes") + pair(4, "yes"),
+            OTHER,
+            ["note, training data: 2 of 22 rows repeat an earlier one, 1 of them with another answer"],
+        ),
+        (
+            WHOLE,
+            OTHER + pair(3, "yes"),
+            ["note, development data: 1 of 2 rows are training data too, and say too much"],
+        ),
+    ],
+)
+def test_rows_that_stand_there_twice_are_told(argv, tmp_path: Path, capsys, train, development, said):
+    header = "sentence1,sentence2,label\n"
+    contents = {"train": train, "dev": development, "test-de": pair(35, "yes")}
+    for name, content in contents.items():
+        (tmp_path / f"{name}.csv").write_text(header + content, encoding="utf-8")
+    files = "{train: train.csv, validation: dev.csv, test: 'test-{language}.csv'}"
+    (tmp_path / "mine.yaml").write_text(f"kind: pairs\nlabels: ['no', 'yes']\nfiles: {files}\n", encoding="utf-8")
+    assert (
+        main(
+            argv(str(tmp_path / "mine.yaml"), tmp_path / "out", "--data files --num_train_epochs 1 --eval_strategy no")
+        )
+        == 0
+    )
+    printed = capsys.readouterr().out.replace("\n", " ")
+    assert [note for note in said if note not in printed] == [] and printed.count("note, ") == len(said)
+
+
 @pytest.mark.parametrize("fusion", ["--fusion aif", "--fusion scalar_mix"])
 def test_bf16(argv, tmp_path: Path, fusion: str):
     assert main(argv("pawsx", tmp_path / "out", f"{FEW} {fusion} --bf16")) == 0

@@ -299,7 +299,7 @@ class Answers(Kind):
         shares = tuple((one["answer"] or NO_ANSWER, one["probability"]) for one in told)
         return Picture(answer["answer"] or NO_ANSWER, shares, typed[1], marks)
 
-    def example(self, task: "Task", repository: str) -> str:
+    def example(self, task: "Task", repository: str, prefix: str = "") -> str:
         return EXAMPLE.format(repository=repository)
 
 

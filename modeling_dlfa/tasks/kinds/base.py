@@ -379,8 +379,8 @@ class Kind(MayBeProbed, MaySettle, MayTrainNothing, ShownOnAPage, ABC):
     opens_with: ClassVar[str] = "`{auto_class}` and `AutoModel` open the same checkpoint."
 
     @abstractmethod
-    def example(self, task: "Task", repository: str) -> str:
-        """Lines of Python that use a published checkpoint."""
+    def example(self, task: "Task", repository: str, prefix: str = "") -> str:
+        """Lines of Python that use a published checkpoint; `prefix` stands before every text that has a vector."""
 
     # -----------------------------------------------------------------------------------------------------------------
     # What only some kinds can do

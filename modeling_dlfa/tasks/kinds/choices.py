@@ -186,7 +186,10 @@ class Choices(OneLabel):
     def asked(self, task: "Task", typed: Sequence[str]) -> str | tuple[str, ...]:
         super().asked(task, typed)
         prompt, choices = typed
-        return prompt, *(line for line in choices.splitlines() if line.strip())
+        found = [line for line in choices.splitlines() if line.strip()]
+        if len(found) < 2:
+            raise InputError(f"{self.fields(task)[1].label}: expected two or more, each on a line of its own")
+        return prompt, *found
 
     def typed(self, task: "Task", row: Mapping[str, Any]) -> tuple[str, ...]:
         return row["prompt"], "\n".join(row["choices"])
@@ -195,7 +198,7 @@ class Choices(OneLabel):
         shares = zip(answer["choices"], answer["probabilities"], strict=True)
         return Picture(headline=answer["answer"], shares=tuple(shares))
 
-    def example(self, task: "Task", repository: str) -> str:
+    def example(self, task: "Task", repository: str, prefix: str = "") -> str:
         return EXAMPLE.format(repository=repository)
 
 

@@ -205,7 +205,7 @@ class Masked(Tags):
         hidden = [answer["tokens"][place] for place in answer["masked"]]
         return Picture(words=tuple(map(LabelledWord, hidden, answer["guesses"], answer["probabilities"])))
 
-    def example(self, task: "Task", repository: str) -> str:
+    def example(self, task: "Task", repository: str, prefix: str = "") -> str:
         return pipeline_example(self, repository, 'f"Angela Merkel was born in {classify.tokenizer.mask_token}."')
 
 

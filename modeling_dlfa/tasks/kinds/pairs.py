@@ -203,7 +203,7 @@ class Pairs(OneLabel):
         label = self._own_names(task).get("label", "label")
         return Picture(headline=answer[label], shares=tuple(answer["probabilities"].items()))
 
-    def example(self, task: "Task", repository: str) -> str:
+    def example(self, task: "Task", repository: str, prefix: str = "") -> str:
         pair = '{"text": "A man is sleeping.", "text_pair": "Somebody sleeps."}'
         return pipeline_example(self, repository, pair if len(self.texts(task)) > 1 else '"A man is sleeping."')
 

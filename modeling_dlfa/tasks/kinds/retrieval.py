@@ -1,5 +1,6 @@
 """Translations of sentences found by their vectors: Tatoeba, as XTREME scores it. Nothing is trained."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -89,15 +90,9 @@ class Compares(Kind):
     def fields(self, task: "Task") -> tuple[Field, ...]:
         raise self.cannot(task, "labelling texts")
 
-    def example(self, task: "Task", repository: str) -> str:
-        return (
-            "from transformers import AutoModel, AutoTokenizer\n\n"
-            f'name, commit = "{repository}", "<commit>"\n'
-            "tokenizer = AutoTokenizer.from_pretrained(name, revision=commit)\n"
-            "model = AutoModel.from_pretrained(name, revision=commit, trust_remote_code=True)\n"
-            'batch = tokenizer(["A man sleeps.", "Ein Mann schläft."], padding=True, return_tensors="pt")\n'
-            'vectors = model.pool(model(**batch).last_hidden_state, batch["attention_mask"])'
-        )
+    def example(self, task: "Task", repository: str, prefix: str = "") -> str:
+        texts = [f"{prefix}{text}" for text in ("A man sleeps.", "Ein Mann schläft.")]
+        return EXAMPLE.format(repository=repository, texts=json.dumps(texts, ensure_ascii=False))
 
     # -----------------------------------------------------------------------------------------------------------------
     # The table of layers
@@ -345,6 +340,16 @@ def _place(path: Path, number: int, line: str, count: int | None) -> int:
         upto = "" if count is None else f", 0 to {count - 1}"
         raise InputError(f"{path}:{number}: expected the number of a line{upto}, found {text!r}")
     return int(text)
+
+
+EXAMPLE = """from transformers import AutoModel, AutoTokenizer
+
+source = {{"revision": "<commit>", "trust_remote_code": True}}
+name = "{repository}"
+tokenizer = AutoTokenizer.from_pretrained(name, **source)
+model = AutoModel.from_pretrained(name, **source)
+batch = tokenizer({texts}, padding=True, return_tensors="pt")
+vectors = model.pool(model(**batch).last_hidden_state, batch["attention_mask"])"""
 
 
 __all__ = ["FUSED", "Compares", "Retrieval", "encode_sentences", "reported_layer", "sentences_in"]

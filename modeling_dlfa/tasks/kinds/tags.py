@@ -69,7 +69,7 @@ class Tags(Kind):
     def _sentences(self, task: "Task", path: Path, names: Sequence[str]) -> Iterable[list[Record]]:
         ours = {"tokens": "token", "tags": "tag"}
         columns = {} if task.files is None else {ours[name]: place for name, place in task.files.columns.items()}
-        if names == ("token",) and not columns and path.suffix != ".conllu":
+        if names == ("token",) and not columns and path.suffix not in (".conllu", ".jsonl"):
             columns = {"token": 0}  # whatever stands behind it
         return sentences(path, names, columns, "\t" if task.files is None else task.files.separator)
 
@@ -250,7 +250,7 @@ class Tags(Kind):
         marks = tuple(Mark(one["start"], one["end"], one["label"]) for one in spans_of(answer))
         return Picture("" if marks else "no entity", text=answer["text"], marks=marks, words=tuple(words))
 
-    def example(self, task: "Task", repository: str) -> str:
+    def example(self, task: "Task", repository: str, prefix: str = "") -> str:
         return pipeline_example(self, repository, '"Angela Merkel was born in Hamburg."')
 
     # -----------------------------------------------------------------------------------------------------------------

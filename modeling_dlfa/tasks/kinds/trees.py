@@ -238,7 +238,7 @@ class Trees(Kind):
 
     opens_with = "`AutoModel` opens the parser, there is no Auto class of its own."
 
-    def example(self, task: "Task", repository: str) -> str:
+    def example(self, task: "Task", repository: str, prefix: str = "") -> str:
         return EXAMPLE.format(repository=repository)
 
     # -----------------------------------------------------------------------------------------------------------------
