@@ -5,6 +5,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+# Of what a user's own module registers, in messages.
+OWN = "one of your own: --task package.module:TASK imports its module"
+
+
 class InputError(ValueError):
     """Something the user gave cannot be used.
 

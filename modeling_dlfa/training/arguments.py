@@ -256,9 +256,7 @@ class RunArguments:
         stage=False,
         cell=False,
     )
-    keep_checkpoints: bool = argument(
-        False, "Keep the Trainer's checkpoint folder after a run has succeeded; with --save_total_limit N, so many."
-    )
+    keep_checkpoints: bool = argument(False, "Keep the Trainer's checkpoints, --save_total_limit N of them.")
 
     _argument_group_name: ClassVar[str] = "the run"
 

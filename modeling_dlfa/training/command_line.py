@@ -18,7 +18,7 @@ from transformers.hf_argparser import string_to_bool
 
 from ..cli import RaisesInputError
 from ..configuration_dlfa import CHOICES
-from ..errors import InputError, did_you_mean, one_line
+from ..errors import OWN, InputError, did_you_mean, one_line
 from ..files import expanded, read_yaml
 from ..machine import native_bf16
 from ..privacy import secret_place
@@ -83,7 +83,8 @@ class CommandLine:
             if not stage.kind.trains:
                 raise InputError(f"--intermediate_tasks {stage.name}: it trains nothing that could go on")
         if given.fusion not in CHOICES["fusion"]:
-            raise InputError(f"--fusion {given.fusion}: expected one of {', '.join(CHOICES['fusion'])}")
+            known = ", ".join(CHOICES["fusion"])
+            raise InputError(f"--fusion {given.fusion}: expected one of {known}; {OWN}")
         if given.fusion_layer == AUTO_LAYER and not reads_layer(given.fusion):
             reason = "the baseline fuses no layer" if given.fusion == "none" else "it has no layer to choose"
             raise InputError(f"--fusion_layer {AUTO_LAYER} --fusion {given.fusion}: {reason}")

@@ -44,6 +44,8 @@ def following(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
         follow |= {name: value for name, value in NO_SELECTION.items() if name not in follow}
     elif asked["save_strategy"] == "no":
         follow["load_best_model_at_end"] = False
+    elif "save_steps" in given and "eval_steps" not in given:
+        follow["eval_steps"] = given["save_steps"]  # what is saved is scored, to choose from
     if "metric_for_best_model" in given:
         follow["greater_is_better"] = _plain(given["metric_for_best_model"]) != LOSS
     return follow

@@ -198,7 +198,7 @@ def test_file_and_command_line_override_in_this_order(tmp_path: Path):
         ("--data postgresql://me:mine@host/db", "--data: is secret"),
         ("--compare_baseline --resume_from_checkpoint out/checkpoint-5", "'last' only"),
         ("--task all --resume_from_checkpoint out/checkpoint-5", "'last' only"),
-        ("--data hub --save_strategy steps --save_steps 7", "--load_best_model_at_end"),
+        ("--data hub --save_strategy steps --save_steps 7 --eval_steps 5", "--load_best_model_at_end"),
         ("--lr_scheduler_type zigzag", "zigzag"),
         ("nowhere/run.yaml", "cannot read arguments from nowhere/run.yaml"),
     ],

@@ -48,6 +48,8 @@ def test_steps_follow_each_other():
     assert parsed("--data hub --save_strategy steps")["save_steps"] == get_task("xnli").recipe.eval_steps
     assert parsed("--data hub --save_strategy steps --eval_steps 7")["save_steps"] == 7
     assert parsed("--data hub --save_steps 14 --eval_steps 7")["save_steps"] == 14
+    assert parsed("--data hub --save_steps 5")["eval_steps"] == 5
+    assert parsed("--data hub --save_steps 14 --eval_steps 7")["eval_steps"] == 7
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The kinds of tasks: everything that differs between them has its one address here."""
 
-from ...errors import InputError
+from ...errors import OWN, InputError
 from .answers import Answers
 from .base import Kind
 from .choices import Choices
@@ -43,7 +43,7 @@ def get_kind(kind: Kind | str) -> Kind:
     if isinstance(kind, Kind):
         return kind
     if kind not in KINDS:
-        raise InputError(f"unknown kind {kind!r}: expected one of {', '.join(KINDS)}")
+        raise InputError(f"unknown kind {kind!r}: expected one of {', '.join(KINDS)}; {OWN}")
     return KINDS[kind]
 
 
