@@ -11,6 +11,7 @@ from .errors import InputError, did_you_mean
 COMMANDS = {
     "train": ("modeling_dlfa.training.__main__:main", "fine-tune in one language and score in the others"),
     "score": ("modeling_dlfa.training.score:main", "score a finished run on other data, languages or splits"),
+    "average": ("modeling_dlfa.training.average_runs:main", "average the weights of runs that differ in their seed"),
     "predict": ("modeling_dlfa.predict:main", "label text with a finished run or a checkpoint of the Hub"),
     "demo": ("modeling_dlfa.demo.__main__:main", "a page to type sentences into, for one run or two side by side"),
     "study": ("modeling_dlfa.study.__main__:main", "run many at once: a grid of runs, and a report of what they show"),

@@ -32,6 +32,7 @@ from modeling_dlfa.study.records import load_records
 from modeling_dlfa.study.report import write_report
 from modeling_dlfa.study.spec import StudySpec, load_spec
 from modeling_dlfa.tasks.registry import get_task
+from modeling_dlfa.training.average_runs import parser as average_parser
 from modeling_dlfa.training.command_line import CommandLine
 from modeling_dlfa.training.score import parser as score_parser
 
@@ -98,6 +99,7 @@ def test_documented_runs_are_found():
 PARSERS = {
     "predict": predict_parser,
     "score": score_parser,
+    "average": average_parser,
     "cache": cache_parser,
     "publish": publishing_parser,
     "demo": demo_parser,

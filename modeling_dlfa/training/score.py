@@ -79,11 +79,23 @@ def parser() -> CommandParser:
     made = CommandParser("dlfa score", __doc__ or "", usage="dlfa score RUN [--ARGUMENT VALUE ...]")
     made.add_argument("run", metavar="RUN", help="output folder of a finished run")
     made.add_argument("--task", metavar="TEXT", help="instead of the run's, with the same labels, as for dlfa train")
+    add_scoring(made, "all that have data", "test")
+    made.add_common()
+    return made
+
+
+def add_scoring(made: CommandParser, languages: str, split: str = "") -> None:
+    """Add what says how a model is scored.
+
+    Args:
+        languages, split: what is scored by default, in words; no split: as languages.
+    """
     made.add_argument(
         "--data", metavar="TEXT", help="'hub', 'sample', 'files' or a folder; default: what the run was trained on"
     )
-    made.add_argument("--languages", metavar="TEXT", help="such as 'de,ru,zh'; default: all that have data")
-    made.add_argument("--eval_split", choices=["test", "validation"], help="split to score; default: test")
+    made.add_argument("--languages", metavar="TEXT", help=f"such as 'de,ru,zh'; default: {languages}")
+    default = f"split to score; default: {split or languages}"
+    made.add_argument("--eval_split", choices=["test", "validation"], help=default)
     made.add_argument("--max_eval_samples", type=int, metavar="INT", help="score only the first N of each language")
     made.add_argument(
         "--no_answer_threshold", metavar="FLOAT", help="questions that may lack an answer; default: the run's own"
@@ -91,5 +103,3 @@ def parser() -> CommandParser:
     made.add_argument("--output_dir", metavar="TEXT", help="folder for what is found; default: runs/ and the time")
     made.add_argument("--per_device_eval_batch_size", type=int, metavar="INT", help="default: 32")
     made.add_argument("--use_cpu", action="store_true", default=None, help="use no GPU")
-    made.add_common()
-    return made
