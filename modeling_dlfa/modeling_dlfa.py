@@ -608,9 +608,10 @@ class DLFAPreTrainedModel(PreTrainedModel):
 
     def set_attn_implementation(self, attn_implementation: str | dict, *args: Any, **kwargs: Any) -> None:
         """As every `set_attn_implementation`, for the encoder: attention is there alone."""
-        if isinstance(attn_implementation, dict):
-            attn_implementation = attn_implementation.get("encoder_config", attn_implementation.get("", "eager"))
         encoder: Any = cast(Any, self.base_model).encoder
+        if isinstance(attn_implementation, dict):
+            whole = attn_implementation.get("", encoder.config._attn_implementation)
+            attn_implementation = attn_implementation.get("encoder_config", whole)
         encoder.set_attn_implementation(attn_implementation, *args, **kwargs)
         self.config._attn_implementation_internal = encoder.config._attn_implementation
 
@@ -708,13 +709,16 @@ def named_labels(num_labels: int | None, id2label: Any, label2id: Any) -> dict[s
             raise ValueError(f"{name}={labels!r}: expected a dictionary")
         if num_labels is not None and labels is not None and len(labels) != num_labels:
             raise ValueError(f"num_labels={num_labels}, {name} of {len(labels)} labels: expected the same number")
-    if id2label is None and label2id is None:
+    if (id2label is None and label2id is None) or id2label == label2id == {}:  # a model of vectors has no labels
         return {}
     by_id = {int(index): label for index, label in (id2label or {}).items()}
     by_name = {int(index): label for label, index in (label2id or {}).items()}
     if id2label is not None and label2id is not None and by_id != by_name:
         raise ValueError(f"id2label={id2label}, label2id={label2id}: expected the same labels")
-    names = by_id if id2label is not None else by_name
+    names, count = (by_name, len(label2id or ())) if id2label is None else (by_id, len(id2label))
+    if not names or sorted(names) != [*range(count)] or len({*names.values()}) < count:
+        given = f"label2id={label2id}" if id2label is None else f"id2label={id2label}"
+        raise ValueError(f"{given}: expected different labels, one for each number from 0 on")
     return {"id2label": names, "label2id": {label: index for index, label in names.items()}}
 
 

@@ -403,6 +403,9 @@ def in_words() -> str:
     _holds({one for one in frozen if not gains[one]} == {("frozen_pairs", "pawsx")}, "frozen: all but PAWS-X gain")
     _holds(not any(gains[one] for one in fused if one not in frozen), "no gain where the encoder is trained")
     over_one = {one: against(fused[one][0], "dlfa", "aif-layer") for one in frozen}
+    for task in ("panx", "udpos"):
+        small = over_one["frozen", task].difference < fused["frozen", task][1].difference / 5
+        _holds(small, f"frozen, {task}: the module alone has nearly all of the gain")
     apart = {task: one.difference > 0 for (_, task), one in over_one.items() if significant(one)}
     _holds(apart == {"panx": True, "xnli": False, "pawsx": False}, "where fusing adds to the module alone, or takes")
     still, trained = (under_conditions(name).comparisons for name in ("intermediate_frozen", "intermediate_learnt"))

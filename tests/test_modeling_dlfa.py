@@ -1348,6 +1348,10 @@ def test_from_encoder_takes_what_belongs_to_the_whole_model(family, encoder_fold
         ({"num_labels": 3, "id2label": {0: "a", 1: "b"}}, "num_labels=3, id2label of 2 labels"),
         ({"num_labels": 3, "label2id": {"a": 0, "b": 1}}, "num_labels=3, label2id of 2 labels"),
         ({"id2label": {0: "a", 1: "b"}, "label2id": {"a": 1, "b": 0}}, "expected the same labels"),
+        ({"label2id": {"a": 0, "b": 0}}, "label2id=.*expected different labels, one for each number from 0 on"),
+        ({"label2id": {"a": 1, "b": 2}}, "label2id=.*expected different labels, one for each number from 0 on"),
+        ({"id2label": {0: "a", 1: "a"}}, "id2label=.*expected different labels, one for each number from 0 on"),
+        ({"id2label": {}}, "id2label=.*expected different labels, one for each number from 0 on"),
         ({"id2label": ["a", "b"]}, r"id2label=\['a', 'b'\]: expected a dictionary"),
         ({"num_labels": 1, "problem_type": "single_label_classification"}, "num_labels > 1"),
         ({"num_labels": 2, "problem_type": "other"}, "problem_type"),
@@ -1378,6 +1382,8 @@ def test_attention_is_switched_in_both_configurations(asked, encoder_folder, cap
     model.set_attn_implementation(asked)
     assert model.config._attn_implementation == model.dlfa.encoder.config._attn_implementation == "eager"
     assert model(**batch(), output_attentions=True).attentions[0] is not None and not caplog.records
+    model.set_attn_implementation({"other": "sdpa"})
+    assert model.config._attn_implementation == "eager"
 
 
 def test_layers_are_read_from_the_lowest_up_whoever_names_them(encoder_folder, tmp_path):

@@ -28,7 +28,8 @@ class Section:
         reference: name of the model that the others are compared with.
         of_conditions: whether it is about the conditions of that model.
         rivals: as in `StudySpec`.
-        tuned: group -> what its runs were given by tuning.
+        tuned: group -> what tuning has found for it, as in `StudySpec.tuned`.
+        tuned_in: the language of training that it was found in; None: that of the runs.
         source: as in `Cell`.
     """
 
@@ -41,6 +42,7 @@ class Section:
     of_conditions: bool = False
     rivals: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tuned_in: str | None = None
     source: str | None = None
 
     @property
@@ -226,5 +228,7 @@ def sections(spec: StudySpec, records: Sequence[Record]) -> list[Section]:
         rivals = {} if base else spec.rivals
         groups = dict.fromkeys(cell.model.tuned_as for cell in asked)
         tuned = {group: spec.tuned.get(spec.tuned_name(task, encoder, group), {}) for group in groups}
-        made.append(Section(name, task, encoder, asked, ordered, base or BASELINE, bool(base), rivals, tuned, source))
+        first = spec.train_languages[0] if spec.train_languages else None
+        of_runs = (name, task, encoder, asked, ordered, base or BASELINE, bool(base))
+        made.append(Section(*of_runs, rivals, tuned, first, source))
     return made

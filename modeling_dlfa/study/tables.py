@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from ..pages import Table
-from ..tasks.languages import by_family, language_label
+from ..tasks.languages import by_family, language_label, language_name
 from ..training.arguments import layer_name
 from ..wording import MISSING, count_of, interval, mean_std, p_text, plus_minus, rounded, signed
 from .records import Record
@@ -103,10 +103,15 @@ def rival_rows(section: Section) -> list[Row]:
 def tuned_rows(section: Section) -> list[Row]:
     """One row for every group of models, with what tuning has found for it."""
     return [
-        {"model": group, **found["arguments"], f"{section.train_language} dev": f"{found['score']:.1f}"}
+        {"model": group, **found["arguments"], f"{_tuned_in(section)} dev": f"{found['score']:.1f}"}
         for group, found in section.tuned.items()
         if found
     ]
+
+
+def _tuned_in(section: Section) -> str:
+    """The language of training in which models were tuned."""
+    return section.train_language if section.tuned_in is None else language_name(section.tuned_in)
 
 
 def language_rows(section: Section) -> list[Row]:
@@ -252,7 +257,7 @@ def tuned_table(section: Section) -> Table:
     rows = tuned_rows(section)
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: partial(_of_row, name) for name in names}
-    notes = [f"Of one grid, on {section.train_language} development data with the first seed."]
+    notes = [f"Of one grid, on {_tuned_in(section)} development data with the first seed."]
     equal = {group: found["equal"] for group, found in section.tuned.items() if found.get("equal", 1) > 1}
     if equal:
         several = ", ".join(f"{group} ({count})" for group, count in equal.items())

@@ -260,10 +260,13 @@ def _listed_words(path: Path, keys: Mapping[str, str]) -> Iterator[list[Record]]
             Record(where, line, {name: _field(name, entry.strip(), {}) for name, entry in zip(keys, word)})
             for word in zip(*lists)
         ]
-        if any(not word.values["token"] for word in words):
-            raise InputError(f"{where}: expected words, found an empty one: {shortened(line)}")
-        if words:
-            yield words
+        tokens = [word.values["token"] for word in words]
+        if not all(tokens) or not tokens:
+            found = "an empty one" if tokens else "none"
+            raise InputError(f"{where}: expected words, found {found}: {shortened(line)}")
+        if any(character in token for token in tokens for character in "\t\n\r"):
+            raise InputError(f"{where}: expected words without tabs and line breaks: {shortened(line)}")
+        yield words
 
 
 def _places(path: Path, names: Sequence[str], columns: Mapping[str, str | int]) -> dict[str, int]:

@@ -8,6 +8,7 @@ whether that holds, the score on development data says.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # Of a run's settings: which rows are read.
 OF_ROWS = ("max_dev_samples", "max_eval_samples")
+SELECTION = re.compile(r"mean of \d+ runs")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -100,14 +102,25 @@ def check_alike(paths: Sequence[Path], runs: Sequence["RunResults"]) -> None:
         raise InputError(f"{', '.join(map(str, paths))}: one run is named twice")
     if not runs[0].of_task.kind.trains:
         raise runs[0].of_task.kind.cannot(runs[0].of_task, "averaging what was trained")
-    names = ("task", "encoder", "fusion", "fusion_layer", "model_config", "train_language", "train_samples", "data")
+    first = _recipe(runs[0])
     for path, one in zip(paths, runs, strict=True):
-        for name in names:
-            ours, theirs = getattr(runs[0], name), getattr(one, name)
-            if ours != theirs:
-                raise InputError(f"{path}: {name} {theirs}, {paths[0]} has {ours}: expected runs of one model")
-        if one.of_task.labels != runs[0].of_task.labels:
-            raise InputError(f"{path}: its labels are others than those of {paths[0]}")
+        if SELECTION.match(one.training["selection"]):
+            raise InputError(f"{path} is a mean of runs itself: average those that it is made of")
+        theirs = _recipe(one)
+        for name in first | theirs:
+            if first.get(name) != theirs.get(name):
+                difference = f"{name} {theirs.get(name)}, {paths[0]} has {first.get(name)}"
+                raise InputError(f"{path}: {difference}: expected runs that differ in their seed")
+
+
+def _recipe(run: "RunResults") -> dict[str, Any]:
+    """What runs share that differ in their seed, by name."""
+    names = ("task", "encoder", "fusion", "fusion_layer", "model_config", "train_language", "train_samples", "data")
+    names += ("intermediate", "task_definition")
+    training = {name: value for name, value in run.training.items() if name != "selection"}
+    fingerprints = ("training data", "development data", "encoder", "tokenizer")
+    read = {f"fingerprint of the {name}": run.used.get(name) for name in fingerprints}
+    return {name: getattr(run, name) for name in names} | training | read
 
 
 def described(runs: Sequence["RunResults"]) -> dict[str, Any]:
@@ -115,7 +128,7 @@ def described(runs: Sequence["RunResults"]) -> dict[str, Any]:
     names = ("encoder", "fusion", "fusion_layer", "model_config", "seed", "train_language", "train_samples", "data")
     names += ("versions", "scouting", "intermediate", "task_definition", "used")
     seeds = ", ".join(str(one.seed) for one in runs)
-    training = {**runs[0].training, "selection": f"mean of {len(runs)} runs, seeds {seeds}"}
+    training = {**runs[0].training, "selection": f"mean of {len(runs)} runs, seeds {seeds}"}  # as `SELECTION`
     seconds = round(sum(one.train_runtime for one in runs), 1)
     return {name: getattr(runs[0], name) for name in names} | {"training": training, "train_runtime": seconds}
 

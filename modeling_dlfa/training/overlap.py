@@ -39,5 +39,6 @@ def _rows(features: Dataset, max_length: int) -> Iterator[tuple[int, int]]:
     """Of encoded rows, a hash of what the encoder reads and one of the answer."""
     for batch in features.select_columns(COLUMNS).iter(1000):
         for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True):  # pyright: ignore
-            if len(ids) < max_length:
+            length = max(map(len, ids)) if isinstance(ids[0], list) else len(ids)  # of choices, the longest
+            if length < max_length:
                 yield hash(repr(ids)), hash(repr(labels))

@@ -220,6 +220,17 @@ def test_rivals_and_what_was_tuned_are_in_the_report(make_spec, make_records, tm
     assert (again.tune, again.rivals) == (spec.tune, spec.rivals)
 
 
+def test_what_was_tuned_says_in_which_language(make_spec, make_records, tmp_path):
+    entries = {"tune": {"learning_rate": [0.001]}, "train_languages": ["en", "de"], "output_dir": tmp_path}
+    best = {"xnli/embedded/baseline": {"arguments": {"learning_rate": 0.001}, "score": 60.0, "equal": 1}}
+    (tmp_path / "tuned.json").write_text(json.dumps({"tune": entries["tune"], "best": best}), encoding="utf-8")
+    spec = make_spec(**entries)
+    records = make_records(spec, lambda cell: {"en": 80, "de": 60 + cell.seed})
+    page = Page(write_report(spec, records, tmp_path / "report").read_text("utf-8"))
+    tuned = [["model", "learning_rate", "English dev"], ["baseline", "0.001", "60.0"]]
+    assert page.tables.count(tuned) == 2 and "German development data with the first seed" not in page.text
+
+
 @pytest.mark.parametrize(
     ("kept", "pictures", "said"),
     [

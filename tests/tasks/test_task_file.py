@@ -203,7 +203,7 @@ def test_single_sentences(task_file, bert_tokenizer):
             "1\tBonn\t_\t_\tB-LOC\t_\t_\t_\t_\t_\n",
             {"columns": {"tags": "xpos"}},
         ),
-        ("x.jsonl", '{"tokens": ["Maria", "sings"], "tags": ["B-PER", "O"]}\n{"tokens": [], "tags": []}\n{"id": 3, "tokens": ["Bonn"], "tags": ["B-LOC"]}\n', {}),
+        ("x.jsonl", '{"tokens": ["Maria", "sings"], "tags": ["B-PER", "O"]}\n{"id": 3, "tokens": ["Bonn"], "tags": ["B-LOC"]}\n', {}),
         ("x.jsonl", '{"words": ["Maria", " sings"], "ner": ["B-PER", "O "]}\n{"words": ["Bonn"], "ner": ["B-LOC"]}\n', {"columns": {"tokens": "words", "tags": "ner"}}),
     ],
     ids=["conll", "docstart", "CoNLL-2003", "Universal NER", "conllu", "jsonl", "jsonl, other keys"],
@@ -400,6 +400,8 @@ def test_mistakes_in_tables_are_named_by_line(task_file, file: str, content: str
         ('{"tokens": ["a"], "tags": [3]}\n', r"x.jsonl:1: expected a list of texts under 'tags', found '\[3\]'"),
         ('{"tokens": ["a"], "ner_tags": ["O"]}\n', "under 'tags', found 'null'; there is tokens, ner_tags"),
         ('{"tokens": ["a", " "], "tags": ["O", "O"]}\n', "x.jsonl:1: expected words, found an empty one"),
+        ('{"tokens": [], "tags": []}\n', "x.jsonl:1: expected words, found none"),
+        ('{"tokens": ["a\\tb"], "tags": ["O"]}\n', "x.jsonl:1: expected words without tabs and line breaks"),
     ],
 )
 def test_mistakes_in_words_are_named_by_line(task_file, content: str, message: str):

@@ -100,6 +100,14 @@ def changed(folder: Path, place: Path, **values) -> Path:
     return place
 
 
+MEAN = "mean of 2 runs, seeds 3, 4"
+
+
+def recipe(folder: Path, **values) -> dict:
+    """The recipe of a run, of which the results say something else."""
+    return {**RunResults.load(folder).training, **values}
+
+
 @pytest.mark.parametrize(
     ("others", "message"),
     [
@@ -109,6 +117,11 @@ def changed(folder: Path, place: Path, **values) -> Path:
         (lambda first, tmp: [changed(first, tmp / "x", fusion_layer=0)], "x: fusion_layer 0, .* has 2: expected"),
         (lambda first, tmp: [changed(first, tmp / "x", task="xnli")], "x: task xnli, .* has pawsx: expected runs"),
         (lambda first, tmp: [changed(first, tmp / "x", encoder="other")], "x: encoder other, "),
+        (lambda first, tmp: [changed(first, tmp / "x", intermediate=[{"task": "uddep"}])], "x: intermediate "),
+        (lambda first, tmp: [changed(first, tmp / "x", training=recipe(first, max_length=9))], "x: max_length 9, "),
+        (lambda first, tmp: [changed(first, tmp / "x", training=recipe(first, prefix="a"))], "x: prefix a, "),
+        (lambda first, tmp: [changed(first, tmp / "x", used={})], "x: fingerprint of the training data None"),
+        (lambda first, tmp: [changed(first, tmp / "x", training=recipe(first, selection=MEAN))], "x is a mean of"),
     ],
 )  # fmt: skip
 def test_what_has_no_mean(runs, tmp_path: Path, others, message: str):

@@ -278,6 +278,20 @@ def test_rows_that_stand_there_twice_are_told(argv, tmp_path: Path, capsys, trai
     assert [note for note in said if note not in printed] == [] and printed.count("note, ") == len(said)
 
 
+def test_choices_that_are_cut_are_not_the_same(argv, tmp_path: Path, capsys):
+    """They may differ behind what is read."""
+    prompt = "a1 b2 c3 " * 20
+    rows = [json.dumps({"prompt": f"{prompt} {n}", "choices": ["a1", "b1"], "label": n % 2}) for n in range(6)]
+    for name in ("train", "dev", "test-de"):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    files = "{train: train.jsonl, validation: dev.jsonl, test: 'test-{language}.jsonl'}"
+    (tmp_path / "mine.yaml").write_text(f"kind: choices\nfiles: {files}\n", encoding="utf-8")
+    flags = "--data files --num_train_epochs 1 --eval_strategy no"
+    assert main(argv(str(tmp_path / "mine.yaml"), tmp_path / "out", flags)) == 0
+    printed = capsys.readouterr().out
+    assert "fill" in printed and "repeat" not in printed and "training data too" not in printed
+
+
 @pytest.mark.parametrize("fusion", ["--fusion aif", "--fusion scalar_mix"])
 def test_bf16(argv, tmp_path: Path, fusion: str):
     assert main(argv("pawsx", tmp_path / "out", f"{FEW} {fusion} --bf16")) == 0
