@@ -289,14 +289,16 @@ def findings() -> str:
         ("All weights, entities", "all_weights", "panx", "dlfa", None, "the last layer"),
         ("All weights after head and fusion (warm start)", "all_weights", "panx", "last-warm", None, "the last layer"),
         ("", "all_weights", "panx", "dlfa-warm", "last-warm", "the last layer after a warm start"),
+        ("All weights, mean of five checkpoints", "all_weights", "panx", "last-average", None, "the last layer"),
         ("All weights, entities, 200 sentences", "few_labels_all_weights", "panx", "dlfa", None, "the last layer"),
         ("All weights, pairs of sentences (XNLI)", "intermediate_learnt", "xnli", "dlfa", None, "the last layer"),
     ]
+    subjects = {"last-warm": "the last layer after a warm start", "last-average": "the mean of checkpoints"}
     rows = []
     for where, study, task, group, rival, what in asked:
         section, found = chosen(study, task, group)
         found = found if rival is None else against(section, group, rival)
-        subject = "the last layer after a warm start" if group == "last-warm" else "DLFA"
+        subject = subjects.get(group, "DLFA")
         rows.append([where, f"{subject} is {verdict(found)} {what}", sized(found), sureness(section, found)])
     return Table("findings", "", ["", "finding", "size (95 % CI)", "confidence"], rows, text_columns=4).markdown()
 
