@@ -158,6 +158,6 @@ def _card(path: Path, repository: str) -> str:
         metadata = ModelCard(text).data.to_dict()
     except (ValueError, TypeError, KeyError, yaml.YAMLError) as error:
         raise InputError(f"{path}: its metadata cannot be read: {one_line(error)}") from error
-    if "library_name" not in metadata:
-        raise InputError(f"{path}: expected library_name in its metadata, the lines between --- at its beginning")
+    if not metadata:
+        raise InputError(f"{path}: expected metadata at its beginning, between two lines of ---")
     return text

@@ -256,7 +256,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a card that is only a word": (
         lambda folder: (folder / "README.md").write_text("hello"),
-        r"README\.md: expected library_name in its metadata, the lines between --- at its beginning",
+        r"README\.md: expected metadata at its beginning, between two lines of ---",
     ),
     "a card that is no text": (
         lambda folder: (folder / "README.md").write_bytes(b"\xff\xfe\x00"),
