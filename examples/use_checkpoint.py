@@ -39,9 +39,8 @@ def main() -> None:
     if architectures == ["DLFAForSequenceClassification"]:
         classify: Any = pipeline("text-classification", arguments.checkpoint, **where)
         inputs = dict(zip(("text", "text_pair"), arguments.text))
-        print(
-            f"read as {'a pair' if len(inputs) > 1 else 'one sentence'}:"
-        )  # the checkpoint does not say which it takes
+        # The checkpoint does not say which of the two it takes.
+        print(f"read as {'a pair' if len(inputs) > 1 else 'one sentence'}:")
         for answer in classify([inputs], top_k=None)[0]:
             print(f"{answer['label']}: {answer['score']:.1%}")
     elif architectures == ["DLFAForTokenClassification"]:

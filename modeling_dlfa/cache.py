@@ -41,10 +41,8 @@ def _main(argv: list[str], debug: bool) -> None:
         table = Table(title_justify="left")
         for header in ("set", "rows of", "layers", "rows", "tokens", "GB"):
             table.add_column(header, justify="left" if header in ("set", "rows of", "layers") else "right")
-        for one, layers in sorted(
-            found, key=lambda each: each[0].layer_bytes * len(each[1])
-        ):  # the largest at the end
-            size = one.layer_bytes * len(layers) / GB
+        sized = [(one.layer_bytes * len(layers) / GB, one, layers) for one, layers in found]
+        for size, one, layers in sorted(sized, key=lambda each: each[0]):  # the largest beside the sum
             numbers = (f"{len(one.lengths):,}", f"{one.tokens:,}", f"{size:.2f}")
             table.add_row(one.key, one.name, ", ".join(map(str, layers)), *numbers)
         console.print(table)

@@ -117,10 +117,16 @@ class Predictor:
             said.append(f"{self.blank} blank lines have no answer")
         return said
 
-    def of_lines(self, lines: Sequence[str]) -> tuple[dict[str, list], list[dict[str, Any]]]:
-        """The rows of lines of text, and what is known of each; blank lines have none."""
+    def of_lines(self, lines: Sequence[str], file: Path | None = None) -> tuple[dict[str, list], list[dict[str, Any]]]:
+        """The rows of lines of text, and what is known of each; blank lines have none.
+
+        Args:
+            file: that they stand in, where they do.
+        """
         texts = [line for line in lines if line.strip()]
         self.blank += len(lines) - len(texts)
+        if file is not None:
+            self.task.kind.check_running_text(file, texts)
         return self.task.kind.from_texts(self.task, texts, self.tokenizer)
 
     def read(self, path: Path) -> tuple[dict[str, list], list[dict[str, Any]]]:
@@ -131,9 +137,7 @@ class Predictor:
         """
         kind = self.task.kind
         if path.suffix == ".txt":
-            lines = read_lines(path)
-            kind.check_running_text(path, [line for line in lines if line.strip()])
-            return self.of_lines(lines)
+            return self.of_lines(read_lines(path), path)
         columns = kind.read(self.task, path, "", labelled=False)
         return columns, [{} for _ in columns[kind.label_column]]
 

@@ -350,11 +350,6 @@ def stages_apart(study: str, model: str, first: str, second: str) -> tuple[Secti
     return section, compare({one: section.runs[one]}, section.runs[other], languages=section.languages)[one]
 
 
-def easy_and_hard(study: str, model: str) -> tuple[Section, Comparison]:
-    """Labelled trees, the hard task, against parts of speech, the easy one."""
-    return stages_apart(study, model, "tree", "upos")
-
-
 def easy_hard() -> str:
     """XNLI after an easy and a hard task against none, and against each other."""
     columns = {"shuffled": "labels without meaning", "upos": "parts of speech (easy)", "tree": "labelled trees (hard)"}
@@ -536,7 +531,7 @@ def claims() -> str:
     counted = [int(row["languages"]) for row in of_eight]
     low_p, high_p = (bound(float(row["p"]) for row in of_eight) for bound in (min, max))
     stages = under_conditions("intermediate_learnt")
-    still, against_easy = easy_and_hard("intermediate_frozen", "baseline")
+    still, against_easy = stages_apart("intermediate_frozen", "baseline", "tree", "upos")
     conditions = {"trees": "baseline+tree", "parts of speech": "baseline+upos"}
     before = {name: still.comparisons[condition] for name, condition in conditions.items()}
     tree, upos = (stages.comparisons[f"baseline+{name}"] for name in ("tree", "upos"))

@@ -23,8 +23,10 @@ from .page import Page, Part, Sheet
 
 
 ROWS_OF_TRAINING = 10
-KEEPING = "--keep_checkpoints --save_strategy epoch --save_total_limit N"
 """Sentences of each language that every checkpoint is asked for (our choice)."""
+
+KEEPING = "--keep_checkpoints --save_strategy epoch --save_total_limit N"
+"""What a run is given to keep several checkpoints."""
 
 FEWEST = 20
 """Words that a label must have to be named."""
@@ -234,8 +236,9 @@ class _Said:
     def _training(self) -> Part:
         title, begun = "Over training", self._begun()
         kept = checkpoints(self.run.folder)
-        if not kept:
-            nothing = f"The run has kept no checkpoints ({KEEPING}): what lies between is not known."
+        if len(kept) < 2:
+            count, advice = ("one checkpoint", f"{KEEPING} keeps more") if kept else ("no checkpoints", KEEPING)
+            nothing = f"The run has kept {count} ({advice}): what lies between is not known."
             return Part("training", title, [*begun, nothing])
         few = few_rows(self.run.sets)
         rows = []
@@ -245,9 +248,6 @@ class _Said:
             low, mean, high = spread_of(found.of_tokens)
             of_step = {"step": step, "mean": mean, "low": low, "high": high, "spread": found.spread}
             rows.append({**of_step, "between_tokens": 100 * found.dynamic})
-        if len(rows) < 2:
-            nothing = f"The run has kept one checkpoint ({KEEPING} keeps more): what lies between is not known."
-            return Part("training", title, [*begun, nothing])
         first, last = rows[0], rows[-1]
         said = (
             f"From step {first['step']} to step {last['step']} the share of {self.layer} goes from "

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 from ..errors import InputError
-from ..training.results import RESULTS_FILE, RunResults, data_name
+from ..training.results import RunResults, data_name, results_file
 from ..vectors import Layer
 from .permutation import correlation_p, rank_correlation
 from .relatives import Alike, branch, family
@@ -61,9 +61,7 @@ def read_scores(files: Sequence[str]) -> list[Scores]:
     by_task: dict[str, list[RunResults]] = {}
     read: set[Path] = set()
     for file in files:
-        path = Path(file)
-        path = (path / RESULTS_FILE if path.is_dir() else path).resolve()
-        if path in read:
+        if (path := results_file(file).resolve()) in read:
             raise InputError(f"--scores {file}: this run is named twice")
         read.add(path)
         results = RunResults.load(file)

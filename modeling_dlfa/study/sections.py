@@ -229,6 +229,6 @@ def sections(spec: StudySpec, records: Sequence[Record]) -> list[Section]:
         groups = dict.fromkeys(cell.model.tuned_as for cell in asked)
         tuned = {group: spec.tuned.get(spec.tuned_name(task, encoder, group), {}) for group in groups}
         first = spec.train_languages[0] if spec.train_languages else None
-        of_runs = (name, task, encoder, asked, ordered, base or BASELINE, bool(base))
-        made.append(Section(*of_runs, rivals, tuned, first, source))
+        reference = base or BASELINE
+        made.append(Section(name, task, encoder, asked, ordered, reference, bool(base), rivals, tuned, first, source))
     return made

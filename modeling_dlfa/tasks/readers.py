@@ -168,12 +168,15 @@ def _objects(path: Path, keys: Mapping[str, str]) -> Iterator[Record]:
         for name, key in keys.items():
             value = values.get(key)
             if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not is_text(value):
-                raise InputError(
-                    f"{where}: expected text under {key!r}, found {shortened(json.dumps(value))}; there is "
-                    f"{', '.join(values) or 'nothing'}"
-                )
+                raise _not_under(where, "text", key, values)
             found[name] = as_label(str(value)) if name == "label" else str(value).strip()
         yield Record(where, line, found)
+
+
+def _not_under(where: str, expected: str, key: str, values: Mapping[str, Any]) -> InputError:
+    """The error of an object that has something else under a key, or nothing."""
+    found, there = shortened(json.dumps(values.get(key))), ", ".join(values) or "nothing"
+    return InputError(f"{where}: expected {expected} under {key!r}, found {found}; there is {there}")
 
 
 def is_text(value: str | float) -> bool:
@@ -248,10 +251,7 @@ def _listed_words(path: Path, keys: Mapping[str, str]) -> Iterator[list[Record]]
         for key in keys.values():
             found = values.get(key)
             if not isinstance(found, list) or not all(isinstance(one, str) and is_text(one) for one in found):
-                raise InputError(
-                    f"{where}: expected a list of texts under {key!r}, found {shortened(json.dumps(found))}; there is "
-                    f"{', '.join(values) or 'nothing'}"
-                )
+                raise _not_under(where, "a list of texts", key, values)
             lists.append(found)
         if len({len(found) for found in lists}) > 1:
             counts = " and ".join(f"{len(found)} {key}" for key, found in zip(keys.values(), lists))

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 # Of a run's settings: which rows are read.
 OF_ROWS = ("max_dev_samples", "max_eval_samples")
+# Of its results: which model it is, trained on what.
+OF_MODEL = (
+    *("encoder", "fusion", "fusion_layer", "model_config", "intermediate"),
+    *("train_language", "train_samples", "data", "task_definition"),
+)
 SELECTION = re.compile(r"mean of \d+ runs")
 
 
@@ -115,18 +120,15 @@ def check_alike(paths: Sequence[Path], runs: Sequence["RunResults"]) -> None:
 
 def _recipe(run: "RunResults") -> dict[str, Any]:
     """What runs share that differ in their seed, by name."""
-    names = ("task", "encoder", "fusion", "fusion_layer", "model_config", "train_language", "train_samples", "data")
-    names += ("intermediate", "task_definition")
     training = {name: value for name, value in run.training.items() if name != "selection"}
     fingerprints = ("training data", "development data", "encoder", "tokenizer")
     read = {f"fingerprint of the {name}": run.used.get(name) for name in fingerprints}
-    return {name: getattr(run, name) for name in names} | training | read
+    return {name: getattr(run, name) for name in ("task", *OF_MODEL)} | training | read
 
 
 def described(runs: Sequence["RunResults"]) -> dict[str, Any]:
     """What results say of the mean, beside its scores: what the first run's say, and of which runs it is."""
-    names = ("encoder", "fusion", "fusion_layer", "model_config", "seed", "train_language", "train_samples", "data")
-    names += ("versions", "scouting", "intermediate", "task_definition", "used")
+    names = (*OF_MODEL, "seed", "versions", "scouting", "used")
     seeds = ", ".join(str(one.seed) for one in runs)
     training = {**runs[0].training, "selection": f"mean of {len(runs)} runs, seeds {seeds}"}  # as `SELECTION`
     seconds = round(sum(one.train_runtime for one in runs), 1)

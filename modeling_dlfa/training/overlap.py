@@ -11,7 +11,7 @@ COLUMNS = ["input_ids", "labels"]  # questions have none of the second: a contex
 
 
 def repeated(data: RunData, max_length: int) -> list[str]:
-    """What is to be said of rows that the training data have twice, or other data of their language have too.
+    """What is to be said of rows that the training data have twice, or other data have too.
 
     Rows are the same if the encoder reads the same of them. Those that fill `max_length` may differ behind it, and are
     left out. Only of tasks from a user's files: benchmarks are what they are.

@@ -143,13 +143,18 @@ class RunResults:
         Raises:
             InputError: the file is missing, is not JSON or lacks an entry.
         """
-        path = Path(expanded(path))
-        path = path / RESULTS_FILE if path.is_dir() else path
+        path = results_file(path)
         try:
             values = {**_OF_OLD_FILES, **json.loads(path.read_text(encoding="utf-8"))}
             return cls(**{entry.name: values[entry.name] for entry in fields(cls)})
         except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
             raise InputError(f"{path} is not the results file of a run: {error!r}") from error
+
+
+def results_file(path: str | Path) -> Path:
+    """The results file that is meant by its own path, or by the folder of its run."""
+    path = Path(expanded(path))
+    return path / RESULTS_FILE if path.is_dir() else path
 
 
 _OF_OLD_FILES = {
